@@ -1,0 +1,7 @@
+/// The numbered SQL migrations, embedded at build time; SQLite's `user_version` counts those applied.
+package enum Migrations {
+    /// SQL text by number, first migration first.
+    package static var all: [String] {
+        [PackageResources.m0001_initial_sql].map { String(decoding: $0, as: UTF8.self) }
+    }
+}

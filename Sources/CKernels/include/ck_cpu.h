@@ -1,0 +1,25 @@
+// Which instruction set the kernels use. Chosen once from the processor; tests lower it to compare twins.
+#ifndef CAUSEWAY_CK_CPU_H
+#define CAUSEWAY_CK_CPU_H
+#include <stdint.h>
+
+enum ck_level {
+    CK_SCALAR = 0,  // plain C, the oracle
+    CK_NEON = 1,    // ARM64 baseline
+    CK_AVX2 = 2,    // AVX2 + FMA + F16C
+    CK_AVX512 = 3,  // AVX-512 F, BW, VL, DQ
+    CK_VNNI = 4     // the above and AVX-512 VNNI
+};
+
+/// The best level this processor has.
+int32_t ck_level_best(void);
+
+/// The level in force.
+int32_t ck_level(void);
+
+/// Lowers the level in force (a level this processor lacks is ignored); for tests and benchmarks, process-wide.
+void ck_set_level(int32_t level);
+
+/// "scalar", "neon", "avx2", "avx512", "avx512-vnni".
+const char *ck_level_name(int32_t level);
+#endif

@@ -1,0 +1,5 @@
+#ifndef CAUSEWAY_CLZ4_SHIM_H
+#define CAUSEWAY_CLZ4_SHIM_H
+#include <lz4.h>
+#include <lz4hc.h>
+#endif

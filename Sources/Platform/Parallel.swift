@@ -1,0 +1,37 @@
+/// Work spread over threads, and a way to stop it. Not a scheduler: one loop at a time, no nesting.
+import Dispatch
+import Foundation
+import Synchronization
+
+package enum Parallel {
+    /// Processors this process may use.
+    package static var processorCount: Int { ProcessInfo.processInfo.activeProcessorCount }
+
+    /// Calls `body(index, worker)` once for every index, on at most `threads` threads; `worker` is in `0..<threads` and
+    /// never runs two bodies at once, so that scratch memory can be kept per worker. Indices are handed out in order.
+    package static func forEach(
+        _ count: Int, threads: Int, _ body: @escaping @Sendable (_ index: Int, _ worker: Int) -> Void
+    ) {
+        let workers = min(max(threads, 1), count)
+        guard workers > 1 else {
+            for index in 0..<count { body(index, 0) }
+            return
+        }
+        let next = Atomic<Int>(0)
+        DispatchQueue.concurrentPerform(iterations: workers) { worker in
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                if index >= count { break }
+                body(index, worker)
+            }
+        }
+    }
+}
+
+/// A flag that asks long work to stop. Work checks it between steps and leaves nothing half done.
+package final class Cancellation: Sendable {
+    private let flag = Atomic<Bool>(false)
+    package init() {}
+    package func cancel() { flag.store(true, ordering: .relaxed) }
+    package var isCancelled: Bool { flag.load(ordering: .relaxed) }
+}

@@ -1,0 +1,77 @@
+/// The real file system: POSIX calls, each retried on EINTR and reported with its path.
+package struct PosixFileSystem: FileSystem {
+    package init() {}
+
+    package func openForReading(_ path: String) throws(FileError) -> any ReadableFile {
+        try PosixFile(path: path, descriptor: Descriptor(opening: path, .read))
+    }
+
+    package func createExclusively(_ path: String) throws(FileError) -> any WritableFile {
+        try PosixFile(path: path, descriptor: Descriptor(opening: path, .createExclusively))
+    }
+
+    package func map(_ path: String) throws(FileError) -> MappedFile {
+        try MappedFile(path: path, descriptor: Descriptor(opening: path, .read))
+    }
+
+    package func exists(_ path: String) -> Bool { fileExists(path) }
+
+    package func rename(_ source: String, to destination: String) throws(FileError) {
+        try renameFile(source, destination)
+    }
+
+    package func remove(_ path: String) throws(FileError) { try removeFile(path) }
+
+    package func list(_ directory: String) throws(FileError) -> [String] { try listDirectory(directory).sorted() }
+
+    package func synchronizeDirectory(_ directory: String) throws(FileError) {
+        try Descriptor(opening: directory, .directory).synchronize(path: directory)
+    }
+
+    package func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock? {
+        let descriptor = try Descriptor(opening: path, .lockFile)
+        guard try descriptor.lock(kind, wait: wait, path: path) else { return nil }
+        return FileLock(descriptor)
+    }
+}
+
+/// One open POSIX descriptor, read by offset or appended to.
+final class PosixFile: ReadableFile, WritableFile {
+    let path: String
+    let size: Int
+    let isSeekable: Bool
+    private let descriptor: Descriptor
+
+    init(path: String, descriptor: consuming Descriptor) throws(FileError) {
+        let status = try descriptor.status(path: path)
+        if status.isDirectory {
+            throw FileError(operation: "open", path: path, code: 0, reason: "it is a directory")
+        }
+        self.path = path
+        self.size = status.size
+        self.isSeekable = status.isRegular
+        self.descriptor = descriptor
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
+        try unsafe descriptor.read(into: buffer, at: isSeekable ? offset : nil, path: path)
+    }
+
+    func append(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
+        try unsafe descriptor.write(bytes, at: nil, path: path)
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
+        try unsafe descriptor.write(bytes, at: offset, path: path)
+    }
+
+    func synchronize() throws(FileError) { try descriptor.synchronize(path: path) }
+    func close() throws(FileError) { try descriptor.close(path: path) }
+}
+
+/// The directory part of a path ("." when it has none) and its last component.
+package func splitPath(_ path: String) -> (directory: String, name: String) {
+    guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+    let directory = slash == path.startIndex ? "/" : String(path[..<slash])
+    return (directory, String(path[path.index(after: slash)...]))
+}

@@ -1,0 +1,19 @@
+/// CRC-32C against the check value of its specification, and the hardware path against the scalar twin.
+import CKernels
+import Platform
+import Testing
+
+@Test func crc32cMatchesTheCheckValueOfItsSpecification() {
+    #expect(crc32c(Array("123456789".utf8)) == 0xE306_9283)
+}
+
+@Test func crc32cIsTheSameInHardwareAndScalar() {
+    let bytes = (0..<1037).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ ($0 >> 3)) }
+    for length in [0, 1, 7, 8, 9, 63, 64, 65, 1037] {
+        let hardware = crc32c(Array(bytes[..<length]), seed: 7)
+        ck_set_level(0)
+        let scalar = crc32c(Array(bytes[..<length]), seed: 7)
+        ck_set_level(ck_level_best())
+        #expect(hardware == scalar, "length \(length)")
+    }
+}
