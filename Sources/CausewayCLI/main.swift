@@ -1,1 +1,3 @@
-print("causeway")
+// The executable: hands the arguments to the program and leaves with its status.
+ignoreBrokenPipes()
+leave(Program.causeway.run(Array(CommandLine.arguments.dropFirst()), in: .process))
