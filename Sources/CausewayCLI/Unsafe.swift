@@ -46,12 +46,12 @@ final class StandardStream: OutputChannel {
 }
 
 /// SIGINT as a flag. One for the process, because the signal is.
-enum Interrupts {
-    static let cancellation = Cancellation()
+package enum Interrupts {
+    package static let cancellation = Cancellation()
 
     /// From here on the first SIGINT asks for cancellation and the second kills. Without it SIGINT kills at once, which
     /// suits every command that has nothing to leave in order.
-    static func arm() {
+    package static func arm() {
         _ = cancellation.isCancelled  // the lazy global exists before a handler can run
         _ = signal(SIGINT) { _ in
             Interrupts.cancellation.cancel()

@@ -36,7 +36,7 @@ package enum FilterComparison: String, Sendable, CaseIterable {
     case ge = ">="
 
     /// The comparison with its sides exchanged.
-    var mirrored: FilterComparison {
+    package var mirrored: FilterComparison {
         switch self {
         case .eq, .ne: self
         case .lt: .gt

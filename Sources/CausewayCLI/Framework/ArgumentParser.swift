@@ -1,6 +1,6 @@
 /// Reads the words after a command's name against its description. Knows no command and prints nothing.
 /// `--name value`, `--name=value`, `-k 10`, `-k10`, bundled flags; `--` ends options; `-` and negative numbers are values.
-struct ArgumentParser {
+package struct ArgumentParser {
     private let command: CommandDescription
     private let arguments: [String]
     private var position = 0
@@ -13,7 +13,7 @@ struct ArgumentParser {
         result = ParsedArguments(command: command)
     }
 
-    static func parse(_ arguments: [String], for command: CommandDescription) throws(UsageError) -> ParsedArguments {
+    package static func parse(_ arguments: [String], for command: CommandDescription) throws(UsageError) -> ParsedArguments {
         var parser = ArgumentParser(command, arguments)
         try parser.readAll()
         try parser.assignPositionals()

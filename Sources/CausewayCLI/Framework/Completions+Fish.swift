@@ -13,7 +13,8 @@ extension Program {
             function __\(name)_is
                 set -l command ''
                 set -l words (commandline -opc)
-                for word in $words[2..-1]
+                set -e words[1]
+                for word in $words
                     switch "$command/$word"
             \(cases)
                     end

@@ -23,7 +23,7 @@ extension Program {
         let cases = words.map { "            \($0)) \(zshFunction(path + [$0])) ;;" }.joined(separator: "\n")
         return """
             \(zshFunction(path))() {
-                local context state state_descr line
+                local curcontext="$curcontext" context state state_descr line
                 typeset -A opt_args
                 _arguments -C '(- *)'{-h,--help}'[show help]' '1: :->word' '*:: :->rest'
                 case "$state" in

@@ -1,14 +1,14 @@
 /// Helps with words a user mistyped: the nearest known spelling, and a safe way to show what was typed.
 /// Levenshtein's distance with the transposition of neighbours (optimal string alignment).
 
-/// The candidate nearest to `word`, if it is near enough to be a slip: a third of the letters wrong, at most three.
+/// The candidate nearest to `word`, if it is near enough to be a slip: about a third of the letters wrong, at most three.
 func nearest(to word: String, among candidates: [String]) -> String? {
     guard word.count <= 64 else { return nil }
     let typed = Array(word.lowercased())
     var best: (distance: Int, candidate: String)?
     for candidate in candidates {
         let target = Array(candidate.lowercased())
-        let allowed = min(3, max(1, max(typed.count, target.count) / 3))
+        let allowed = min(3, max(1, (max(typed.count, target.count) + 1) / 3))
         var distance = editDistance(typed, target)
         // A word typed in part (`--metadat`, `--coll`) is a slip too.
         if typed.count >= 3, target.starts(with: typed) { distance = min(distance, allowed) }
