@@ -86,6 +86,9 @@ import Testing
 
     @Test func refusesWhatIsMissingOrTooMuch() {
         #expect(refusal("--collection c --id=x") == "DB is missing")
+        #expect(
+            refusal("--collection c --id x a.db")
+                == "DB is missing ('a.db' was read as a value of '--id': write DB before the options)")
         #expect(refusal("a.db --id=x") == "option '--collection C' is missing")
         #expect(refusal("a.db b.db --collection c --id=x") == "unexpected argument 'b.db'")
         #expect(refusal("a.db --collection") == "option '--collection' needs a value: --collection C")

@@ -139,7 +139,7 @@ package struct ArgumentParser {
                 rest = []
             }
             if taken.isEmpty, positional.count == .one || positional.count == .oneOrMore {
-                throw failure("\(positional.name) is missing")
+                throw failure("\(positional.name) is missing\(hintAtGreedyOption(positional))")
             }
             for value in taken {
                 if let problem = positional.kind.problem(with: value) {
@@ -149,6 +149,13 @@ package struct ArgumentParser {
             if !taken.isEmpty { result.given[positional.name] = taken }
         }
         if let extra = rest.first { throw failure("unexpected argument \(quoted(extra))") }
+    }
+
+    /// `delete --id a photos.db`: the option took the database for an id.
+    private func hintAtGreedyOption(_ positional: PositionalDescription) -> String {
+        let greedy = command.options.first { $0.values == .oneOrMore && result.given[$0.name]?.count ?? 0 > 1 }
+        guard let greedy, let last = result.given[greedy.name]?.last else { return "" }
+        return " (\(quoted(last)) was read as a value of '\(greedy.spelling)': write \(positional.name) before the options)"
     }
 
     private func checkRequired() throws(UsageError) {
