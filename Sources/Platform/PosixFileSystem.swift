@@ -69,6 +69,11 @@ final class PosixFile: ReadableFile, WritableFile {
     func close() throws(FileError) { try descriptor.close(path: path) }
 }
 
+/// Standard output as a file that is only appended to: overwriting and synchronising are for files with a name.
+package func openStandardOutput() throws(FileError) -> any WritableFile {
+    try PosixFile(path: "-", descriptor: Descriptor(opening: "-", .standardOutput))
+}
+
 /// The directory part of a path ("." when it has none) and its last component.
 package func splitPath(_ path: String) -> (directory: String, name: String) {
     guard let slash = path.lastIndex(of: "/") else { return (".", path) }

@@ -20,11 +20,12 @@ func systemMessage(_ code: Int32) -> String {
 
 /// How a path is opened.
 enum OpenMode {
-    case read, createExclusively, lockFile, directory
+    case read, createExclusively, lockFile, directory, standardOutput
 
     var flags: Int32 {
         switch self {
         case .read: O_RDONLY | O_CLOEXEC
+        case .standardOutput: O_WRONLY | O_CLOEXEC
         case .createExclusively: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
         case .lockFile: O_RDWR | O_CREAT | O_CLOEXEC
         case .directory: O_RDONLY | O_DIRECTORY | O_CLOEXEC
@@ -38,7 +39,11 @@ final class Descriptor: Sendable {
 
     init(opening path: String, _ mode: OpenMode) throws(FileError) {
         let flags = mode.flags
-        let opened = path == "-" && mode == .read ? dup(0) : retryingOnInterrupt { unsafe open(path, flags, 0o644) }
+        let opened = switch mode {
+        case .read where path == "-": dup(0)
+        case .standardOutput: dup(1)
+        default: retryingOnInterrupt { unsafe open(path, flags, 0o644) }
+        }
         guard opened >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
         number = Atomic(opened)
     }

@@ -1,0 +1,163 @@
+/// The two layouts of a matrix in a file: a row after the other, or a column after the other.
+import Foundation
+import Platform
+import Synchronization
+
+/// C order, each row perhaps after a prefix that repeats the dimension (.fvecs, .bvecs).
+final class RowMajorMatrix: MatrixReader {
+    private let array: StoredArray
+    let rowCount: Int
+    let dimension: Int
+    private let stride: Int
+
+    /// Precondition: the caller has compared the shape with the bytes present, where their number is known.
+    init(_ array: StoredArray, rows: Int, dimension: Int) throws(VectorFileError) {
+        self.array = array
+        rowCount = rows
+        self.dimension = dimension
+        stride = array.rowPrefix + dimension * array.element.kind.byteCount
+        if rows == 0 { try checkEnd() }
+    }
+
+    var path: String { array.source.path }
+    var elementType: String { array.element.name }
+    var fingerprint: String { array.fingerprint }
+    var sequentialOnly: Bool { array.source.isSequential }
+
+    func read(rows: Range<Int>) throws(VectorFileError) -> [Float] {
+        try checkRange(rows)
+        guard !rows.isEmpty else { return [] }
+        let bytes = try array.source.read(rows.count * stride, at: array.dataOffset + rows.lowerBound * stride)
+        guard bytes.count == rows.count * stride else {
+            throw .truncated(path, row: rows.lowerBound + bytes.count / stride, "this row")
+        }
+        if array.rowPrefix > 0 { try checkPrefixes(bytes, rows) }
+        if rows.upperBound == rowCount { try checkEnd() }
+        return try array.element.floats(
+            bytes, rows: rows.count, dimension: dimension, prefix: array.rowPrefix, firstRow: rows.lowerBound, file: path)
+    }
+
+    private func checkPrefixes(_ bytes: [UInt8], _ rows: Range<Int>) throws(VectorFileError) {
+        let length = Element(.int32)
+        for index in 0..<rows.count {
+            guard let found = length.integer(bytes, at: index * stride), Int(found) != dimension else { continue }
+            throw VectorFileError(
+                file: path, row: rows.lowerBound + index, reason: "the row has dimension \(found), the first \(dimension)",
+                remedy: "write all rows with one dimension")
+        }
+    }
+
+    /// A stream's size is unknown before its end: nothing may follow the last row.
+    private func checkEnd() throws(VectorFileError) {
+        guard array.source.size == nil else { return }
+        guard try array.source.read(1, at: array.dataOffset + rowCount * stride).isEmpty else {
+            throw .malformed(path, "bytes follow the last row")
+        }
+    }
+}
+
+/// Fortran order: a block of rows is gathered column by column and kept, so that reading in order costs one pass.
+final class ColumnMajorMatrix: MatrixReader {
+    private let array: StoredArray
+    let rowCount: Int
+    let dimension: Int
+    private let blockRows: Int
+    private struct Block { var rows = 0..<0, values: [Float] = [] }
+    private let block = Mutex(Block())
+
+    /// Compressed bytes are first spooled to memory or, when large, to an unlinked temporary file.
+    init(_ array: StoredArray, rows: Int, dimension: Int, fileSystem: (any FileSystem)?) throws(VectorFileError) {
+        self.array = try array.source.isSequential ? Self.spooled(array, fileSystem) : array
+        rowCount = rows
+        self.dimension = dimension
+        blockRows = max(1, (16 << 20) / (dimension * 4))
+    }
+
+    var path: String { array.source.path }
+    var elementType: String { array.element.name }
+    var fingerprint: String { array.fingerprint }
+    var sequentialOnly: Bool { false }
+
+    func read(rows: Range<Int>) throws(VectorFileError) -> [Float] {
+        try checkRange(rows)
+        return try block.withLock { block throws(VectorFileError) in
+            var values: [Float] = []
+            values.reserveCapacity(rows.count * dimension)
+            var row = rows.lowerBound
+            while row < rows.upperBound {
+                if !block.rows.contains(row) { try load(from: row, into: &block) }
+                let end = min(rows.upperBound, block.rows.upperBound)
+                let first = block.rows.lowerBound
+                values += block.values[(row - first) * dimension..<(end - first) * dimension]
+                row = end
+            }
+            return values
+        }
+    }
+
+    private func load(from first: Int, into block: inout Block) throws(VectorFileError) {
+        let count = min(blockRows, rowCount - first), width = array.element.kind.byteCount
+        var columns: [Float] = []
+        columns.reserveCapacity(count * dimension)
+        for column in 0..<dimension {
+            let offset = array.dataOffset + (column * rowCount + first) * width
+            let bytes = try array.source.require(count * width, at: offset, "column \(column)")
+            let (values, accepted) = convertToFloats(bytes, array.element, rows: 1, dimension: count, prefix: 0)
+            guard accepted == count else {
+                throw array.element.refused(bytes, at: accepted * width, row: first + accepted, column: column, file: path)
+            }
+            columns += values
+        }
+        block.values = transposed(columns, rows: count, columns: dimension)
+        block.rows = first..<first + count
+    }
+
+    private static func spooled(
+        _ array: StoredArray, _ fileSystem: (any FileSystem)?
+    ) throws(VectorFileError) -> StoredArray {
+        let path = array.source.path
+        guard let fileSystem, let size = array.source.size else {
+            throw VectorFileError(
+                file: path, reason: "the array is in Fortran order, which a stream cannot deliver by rows",
+                remedy: "save it to a file, or write it with numpy.ascontiguousarray")
+        }
+        var copy = array
+        copy.dataOffset = 0
+        let total = size - array.dataOffset
+        if total <= Limits.spoolMemoryBytesMax {
+            copy.source = MemorySource(path: path, bytes: try array.source.require(total, at: array.dataOffset, "the array"))
+        } else {
+            copy.source = try spoolToFile(array, total, fileSystem)
+        }
+        return copy
+    }
+
+    private static func spoolToFile(
+        _ array: StoredArray, _ total: Int, _ fileSystem: any FileSystem
+    ) throws(VectorFileError) -> any ByteSource {
+        let temporary = FileManager.default.temporaryDirectory.path + "/causeway-\(UUID().uuidString)"
+        let file = try reportingFiles { () throws(FileError) in try fileSystem.createExclusively(temporary) }
+        defer { try? fileSystem.remove(temporary) }  // the name goes, the open descriptor keeps the bytes
+        var done = 0
+        while done < total {
+            let part = try array.source.require(min(4 << 20, total - done), at: array.dataOffset + done, "the array")
+            try reportingFiles { () throws(FileError) in try file.append(part) }
+            done += part.count
+        }
+        try reportingFiles { () throws(FileError) in try file.close() }
+        return RenamedSource(path: array.source.path, base: try FileSource(path: temporary, fileSystem: fileSystem))
+    }
+}
+
+/// A spooled copy that names the original in errors.
+private final class RenamedSource: ByteSource {
+    let path: String
+    private let base: any ByteSource
+    init(path: String, base: any ByteSource) {
+        self.path = path
+        self.base = base
+    }
+    var size: Int? { base.size }
+    var isSequential: Bool { false }
+    func read(_ count: Int, at offset: Int) throws(VectorFileError) -> [UInt8] { try base.read(count, at: offset) }
+}

@@ -1,0 +1,74 @@
+/// A file being written that appears under its name only when whole: temporary beside it, fsync, rename, fsync of the
+/// directory. "-" is standard output, written straight through.
+import Foundation
+import Platform
+
+/// Not for use by several threads at once.
+final class OutputFile {
+    let path: String
+    private let temporary: String?
+    private let fileSystem: any FileSystem
+    private let file: any WritableFile
+    private var pending: [UInt8] = []
+    private var isFinished = false
+    private static let blockBytes = 1 << 20
+
+    init(path: String, fileSystem: any FileSystem) throws(VectorFileError) {
+        self.path = path
+        self.fileSystem = fileSystem
+        if path == "-" {
+            temporary = nil
+            file = try reportingFiles { () throws(FileError) in try openStandardOutput() }
+        } else {
+            let name = path + ".temporary-" + String(UInt64.random(in: 0...UInt64.max), radix: 36)
+            temporary = name
+            file = try reportingFiles { () throws(FileError) in try fileSystem.createExclusively(name) }
+        }
+    }
+
+    /// What was not finished leaves no file behind.
+    deinit { abandon() }
+
+    var canOverwrite: Bool { temporary != nil }
+
+    func append(_ bytes: some Collection<UInt8>) throws(VectorFileError) {
+        pending += bytes
+        if pending.count >= Self.blockBytes { try flush() }
+    }
+
+    private func flush() throws(VectorFileError) {
+        guard !pending.isEmpty else { return }
+        try reportingFiles { () throws(FileError) in try file.append(pending) }
+        pending.removeAll(keepingCapacity: true)
+    }
+
+    /// Replaces bytes at the start of the file, then publishes it under its name.
+    func finish(header: [UInt8]? = nil) throws(VectorFileError) {
+        precondition(!isFinished, "a finished file was finished again")
+        try flush()
+        try reportingFiles { () throws(FileError) in
+            if let header { try overwrite(file, header, at: 0) }
+            if let temporary {
+                try file.synchronize()
+                try file.close()
+                try fileSystem.rename(temporary, to: path)
+                isFinished = true
+                try fileSystem.synchronizeDirectory(splitPath(path).directory)
+            } else {
+                try file.close()
+                isFinished = true
+            }
+        }
+    }
+
+    func abandon() {
+        guard !isFinished else { return }
+        isFinished = true
+        try? file.close()
+        if let temporary { try? fileSystem.remove(temporary) }
+    }
+
+    func misuse(_ reason: String, _ remedy: String) -> VectorFileError {
+        VectorFileError(file: path, reason: reason, remedy: remedy)
+    }
+}
