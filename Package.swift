@@ -33,7 +33,7 @@ let package = Package(
             providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
         .target(name: "CKernels"),
         .target(
-            name: "Schemas", path: "Schemas", exclude: ["FORMAT.md", "json"],
+            name: "Schemas", path: "Schemas", exclude: ["FORMAT.md", "FORMAT-graph.md", "json"],
             resources: [.embedInCode("sql")], swiftSettings: swiftSettings),
 
         module("Platform", ["CKernels"]),

@@ -1,0 +1,23 @@
+// Dot products over codes with AVX2, widened to 16 bits: maddubs would saturate.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+static inline int32_t sum256(__m256i v) {
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4E));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xB1));
+    return _mm_cvtsi128_si32(s);
+}
+#define NAME(x) ck_##x##_avx2
+#define CHUNK 16
+#define VECTOR __m256i
+#define QUERY_VECTOR __m256i
+#define ZERO _mm256_setzero_si256()
+#define CENTERED 0
+#define LOAD_QUERY(p) _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(p)))
+#define MADD(a, c, q) \
+    _mm256_add_epi32((a), _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(c))), (q)))
+#define SUM(a) sum256(a)
+#include "ck_codes_loops.h"
+#pragma clang attribute pop
+#endif

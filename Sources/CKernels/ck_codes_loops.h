@@ -1,0 +1,82 @@
+// The loops over codes, included once per instruction set. The includer defines NAME, CHUNK, VECTOR, QUERY_VECTOR,
+// ZERO, LOAD_QUERY, MADD, SUM and CENTERED (1 when MADD already subtracts 128 from the code's bytes).
+#include "ck_codes_kernels.h"
+
+static inline int32_t NAME(finish)(int32_t sum, int32_t offset) { return CENTERED ? sum : sum - offset; }
+
+static inline int32_t NAME(dot1)(const uint8_t *code, const int8_t *query, size_t n) {
+    VECTOR a = ZERO, b = ZERO;
+    for (size_t i = 0; i < n; i += 2 * CHUNK) {
+        if (i + CHUNK < n) b = MADD(b, code + i + CHUNK, LOAD_QUERY(query + i + CHUNK));
+        a = MADD(a, code + i, LOAD_QUERY(query + i));
+    }
+    return (int32_t)((uint32_t)SUM(a) + (uint32_t)SUM(b));
+}
+
+static inline void NAME(dot4)(const uint8_t *c0, const uint8_t *c1, const uint8_t *c2, const uint8_t *c3,
+                              const int8_t *query, size_t n, int32_t offset, int32_t *out) {
+    VECTOR a0 = ZERO, a1 = ZERO, a2 = ZERO, a3 = ZERO;
+    for (size_t i = 0; i < n; i += CHUNK) {
+        QUERY_VECTOR q = LOAD_QUERY(query + i);
+        a0 = MADD(a0, c0 + i, q);
+        a1 = MADD(a1, c1 + i, q);
+        a2 = MADD(a2, c2 + i, q);
+        a3 = MADD(a3, c3 + i, q);
+    }
+    out[0] = NAME(finish)(SUM(a0), offset);
+    out[1] = NAME(finish)(SUM(a1), offset);
+    out[2] = NAME(finish)(SUM(a2), offset);
+    out[3] = NAME(finish)(SUM(a3), offset);
+}
+
+static inline void NAME(fetch)(const uint8_t *code, size_t n) {
+    size_t bytes = n < 64 * PREFETCH_LINES_MAX ? n : 64 * PREFETCH_LINES_MAX;
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(code + i, 0, 3);
+}
+
+void NAME(gather)(const uint8_t *codes, size_t n, const int8_t *query, int32_t offset, const uint32_t *ids,
+                  size_t count, int32_t *out) {
+    size_t ahead = count < PREFETCH_AHEAD ? count : PREFETCH_AHEAD;
+    for (size_t i = 0; i < ahead; i++) NAME(fetch)(codes + (size_t)ids[i] * n, n);
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        size_t last = i + ahead + 4 < count ? i + ahead + 4 : count;
+        for (size_t j = i + ahead; j < last; j++) NAME(fetch)(codes + (size_t)ids[j] * n, n);
+        NAME(dot4)(codes + (size_t)ids[i] * n, codes + (size_t)ids[i + 1] * n, codes + (size_t)ids[i + 2] * n,
+                   codes + (size_t)ids[i + 3] * n, query, n, offset, out + i);
+    }
+    for (; i < count; i++) out[i] = NAME(finish)(NAME(dot1)(codes + (size_t)ids[i] * n, query, n), offset);
+}
+
+void NAME(block)(const uint8_t *codes, size_t n, const int8_t *query, int32_t offset, size_t count, int32_t *out) {
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        const uint8_t *code = codes + i * n;
+        NAME(dot4)(code, code + n, code + 2 * n, code + 3 * n, query, n, offset, out + i);
+    }
+    for (; i < count; i++) out[i] = NAME(finish)(NAME(dot1)(codes + i * n, query, n), offset);
+}
+
+static inline void NAME(dot_eight)(const uint8_t *code, const int8_t *queries, size_t n, const int32_t *offsets,
+                                   int32_t *out) {
+    VECTOR a[8] = {ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO};
+    for (size_t i = 0; i < n; i += CHUNK) {
+#pragma clang loop unroll(full)
+        for (size_t k = 0; k < 8; k++) a[k] = MADD(a[k], code + i, LOAD_QUERY(queries + k * n + i));
+    }
+#pragma clang loop unroll(full)
+    for (size_t k = 0; k < 8; k++) out[k] = NAME(finish)(SUM(a[k]), offsets[k]);
+}
+
+void NAME(many)(const uint8_t *codes, size_t n, size_t count, const int8_t *queries, const int32_t *offsets,
+                size_t query_count, int32_t *out) {
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *code = codes + i * n;
+        if (query_count == 8) {
+            NAME(dot_eight)(code, queries, n, offsets, out + i * 8);
+            continue;
+        }
+        for (size_t k = 0; k < query_count; k++)
+            out[i * query_count + k] = NAME(finish)(NAME(dot1)(code, queries + k * n, n), offsets[k]);
+    }
+}

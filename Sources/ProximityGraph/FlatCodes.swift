@@ -1,0 +1,119 @@
+/// Codes in memory without a graph: the rows newer than the graph. Every search scans all of them.
+import Platform
+import Synchronization
+
+/// Safe to change and scan from many threads; a scan sees the rows of the moment it began.
+package final class FlatCodes: Sendable {
+    package let quantizer: VectorQuantizer
+    private let meanNorm: Float
+    private let rows = Mutex(FlatRows())
+
+    package init(quantizer: VectorQuantizer) {
+        self.quantizer = quantizer
+        meanNorm = Float(quantizer.mean.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot())
+    }
+
+    package var count: Int { rows.withLock { $0.labels.count } }
+    package var labels: [Int64] { rows.withLock { $0.labels } }
+
+    /// Adds a raw vector, or replaces the one with this label. False when it has no direction (nothing is changed then).
+    package func append(label: Int64, vector: Span<Float>) -> Bool {
+        guard let code = quantizer.encode(vector: vector) else { return false }
+        rows.withLock { rows in
+            rows.remove(label, codeBytes: quantizer.codeBytes)
+            rows.slots[label] = rows.labels.count
+            rows.labels.append(label)
+            rows.codes += code.bytes
+            rows.scales += [code.scale, code.bias]
+            rows.errors.append(code.error)
+        }
+        return true
+    }
+
+    /// Forgets a row; false when there is none with this label. O(1).
+    @discardableResult
+    package func remove(label: Int64) -> Bool {
+        rows.withLock { $0.remove(label, codeBytes: quantizer.codeBytes) }
+    }
+
+    /// The best `limit` rows, of `admitting` only when given, never one of `excluding`; best first, ties by label.
+    package func scan(
+        _ query: Span<Float>, limit: Int, admitting: [Int64]? = nil, excluding: [Int64] = []
+    ) -> GraphAnswer {
+        guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
+        return scan(coded, limit: limit, admitting: admitting, excluding: excluding)
+    }
+
+    package func scan(
+        _ query: CodedQuery, limit: Int, admitting: [Int64]? = nil, excluding: [Int64] = []
+    ) -> GraphAnswer {
+        precondition(limit >= 1, "a search returns at least one")
+        precondition(query.coarse.count == quantizer.codeBytes, "a query of another quantizer")
+        let snapshot = rows.withLock { $0 }
+        let count = snapshot.labels.count
+        var answer = GraphAnswer()
+        guard count > 0 else { return answer }
+        let width = min(limit, count)
+        let scratch = SearchScratch(nodeCapacity: 0, width: width)
+        scratch.reset(width: width)
+        let admitted = snapshot.admitted(admitting, excluding)
+        snapshot.withTable(codeBytes: quantizer.codeBytes) { table in
+            query.withViews { coarse, fine in
+                if let admitted {
+                    scratch.scan(table, coarse, width: width, admitted: admitted.span)
+                } else {
+                    scratch.scan(table, coarse, width: width, admitted: nil)
+                }
+                answer.distances = scratch.distances
+                scratch.refine(table, fine)
+            }
+        }
+        for index in 0..<scratch.count {
+            let (slot, similarity) = (scratch[index].node, scratch[index].similarity)
+            let bound = query.bound(error: snapshot.errors[slot], meanNorm: meanNorm)
+            answer.hits.append(GraphHit(label: snapshot.labels[slot], similarity: similarity, errorBound: bound))
+        }
+        answer.hits.sort { ($1.similarity, $0.label) < ($0.similarity, $1.label) }
+        return answer
+    }
+}
+
+/// The rows of a FlatCodes, dense; a removed row's slot is taken by the last one.
+struct FlatRows: Sendable {
+    var codes: [UInt8] = []
+    /// Scale and bias of each row.
+    var scales: [Float] = []
+    var errors: [Float] = []
+    var labels: [Int64] = []
+    var slots: [Int64: Int] = [:]
+
+    @discardableResult
+    mutating func remove(_ label: Int64, codeBytes n: Int) -> Bool {
+        guard let slot = slots.removeValue(forKey: label) else { return false }
+        let last = labels.count - 1
+        if slot != last {
+            for byte in 0..<n { codes[slot * n + byte] = codes[last * n + byte] }
+            (scales[2 * slot], scales[2 * slot + 1]) = (scales[2 * last], scales[2 * last + 1])
+            (errors[slot], labels[slot]) = (errors[last], labels[last])
+            slots[labels[slot]] = slot
+        }
+        codes.removeLast(n)
+        scales.removeLast(2)
+        errors.removeLast()
+        labels.removeLast()
+        return true
+    }
+
+    /// A bit a slot; nil when every row is admitted.
+    func admitted(_ wanted: [Int64]?, _ excluded: [Int64]) -> [UInt64]? {
+        guard wanted != nil || !excluded.isEmpty else { return nil }
+        var words = [UInt64](repeating: wanted == nil ? .max : 0, count: (labels.count + 63) / 64)
+        for label in wanted ?? [] {
+            if let slot = slots[label] { words[slot >> 6] |= 1 << UInt64(slot & 63) }
+        }
+        for label in excluded {
+            if let slot = slots[label] { words[slot >> 6] &= ~(1 << UInt64(slot & 63)) }
+        }
+        return words
+    }
+}

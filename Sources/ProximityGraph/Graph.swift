@@ -1,0 +1,261 @@
+/// One immutable generation of a proximity graph, mapped from its file, and the searches over it. Knows codes and labels;
+/// the exact vectors are the store's.
+import Platform
+import Synchronization
+
+/// Safe to search from many threads at once. Opening costs the same whatever the size.
+package final class Graph: Sendable {
+    package let path: String
+    package let settings: GraphSettings
+    package let identity: GraphIdentity
+    package let quantizer: VectorQuantizer
+    /// Labels (rows), duplicates included.
+    package let count: Int
+    /// Distinct codes.
+    package let nodeCount: Int
+    let header: GraphHeader
+    let file: MappedFile
+    let whole: Section
+    private let labels: Section
+    private let labelOffsets: Section?
+    private let labelOrder: Section
+    private let errors: Section
+    private let upperNodes: Section
+    private let meanNorm: Float
+    private let state: Mutex<State>
+
+    /// What searches share: the sections they read, in the file or copied, and scratch memory.
+    private struct State {
+        var view: GraphView
+        var owners: [PageBuffer] = []
+        var scratches: [SearchScratch] = []
+    }
+
+    /// Maps a graph file and checks its header, its section table and the checksums' own checksum; sections are checked by
+    /// `verifyChecksums`. Throws when the file is damaged, another generation's, or not the one with this checksum.
+    package init(
+        path: String, identity: GraphIdentity, checksum: UInt32, fileSystem: any FileSystem = PosixFileSystem()
+    ) throws(GraphError) {
+        let file: MappedFile
+        do { file = try fileSystem.map(path) } catch { throw .file(error) }
+        guard let whole = file.section, whole.length >= GraphFormat.headerBytes else {
+            throw .damaged(path: path, what: "it is shorter than a header")
+        }
+        let bytes = whole.bytes(0..<GraphFormat.headerBytes)
+        let header = try GraphHeader(decoding: bytes, fileBytes: whole.length, path: path)
+        guard header.identity == identity else {
+            throw .identityMismatch(path: path, what: "expected \(identity), found \(header.identity)")
+        }
+        guard GraphHeader.checksum(of: bytes) == checksum else {
+            throw .identityMismatch(path: path, what: "its checksum is not the one that was recorded")
+        }
+        func section(_ name: SectionName) -> Section? {
+            header.section(name).map { whole.subsection($0.offset, $0.length) }
+        }
+        guard let labels = section(.labels), let order = section(.labelOrder), let errors = section(.errors),
+            let upperNodes = section(.upperNodes), let mean = section(.mean), let checksums = section(.checksums),
+            let view = GraphView(header, section)
+        else { throw .damaged(path: path, what: "a section is missing") }
+        guard checksums.checksum(0..<checksums.length) == header.checksumOfChecksums else {
+            throw .damaged(path: path, what: "the checksum of the checksums")
+        }
+        let center = (0..<header.settings.dimension).map { mean.float($0) }
+        guard center.allSatisfy({ $0.isFinite }) else { throw .damaged(path: path, what: "the mean is not finite") }
+        (self.path, self.file, self.whole, self.header) = (path, file, whole, header)
+        (settings, self.identity) = (header.settings, identity)
+        (count, nodeCount) = (header.labelCount, header.nodeCount)
+        (self.labels, labelOffsets, labelOrder) = (labels, section(.labelOffsets), order)
+        (self.errors, self.upperNodes) = (errors, upperNodes)
+        quantizer = VectorQuantizer(dimension: settings.dimension, mean: center, seed: settings.seed)
+        meanNorm = Float(center.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot())
+        state = Mutex(State(view: view))
+    }
+
+    // MARK: Searching
+
+    /// The best `width` nodes' labels for a query, best first. With `admitting`, only labels of that set are returned; the
+    /// walk passes through the others until `budget` codes are scored (by default as many as a scan of the set would cost
+    /// four times over, at least 64 times the width). A query without a direction finds nothing.
+    package func search(
+        _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil
+    ) -> GraphAnswer {
+        guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
+        return search(coded, width: width, admitting: admitting, budget: budget)
+    }
+
+    package func search(
+        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil
+    ) -> GraphAnswer {
+        run(query, width: width, admitting) { scratch, view, coarse, width in
+            let entry = scratch.descend(
+                view.table, view.upper, names: upperNodes, coarse, fallback: header.entry)
+            guard let admitting else {
+                scratch.search(view.table, view.base, coarse, from: entry, width: width)
+                return true
+            }
+            let limit = budget ?? max(64 * width, 4 * admitting.count)
+            return scratch.search(
+                view.table, view.base, coarse, from: entry, width: width, admitted: admitting.nodes.span, budget: limit)
+        }
+    }
+
+    /// The exact twin of `search`: the best `limit` of all codes, or of the admitted ones.
+    package func scan(_ query: Span<Float>, limit: Int, admitting: LabelSet? = nil) -> GraphAnswer {
+        guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
+        return scan(coded, limit: limit, admitting: admitting)
+    }
+
+    package func scan(_ query: CodedQuery, limit: Int, admitting: LabelSet? = nil) -> GraphAnswer {
+        run(query, width: limit, admitting) { scratch, view, coarse, width in
+            if let admitting {
+                scratch.scan(view.table, coarse, width: width, admitted: admitting.nodes.span)
+            } else {
+                scratch.scan(view.table, coarse, width: width, admitted: nil)
+            }
+            return true
+        }
+    }
+
+    private func run(
+        _ query: CodedQuery, width: Int, _ admitting: LabelSet?,
+        _ body: (SearchScratch, GraphView, QueryView, Int) -> Bool
+    ) -> GraphAnswer {
+        precondition(width >= 1, "a search returns at least one")
+        precondition(query.coarse.count == quantizer.codeBytes, "a query of another quantizer")
+        precondition(admitting == nil || admitting?.nodeCount == nodeCount, "a label set of another graph")
+        let width = min(width, max(nodeCount, 1))
+        guard nodeCount > 0, admitting?.count != 0 else { return GraphAnswer() }
+        let (view, pooled) = state.withLock { ($0.view, $0.scratches.popLast()) }
+        let scratch = pooled ?? SearchScratch(nodeCapacity: nodeCount, width: width)
+        scratch.reset(width: width)
+        let answer = query.withViews { coarse, fine in
+            let ended = body(scratch, view, coarse, width)
+            let (visited, distances) = (scratch.hops, scratch.distances)
+            scratch.refine(view.table, fine)
+            var answer = GraphAnswer()
+            (answer.visited, answer.distances, answer.exhausted) = (visited, distances, ended)
+            collect(scratch, query, width, admitting, &answer)
+            return answer
+        }
+        state.withLock { $0.scratches.append(scratch) }
+        return answer
+    }
+
+    /// The pool of a scan by other means as an answer.
+    func answer(_ scratch: SearchScratch, _ query: CodedQuery, width: Int, distances: Int) -> GraphAnswer {
+        var answer = GraphAnswer()
+        answer.distances = distances
+        collect(scratch, query, width, nil, &answer)
+        return answer
+    }
+
+    func nodeError(_ node: Int) -> Float { errors.float(node) }
+
+    /// The labels of the nodes in the scratch's pool, node by node; within one node ascending.
+    private func collect(
+        _ scratch: SearchScratch, _ query: CodedQuery, _ width: Int, _ admitting: LabelSet?, _ answer: inout GraphAnswer
+    ) {
+        answer.hits.reserveCapacity(scratch.count)
+        for index in 0..<scratch.count {
+            let key = scratch[index]
+            let isSound = key.similarity.isFinite
+            let similarity = isSound ? key.similarity : -1
+            let bound = isSound ? query.bound(error: nodeError(key.node), meanNorm: meanNorm) : 2
+            for slot in slotRange(of: key.node).prefix(labelsOfNodeMax) {
+                if let admitting, !admitting.admits(slot: slot) { continue }
+                answer.hits.append(GraphHit(label: label(slot), similarity: similarity, errorBound: bound))
+            }
+            if answer.hits.count >= width { break }
+        }
+    }
+
+    // MARK: Labels
+
+    var hasDuplicates: Bool { labelOffsets != nil }
+
+    func label(_ slot: Int) -> Int64 { labels.i64(slot) }
+
+    /// The slot at a position of ascending labels; nil where the file is damaged.
+    func slot(inOrder position: Int) -> Int? {
+        let slot = Int(labelOrder.u32(position))
+        return slot < count ? slot : nil
+    }
+
+    /// Where a node's labels are; empty where the file is damaged.
+    func slotRange(of node: Int) -> Range<Int> {
+        guard let labelOffsets else { return node..<(node + 1) }
+        let start = Int(labelOffsets.u32(node)), end = Int(labelOffsets.u32(node + 1))
+        return start <= end && end <= count ? start..<end : 0..<0
+    }
+
+    // MARK: Memory
+
+    package var fileBytes: Int { header.fileBytes }
+    /// Bytes of the file for each node: code, links, scales, labels.
+    package var bytesPerVector: Double { Double(fileBytes) / Double(max(nodeCount, 1)) }
+
+    /// Copies codes, scales and level 0 into huge pages, after which searches read the copies. Takes memory of their size
+    /// and, from warm page cache, about a second a few GB; searches may run meanwhile.
+    package func warm() throws(GraphError) {
+        let view = state.withLock { $0.view }
+        do {
+            let (copy, owners) = try view.copied()
+            state.withLock {
+                $0.view = copy
+                $0.owners += owners
+            }
+        } catch { throw .file(error) }
+    }
+
+    var view: GraphView { state.withLock { $0.view } }
+    var upperNames: Section { upperNodes }
+}
+
+let labelsOfNodeMax = 4096  // of one node in one answer: a million equal rows must not all be read again
+
+/// The sections a search walks.
+struct GraphView: Sendable {
+    let table: CodeTable
+    let base: LinkTable
+    /// Top first.
+    let upper: [LinkTable]
+    private let sections: (codes: Section, scales: Section, links: Section)
+    private let extra: (offsets: Section, links: Section)?
+
+    init?(_ header: GraphHeader, _ section: (SectionName) -> Section?) {
+        guard let codes = section(.codes), let scales = section(.scales), let links = section(.baseLinks),
+            let upperLinks = section(.upperLinks)
+        else { return nil }
+        let degree = header.settings.connectivity
+        var upper: [LinkTable] = []
+        var offset = 0
+        for count in header.layers {
+            let length = count * degree * 4
+            upper.append(upperLinks.subsection(offset, length).links(degree: degree, count: count))
+            offset += length
+        }
+        var extra: (Section, Section)?
+        if let offsets = section(.extraOffsets), let lists = section(.extraLinks) { extra = (offsets, lists) }
+        self.init(
+            (codes, scales, links), extra, upper.reversed(), header.settings.paddedDimension,
+            header.settings.baseDegree, header.nodeCount)
+    }
+
+    private init(
+        _ sections: (codes: Section, scales: Section, links: Section), _ extra: (offsets: Section, links: Section)?,
+        _ upper: [LinkTable], _ codeBytes: Int, _ degree: Int, _ count: Int
+    ) {
+        table = CodeTable(codes: sections.codes, scales: sections.scales, codeBytes: codeBytes, count: count)
+        var base = sections.links.links(degree: degree, count: count)
+        if let extra { base = base.extended(offsets: extra.offsets, links: extra.links) }
+        (self.base, self.upper, self.sections, self.extra) = (base, upper, sections, extra)
+    }
+
+    func copied() throws(FileError) -> (GraphView, [PageBuffer]) {
+        let codes = try sections.codes.copied(), scales = try sections.scales.copied()
+        let links = try sections.links.copied()
+        let copy = GraphView(
+            (codes.section, scales.section, links.section), extra, upper, table.codeBytes, base.degree, table.count)
+        return (copy, [codes.owner, scales.owner, links.owner])
+    }
+}

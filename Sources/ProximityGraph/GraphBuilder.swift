@@ -1,0 +1,241 @@
+/// Builds a graph in memory: takes vectors, codes them, links them in deterministic parallel batches (after ParlayANN,
+/// Manohar et al. 2024), repairs reachability. Writing it is GraphWriter's task.
+import Platform
+
+/// Not for use from several threads at once; it uses its own.
+package final class GraphBuilder {
+    package let settings: GraphSettings
+    package let quantizer: VectorQuantizer
+    let capacity: Int
+    let threads: Int
+    let codes: PageArray<UInt8>
+    let scales: PageArray<Float>
+    let errors: PageArray<Float>
+    private var slots: NodeSlots
+    /// By row, in the order of arrival.
+    private(set) var labels: [Int64] = []
+    private(set) var rowNodes: [UInt32] = []
+    private(set) var nodeCount = 0
+    private var unindexable = 0
+    /// layers[0] is level 0; empty before `build`.
+    private(set) var layers: [BuildLayer] = []
+    /// Nodes in the order they are written, a breadth-first walk of level 0 from the entry.
+    private(set) var writeOrder: [UInt32] = []
+
+    /// Room for `capacity` vectors is reserved, not touched, until they come. `mean` is the mean of the unit-length
+    /// vectors (`DirectionMean`), as far as the caller sampled them.
+    package init(settings: GraphSettings, capacity: Int, mean: [Float], threads: Int) throws(GraphError) {
+        precondition(capacity >= 0 && threads >= 1 && mean.count == settings.dimension)
+        guard capacity < nodesMax else { throw .capacity(limit: nodesMax - 1) }
+        self.settings = settings
+        self.capacity = capacity
+        self.threads = threads
+        quantizer = VectorQuantizer(dimension: settings.dimension, mean: mean, seed: settings.seed)
+        do {
+            codes = try PageArray(count: capacity * quantizer.codeBytes)
+            scales = try PageArray(count: 2 * capacity)
+            errors = try PageArray(count: capacity)
+            slots = try NodeSlots(capacity: capacity)
+        } catch { throw .file(error) }
+    }
+
+    /// Rows taken so far, duplicates included, zero vectors not.
+    package var rowCount: Int { labels.count }
+
+    /// Codes n × d raw vectors, one label each. Vectors without a direction are counted and left out; a vector whose code
+    /// is already there shares its node.
+    package func append(labels newLabels: [Int64], vectors: Span<Float>) throws(GraphError) {
+        let rows = newLabels.count
+        precondition(vectors.count == rows * settings.dimension, "vectors and labels differ in number")
+        precondition(layers.isEmpty, "append after build")
+        guard nodeCount + rows <= capacity else { throw .capacity(limit: capacity) }
+        let n = quantizer.codeBytes
+        let first = nodeCount
+        let encoded = quantizer.encode(
+            vectors, at: first, codes: codes, scales: scales, errors: errors, threads: threads)
+        for row in 0..<rows {
+            guard encoded.indexable[row] else {
+                unindexable += 1
+                continue
+            }
+            let source = first + row
+            let found = slots.find(encoded.hashes[row]) { node in
+                scales[2 * node].bitPattern == scales[2 * source].bitPattern
+                    && codes.bytesEqual(node * n, source * n, length: n)
+            }
+            if let found {
+                errors[found] = max(errors[found], errors[source])
+            } else {
+                if source != nodeCount {
+                    codes.move(source * n, to: nodeCount * n, length: n)
+                    scales.move(2 * source, to: 2 * nodeCount, length: 2)
+                    errors[nodeCount] = errors[source]
+                }
+                slots.insert(encoded.hashes[row], nodeCount)
+                nodeCount += 1
+            }
+            labels.append(newLabels[row])
+            rowNodes.append(UInt32(found ?? nodeCount - 1))
+        }
+    }
+
+    var table: CodeTable { codeTable(codes, scales, codeBytes: quantizer.codeBytes, count: nodeCount) }
+
+    /// Links everything appended. Same result for any number of threads and any instruction set.
+    package func build(
+        cancellation: Cancellation? = nil, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+    ) throws(GraphError) -> BuildReport {
+        precondition(layers.isEmpty, "built twice")
+        var report = BuildReport()
+        report.nodes = nodeCount
+        report.duplicates = labels.count - nodeCount
+        report.unindexable = unindexable
+        let clock = ContinuousClock()
+        let start = clock.now
+        shuffle()
+        do { try insertAll(cancellation, progress, &report) } catch {
+            layers = []
+            throw error
+        }
+        report.insertSeconds = (clock.now - start).seconds
+        let linked = clock.now
+        repair(&report)
+        report.repairSeconds = (clock.now - linked).seconds
+        progress?(nodeCount, nodeCount)
+        return report
+    }
+
+    // MARK: Order
+
+    /// Puts the nodes into insertion order: seeded, independent of the order of arrival's structure. The first nodes are
+    /// those of the upper layers.
+    private func shuffle() {
+        var order = (0..<nodeCount).map { (SplitMix64.mix(settings.seed ^ SplitMix64.mix(UInt64($0))), UInt32($0)) }
+        order.sort { $0 < $1 }
+        var newName = [UInt32](repeating: 0, count: nodeCount)
+        for (position, old) in order.enumerated() { newName[Int(old.1)] = UInt32(position) }
+        for row in rowNodes.indices { rowNodes[row] = newName[Int(rowNodes[row])] }
+        permute(to: newName)
+    }
+
+    /// Moves every node's data from `node` to `target[node]`, cycle by cycle.
+    private func permute(to target: [UInt32]) {
+        let n = quantizer.codeBytes
+        var done = [Bool](repeating: false, count: nodeCount)
+        for start in 0..<nodeCount where !done[start] {
+            var next = Int(target[start])
+            while next != start {
+                codes.swap(start * n, next * n, length: n)
+                scales.swap(2 * start, 2 * next, length: 2)
+                errors.swap(start, next, length: 1)
+                done[next] = true
+                next = Int(target[next])
+            }
+            done[start] = true
+        }
+    }
+
+    // MARK: Layers
+
+    /// Nodes of each layer: level l holds the first N / M^l nodes, down to a handful.
+    static func layerSizes(nodes: Int, connectivity: Int) -> [Int] {
+        var sizes = [nodes]
+        while let last = sizes.last, last > 2 * connectivity, sizes.count <= layersMax {
+            sizes.append(max(1, last / connectivity))
+        }
+        return sizes
+    }
+
+    private func insertAll(
+        _ cancellation: Cancellation?, _ progress: ((Int, Int) -> Void)?, _ report: inout BuildReport
+    ) throws(GraphError) {
+        let sizes = Self.layerSizes(nodes: nodeCount, connectivity: settings.connectivity)
+        var made: [BuildLayer] = []
+        do {
+            for (level, size) in sizes.enumerated() {
+                made.append(try BuildLayer(
+                    degree: level == 0 ? settings.baseDegree : settings.connectivity, nodeCount: size))
+            }
+        } catch { throw .file(error) }
+        layers = made
+        guard nodeCount > 0 else { return }
+        let workers = (0..<threads).map { _ in
+            BuildWorker(nodes: nodeCount, width: settings.constructionBreadth, codeBytes: quantizer.codeBytes)
+        }
+        for level in made.indices.reversed() {
+            let inherited = level + 1 < made.count ? made[level + 1].nodeCount : 1
+            inherit(level, inherited)
+            var inserter = LayerInserter(
+                table: table, layers: made, level: level, workers: workers, settings: settings)
+            var done = inherited
+            while done < sizes[level] {
+                if cancellation?.isCancelled == true { throw .cancelled }
+                let size = inserter.batchSize(after: done, of: nodeCount)
+                let batch = done..<min(done + size, sizes[level])
+                inserter.insert(batch, cancellation)
+                done = batch.upperBound
+                if level == 0 { progress?(done, nodeCount) }
+            }
+        }
+        if cancellation?.isCancelled == true { throw .cancelled }
+        report.distances = workers.reduce(0) { $0 + $1.distances }
+    }
+
+    /// A layer starts as the graph of the layer above it: its nodes were there first.
+    private func inherit(_ level: Int, _ count: Int) {
+        var list: [UInt32] = []
+        for node in 0..<count {
+            list.removeAll(keepingCapacity: true)
+            if level + 1 < layers.count { layers[level + 1][node].read(into: &list) }
+            layers[level][node].assign(list)
+        }
+    }
+
+    private func repair(_ report: inout BuildReport) {
+        guard nodeCount > 0 else { return }
+        let worker = BuildWorker(
+            nodes: nodeCount, width: settings.constructionBreadth, codeBytes: quantizer.codeBytes)
+        var repairer = ReachabilityRepair(table: table, layers: layers, breadth: settings.constructionBreadth)
+        repairer.run(worker)
+        report.repairedLinks = repairer.added
+        report.distances += worker.distances
+        writeOrder = repairer.order
+    }
+}
+
+extension Duration {
+    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}
+
+/// Nodes by the hash of their code: open addressing, at most half full.
+struct NodeSlots {
+    private let nodes: PageArray<UInt32>  // node + 1; 0 is free
+    private let tags: PageArray<UInt32>
+    private let mask: Int
+
+    init(capacity: Int) throws(FileError) {
+        var size = 16
+        while size < 2 * capacity { size *= 2 }
+        nodes = try PageArray(count: size)
+        tags = try PageArray(count: size)
+        mask = size - 1
+    }
+
+    func find(_ hash: UInt64, where equal: (Int) -> Bool) -> Int? {
+        var slot = Int(truncatingIfNeeded: hash) & mask
+        let tag = UInt32(truncatingIfNeeded: hash >> 32)
+        while nodes[slot] != 0 {
+            let node = Int(nodes[slot]) - 1
+            if tags[slot] == tag && equal(node) { return node }
+            slot = (slot + 1) & mask
+        }
+        return nil
+    }
+
+    mutating func insert(_ hash: UInt64, _ node: Int) {
+        var slot = Int(truncatingIfNeeded: hash) & mask
+        while nodes[slot] != 0 { slot = (slot + 1) & mask }
+        nodes[slot] = UInt32(node + 1)
+        tags[slot] = UInt32(truncatingIfNeeded: hash >> 32)
+    }
+}

@@ -1,0 +1,67 @@
+/// Which labels of one graph a filtered search may return: a bit a node and, where nodes have several labels, a bit a
+/// label. Made by a graph and only good for that graph.
+package struct LabelSet: Sendable {
+    /// Labels in the set that the graph has.
+    package let count: Int
+    /// Bit n: node n has at least one admitted label.
+    let nodes: [UInt64]
+    /// Bit s: the label in slot s is admitted; nil when slots are nodes.
+    let slots: [UInt64]?
+    /// Of the graph it was made by.
+    let nodeCount: Int
+
+    func admits(slot: Int) -> Bool {
+        let words = slots ?? nodes
+        return words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
+    }
+}
+
+extension Graph {
+    /// The set of the given labels (ascending) as far as this graph has them. O(n log N) or O(N), whichever is less.
+    package func labelSet(containing labels: [Int64]) -> LabelSet { labelSet(slots(of: labels), inverted: false) }
+
+    /// The set of all labels but the given ones (ascending).
+    package func labelSet(excluding labels: [Int64]) -> LabelSet { labelSet(slots(of: labels), inverted: true) }
+
+    /// Slots in LABL of the labels that are there.
+    private func slots(of labels: [Int64]) -> [Int] {
+        var found: [Int] = []
+        if labels.count > count / 16 {
+            var position = 0
+            for label in labels {
+                while position < count, let slot = slot(inOrder: position), self.label(slot) < label { position += 1 }
+                if position < count, let slot = slot(inOrder: position), self.label(slot) == label { found.append(slot) }
+            }
+            return found
+        }
+        for label in labels {
+            var low = 0, high = count
+            while low < high {
+                let middle = (low + high) / 2
+                guard let slot = slot(inOrder: middle) else { break }
+                if self.label(slot) < label { low = middle + 1 } else { high = middle }
+            }
+            if low < count, let slot = slot(inOrder: low), self.label(slot) == label { found.append(slot) }
+        }
+        return found
+    }
+
+    private func labelSet(_ found: [Int], inverted: Bool) -> LabelSet {
+        var slots = [UInt64](repeating: 0, count: (count + 63) / 64)
+        for slot in found { slots[slot >> 6] |= 1 << UInt64(slot & 63) }
+        if inverted {
+            for word in slots.indices { slots[word] = ~slots[word] }
+            if count % 64 != 0 { slots[slots.count - 1] &= (1 << UInt64(count % 64)) - 1 }
+        }
+        let admitted = slots.reduce(0) { $0 + $1.nonzeroBitCount }
+        guard hasDuplicates else { return LabelSet(count: admitted, nodes: slots, slots: nil, nodeCount: nodeCount) }
+        var nodes = [UInt64](repeating: 0, count: (nodeCount + 63) / 64)
+        for node in 0..<nodeCount {
+            for slot in slotRange(of: node) where slots[slot >> 6] >> UInt64(slot & 63) & 1 == 1 {
+                nodes[node >> 6] |= 1 << UInt64(node & 63)
+                break
+            }
+        }
+        return LabelSet(count: admitted, nodes: nodes, slots: slots, nodeCount: nodeCount)
+    }
+}

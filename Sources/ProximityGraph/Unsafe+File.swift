@@ -1,0 +1,198 @@
+/// Bytes to and from graph files: the stream that cuts sections into checksummed chunks, and typed views of a mapped file.
+/// Invariants: a Section lies wholly inside its MappedFile or PageBuffer, which the Graph keeps alive, and starts on a
+/// multiple of 4,096 bytes; every index is compared with the section's length.
+import Platform
+
+/// Appends sections to a new file. The header's place is left free at the start.
+struct SectionStream {
+    private let file: any WritableFile
+    private var buffer: [UInt8] = []
+    private(set) var position = 0
+    private(set) var checksums: [UInt32] = []
+    private(set) var sections: [SectionEntry] = []
+
+    init(file: any WritableFile) throws(FileError) {
+        self.file = file
+        buffer.reserveCapacity(GraphFormat.checksumChunk)
+        try file.append([UInt8](repeating: 0, count: GraphFormat.headerBytes))
+        position = GraphFormat.headerBytes
+    }
+
+    mutating func begin(_ name: SectionName, stride: Int) throws(FileError) {
+        precondition(buffer.isEmpty, "the section before was not ended")
+        sections.append(SectionEntry(
+            name: name.rawValue, offset: position, length: 0, stride: stride, firstChecksum: checksums.count))
+    }
+
+    mutating func append<Element: BitwiseCopyable>(_ values: [Element]) throws(FileError) {
+        var failure: FileError?
+        unsafe values.withUnsafeBytes { bytes in
+            do throws(FileError) { try unsafe append(bytes) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    mutating func append(_ array: PageArray<UInt8>, _ start: Int, length: Int) throws(FileError) {
+        precondition(start >= 0 && length >= 0 && start + length <= array.count)
+        try unsafe append(UnsafeRawBufferPointer(start: array.base + start, count: length))
+    }
+
+    private mutating func append(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
+        var done = 0
+        while done < bytes.count {
+            let length = min(bytes.count - done, GraphFormat.checksumChunk - buffer.count)
+            unsafe buffer.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[done..<(done + length)]))
+            done += length
+            sections[sections.count - 1].length += length
+            if buffer.count == GraphFormat.checksumChunk { try flush() }
+        }
+    }
+
+    mutating func end() throws(FileError) {
+        while buffer.count % GraphFormat.alignment != 0 { buffer.append(0) }
+        try flush()
+    }
+
+    private mutating func flush() throws(FileError) {
+        guard !buffer.isEmpty else { return }
+        checksums.append(crc32c(buffer))
+        try file.append(buffer)
+        position += buffer.count
+        buffer.removeAll(keepingCapacity: true)
+    }
+
+    func write(header: [UInt8]) throws(FileError) {
+        var failure: FileError?
+        unsafe header.withUnsafeBytes { bytes in
+            do throws(FileError) { try unsafe file.write(bytes, at: 0) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+}
+
+/// A stretch of a mapped file, or of a copy of it in huge pages.
+@safe struct Section: @unchecked Sendable {
+    let base: UnsafeRawPointer
+    let length: Int
+
+    func u32(_ index: Int) -> UInt32 {
+        precondition(index >= 0 && index < length / 4, "outside the section")
+        return UInt32(littleEndian: unsafe base.load(fromByteOffset: 4 * index, as: UInt32.self))
+    }
+
+    func i64(_ index: Int) -> Int64 {
+        precondition(index >= 0 && index < length / 8, "outside the section")
+        return Int64(littleEndian: unsafe base.load(fromByteOffset: 8 * index, as: Int64.self))
+    }
+
+    func float(_ index: Int) -> Float { Float(bitPattern: u32(index)) }
+
+    /// CRC-32C of part of the section.
+    func checksum(_ range: Range<Int>) -> UInt32 {
+        precondition(range.lowerBound >= 0 && range.upperBound <= length)
+        return unsafe crc32c(UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
+    }
+
+    func bytes(_ range: Range<Int>) -> [UInt8] {
+        precondition(range.lowerBound >= 0 && range.upperBound <= length)
+        return unsafe Array(UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
+    }
+
+    func subsection(_ offset: Int, _ length: Int) -> Section {
+        precondition(offset >= 0 && length >= 0 && offset <= self.length - length)
+        return unsafe Section(base: base + offset, length: length)
+    }
+
+    /// A copy in huge pages, and the memory that holds it.
+    func copied() throws(FileError) -> (section: Section, owner: PageBuffer) {
+        let owner = try PageBuffer(byteCount: length)
+        let copy = unsafe Section(base: UnsafeRawPointer(owner.bytes.baseAddress!), length: length)
+        if length > 0 { unsafe owner.bytes.baseAddress!.copyMemory(from: base, byteCount: length) }
+        return (copy, owner)
+    }
+
+    func links(degree: Int, count: Int) -> LinkTable {
+        precondition(count * degree * 4 <= length)
+        return unsafe LinkTable(
+            links: base.assumingMemoryBound(to: UInt32.self), degree: degree, count: count, extraOffsets: nil,
+            extraLinks: nil)
+    }
+}
+
+extension LinkTable {
+    /// With the extra lists of a file.
+    func extended(offsets: Section, links: Section) -> LinkTable {
+        precondition(offsets.length / 4 >= count + 1)
+        var result = self
+        unsafe result.extraOffsets = offsets.base.assumingMemoryBound(to: UInt32.self)
+        unsafe result.extraLinks = links.base.assumingMemoryBound(to: UInt32.self)
+        result.extraCount = links.length / 4
+        return result
+    }
+}
+
+extension CodeTable {
+    init(codes: Section, scales: Section, codeBytes: Int, count: Int) {
+        precondition(count * codeBytes <= codes.length && count * 8 <= scales.length)
+        unsafe self.init(
+            codes: codes.base.assumingMemoryBound(to: UInt8.self), codeBytes: codeBytes,
+            scales: scales.base.assumingMemoryBound(to: Float.self), count: count)
+    }
+}
+
+extension MappedFile {
+    /// The whole file.
+    var section: Section? {
+        guard let base = unsafe bytes.baseAddress else { return nil }
+        return unsafe Section(base: base, length: bytes.count)
+    }
+}
+
+extension SearchScratch {
+    /// Greedy descent through the upper layers of a file, whose lists hold ordinals named by `names`; the base node to
+    /// start from, `fallback` where the names are damaged.
+    func descend(
+        _ table: CodeTable, _ layers: [LinkTable], names: Section, _ query: QueryView, fallback: Int
+    ) -> Int {
+        guard let lowest = layers.last else { return fallback }
+        precondition(names.length / 4 >= lowest.count)
+        var ordinal = 0
+        for layer in layers {
+            ordinal = unsafe descend(
+                table, layer, names: names.base.assumingMemoryBound(to: UInt32.self), query, from: ordinal)
+        }
+        let node = Int(names.u32(ordinal))
+        return node < table.count ? node : fallback
+    }
+}
+
+extension LinkTable {
+    /// Calls `body` with each link of a list, whatever it says, up to its end.
+    func forEachLink(of node: Int, _ body: (Int) -> Void) {
+        precondition(node >= 0 && node < count)
+        for slot in 0..<degree {
+            let link = unsafe links[node * degree + slot]
+            if link == noLink { return }
+            body(Int(link))
+        }
+    }
+
+    /// Whether links follow the end of a list.
+    func hasGap(_ node: Int) -> Bool {
+        precondition(node >= 0 && node < count)
+        var ended = false
+        for slot in 0..<degree {
+            let link = unsafe links[node * degree + slot]
+            if link == noLink { ended = true } else if ended { return true }
+        }
+        return false
+    }
+}
+
+extension CodeTable {
+    func isSound(_ node: Int) -> Bool {
+        precondition(node >= 0 && node < count)
+        let scale = unsafe scales[2 * node], bias = unsafe scales[2 * node + 1]
+        return scale.isFinite && scale >= 0 && bias.isFinite
+    }
+}

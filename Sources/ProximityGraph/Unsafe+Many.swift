@@ -1,0 +1,71 @@
+/// Scans of all codes for many queries, eight in one pass over the codes: the truth that search widths are tuned against.
+/// Invariants: eight queries lie one after the other, each as long as a code; the dots of a block fit `scanBlock` × 8.
+import CKernels
+import Platform
+import Synchronization
+
+extension Graph {
+    /// `scan` for every row of n × d queries, on `threads` threads. An answer without hits stands for a query without a
+    /// direction.
+    package func scanMany(_ queries: Span<Float>, limit: Int, threads: Int) -> [GraphAnswer] {
+        let dimension = settings.dimension
+        precondition(queries.count % dimension == 0 && limit >= 1, "queries of another dimension")
+        let coded = (0..<(queries.count / dimension)).map {
+            quantizer.encode(query: queries.extracting(($0 * dimension)..<(($0 + 1) * dimension)))
+        }
+        return scanMany(coded, limit: limit, threads: threads)
+    }
+
+    package func scanMany(_ queries: [CodedQuery?], limit: Int, threads: Int) -> [GraphAnswer] {
+        let valid = queries.indices.filter { queries[$0] != nil }
+        let answers = Mutex([GraphAnswer](repeating: GraphAnswer(), count: queries.count))
+        guard nodeCount > 0 else { return answers.withLock { $0 } }
+        let group = 8
+        Parallel.forEach((valid.count + group - 1) / group, threads: threads) { index, _ in
+            let members = valid[(index * group)..<min((index + 1) * group, valid.count)]
+            let found = self.scanGroup(members.compactMap { queries[$0] }, limit: min(limit, self.nodeCount))
+            answers.withLock { answers in
+                for (member, answer) in zip(members, found) { answers[member] = answer }
+            }
+        }
+        return answers.withLock { $0 }
+    }
+
+    private func scanGroup(_ queries: [CodedQuery], limit: Int) -> [GraphAnswer] {
+        let table = view.table
+        let planes = queries.flatMap(\.coarse), offsets = queries.map(\.coarseOffset)
+        let pools = queries.map { _ in SearchScratch(nodeCapacity: 0, width: limit) }
+        for pool in pools { pool.reset(width: limit) }
+        var dots = [Int32](repeating: 0, count: scanBlock * queries.count)
+        for start in stride(from: 0, to: nodeCount, by: scanBlock) {
+            let length = min(scanBlock, nodeCount - start)
+            unsafe ck_codes_many(
+                table.codes + start * table.codeBytes, table.codeBytes, length, planes, offsets, queries.count, &dots)
+            for (column, query) in queries.enumerated() {
+                pools[column].offer(
+                    table, base: query.center, multiplier: query.coarseScale, from: start, length, dots, column,
+                    queries.count, width: limit)
+            }
+        }
+        return zip(queries, pools).map { query, pool in
+            query.withViews { _, fine in pool.refine(table, fine) }
+            return answer(pool, query, width: limit, distances: nodeCount)
+        }
+    }
+}
+
+extension SearchScratch {
+    /// Offers nodes `start..<start + length`, whose dots stand in column `column` of `columns`.
+    fileprivate func offer(
+        _ table: CodeTable, base: Float, multiplier: Float, from start: Int, _ length: Int, _ dots: [Int32],
+        _ column: Int, _ columns: Int, width: Int
+    ) {
+        precondition(start >= 0 && start + length <= table.count && length * columns <= dots.count)
+        for index in 0..<length {
+            let node = start + index
+            let value = unsafe base + (multiplier * table.scales[2 * node]) * Float(dots[index * columns + column])
+            let key = PoolKey(similarity: value, node: UInt32(node))
+            if count < width || key < worst { add(key, width: width) }
+        }
+    }
+}

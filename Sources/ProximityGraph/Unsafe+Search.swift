@@ -1,0 +1,375 @@
+/// The search loops: best-first over one layer, greedy descent, and the scan of every code.
+/// Invariants: a scratch serves one thread at a time; `visited`, `pool`, `ids` and `dots` are owned by it and as long as
+/// their capacities say; every node number read from a list is compared with the tables' counts before it is used.
+import CKernels
+
+/// The memory of one running search. Reused, so that a search allocates nothing once warm.
+@safe final class SearchScratch: @unchecked Sendable {
+    let nodeCapacity: Int
+    private let visited: UnsafeMutablePointer<UInt8>
+    private var epoch: UInt8 = 0
+    private(set) var poolCapacity: Int
+    private var pool: UnsafeMutablePointer<PoolKey>
+    /// Keys in the pool, best first.
+    private(set) var count = 0
+    private let ids: UnsafeMutablePointer<UInt32>
+    private let dots: UnsafeMutablePointer<Int32>
+    private static let listMax = 2 * connectivityMax + extraDegreeMax
+    private(set) var distances = 0
+    private(set) var hops = 0
+
+    init(nodeCapacity: Int, width: Int) {
+        self.nodeCapacity = nodeCapacity
+        poolCapacity = max(width, 64)
+        unsafe visited = .allocate(capacity: nodeCapacity + 1)
+        unsafe visited.initialize(repeating: 0, count: nodeCapacity + 1)
+        unsafe pool = .allocate(capacity: poolCapacity)
+        unsafe ids = .allocate(capacity: max(Self.listMax, scanBlock))
+        unsafe dots = .allocate(capacity: max(Self.listMax, scanBlock))
+    }
+
+    deinit {
+        unsafe visited.deallocate()
+        unsafe pool.deallocate()
+        unsafe ids.deallocate()
+        unsafe dots.deallocate()
+    }
+
+    subscript(index: Int) -> PoolKey {
+        precondition(index >= 0 && index < count, "index out of range")
+        return unsafe pool[index]
+    }
+
+    /// Forgets the last search and its counts.
+    func reset(width: Int) {
+        if width > poolCapacity {
+            unsafe pool.deallocate()
+            poolCapacity = width
+            unsafe pool = .allocate(capacity: width)
+        }
+        (count, distances, hops) = (0, 0, 0)
+    }
+
+    private func nextEpoch() {
+        epoch &+= 1
+        if epoch == 0 {
+            unsafe visited.update(repeating: 0, count: nodeCapacity + 1)
+            epoch = 1
+        }
+    }
+
+    // MARK: Pool
+
+    /// Inserts a key into the best `width`; returns its position, or `width` when it is not among them.
+    @inline(__always)
+    private static func insert(
+        _ key: PoolKey, _ pool: UnsafeMutablePointer<PoolKey>, _ count: inout Int, _ width: Int
+    ) -> Int {
+        if count == width {
+            if unsafe key >= pool[width &- 1] { return width }
+            count &-= 1
+        }
+        var low = 0, length = count
+        while length > 0 {
+            let half = length >> 1
+            if unsafe pool[low &+ half] < key {
+                low = low &+ half &+ 1
+                length = length &- half &- 1
+            } else {
+                length = half
+            }
+        }
+        unsafe (pool + (low &+ 1)).update(from: pool + low, count: count &- low)
+        unsafe pool[low] = key
+        count &+= 1
+        return low
+    }
+
+    /// The last key of the pool, which must not be empty.
+    var worst: PoolKey { self[count - 1] }
+
+    /// Adds a key from outside the loops; `width` as given to `reset`.
+    func add(_ key: PoolKey, width: Int) {
+        precondition(width >= 1 && width <= poolCapacity)
+        _ = unsafe Self.insert(key, pool, &count, width)
+    }
+
+    // MARK: One hop
+
+    /// The neighbours of `node` not seen before, into `ids`; marks them.
+    @inline(__always)
+    private func gather(_ layer: LinkTable, _ table: CodeTable, _ node: Int) -> Int {
+        let visited = unsafe self.visited, ids = unsafe self.ids, epoch = self.epoch
+        let list = unsafe layer.links + node &* layer.degree
+        var found = 0
+        for slot in 0..<layer.degree {
+            let id = unsafe list[slot]
+            let next = Int(id)
+            if next >= layer.count { if id == noLink { break } else { continue } }
+            if unsafe visited[next] == epoch { continue }
+            unsafe visited[next] = epoch
+            unsafe ck_prefetch(table.scales + 2 &* next)
+            unsafe ids[found] = id
+            found &+= 1
+        }
+        guard let offsets = unsafe layer.extraOffsets, let extra = unsafe layer.extraLinks else { return found }
+        let start = Int(unsafe offsets[node]), end = Int(unsafe offsets[node &+ 1])
+        guard start < end, end <= layer.extraCount else { return found }
+        for slot in start..<min(end, start &+ extraDegreeMax) {
+            let next = Int(unsafe extra[slot])
+            if next >= layer.count { continue }
+            if unsafe visited[next] == epoch { continue }
+            unsafe visited[next] = epoch
+            unsafe ids[found] = UInt32(truncatingIfNeeded: next)
+            found &+= 1
+        }
+        return found
+    }
+
+    @inline(__always)
+    private func score(_ table: CodeTable, _ query: QueryView, _ found: Int) {
+        unsafe ck_codes_gather(table.codes, table.codeBytes, query.code, query.offset, ids, found, dots)
+        distances &+= found
+    }
+
+    @inline(__always)
+    private static func similarity(_ table: CodeTable, _ query: QueryView, _ node: Int, _ dot: Int32) -> Float {
+        let scale = unsafe table.scales[2 &* node], bias = unsafe table.scales[2 &* node &+ 1]
+        let product = (query.multiplier * scale) * Float(dot)
+        return query.biasFactor == 0 ? query.base + product : query.base + (product + bias)
+    }
+
+    /// The similarity of one node.
+    func similarity(_ table: CodeTable, _ query: QueryView, of node: Int) -> Float {
+        precondition(node >= 0 && node < table.count, "node out of range")
+        unsafe ids[0] = UInt32(node)
+        score(table, query, 1)
+        return unsafe Self.similarity(table, query, node, dots[0])
+    }
+
+    /// Scores `nodes[range]` into `values`.
+    func scoreList(
+        _ table: CodeTable, _ query: QueryView, _ nodes: [UInt32], _ range: Range<Int>, _ values: inout [Float]
+    ) {
+        precondition(range.upperBound <= nodes.count && range.upperBound <= values.count)
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.listMax) {
+            let length = min(Self.listMax, range.upperBound - start)
+            for index in 0..<length {
+                precondition(Int(nodes[start + index]) < table.count, "node out of range")
+                unsafe ids[index] = nodes[start + index]
+            }
+            score(table, query, length)
+            for index in 0..<length {
+                values[start + index] = unsafe Self.similarity(table, query, Int(ids[index]), dots[index])
+            }
+        }
+    }
+
+    /// Whether the query is at least so similar to any of the nodes; looks at eight at a time.
+    func anySimilarity(_ table: CodeTable, _ query: QueryView, of nodes: [UInt32], atLeast limit: Float) -> Bool {
+        for start in stride(from: 0, to: nodes.count, by: 8) {
+            let length = min(8, nodes.count - start)
+            for index in 0..<length {
+                precondition(Int(nodes[start + index]) < table.count, "node out of range")
+                unsafe ids[index] = nodes[start + index]
+            }
+            score(table, query, length)
+            for index in 0..<length {
+                if unsafe Self.similarity(table, query, Int(ids[index]), dots[index]) >= limit { return true }
+            }
+        }
+        return false
+    }
+
+    // MARK: Searches
+
+    /// Best-first search of one layer from `entry`, keeping the best `width`.
+    /// The layer's nodes are the table's own numbers. Afterwards the pool holds the result.
+    func search(_ table: CodeTable, _ layer: LinkTable, _ query: QueryView, from entry: Int, width: Int) {
+        precondition(width >= 1 && width <= poolCapacity && layer.count <= min(nodeCapacity, table.count))
+        count = 0
+        guard entry >= 0 && entry < layer.count else { return }
+        nextEpoch()
+        unsafe visited[entry] = epoch
+        let pool = unsafe self.pool, ids = unsafe self.ids, dots = unsafe self.dots
+        unsafe pool[0] = PoolKey(similarity: similarity(table, query, of: entry), node: UInt32(entry))
+        var count = 1, cursor = 0, hops = 0
+        while cursor < count {
+            let best = unsafe pool[cursor]
+            if best.isExpanded {
+                cursor &+= 1
+                continue
+            }
+            unsafe pool[cursor].bits |= 1
+            cursor &+= 1
+            hops &+= 1
+            let found = gather(layer, table, best.node)
+            if cursor < count { unsafe ck_prefetch(layer.links + pool[cursor].node &* layer.degree) }
+            score(table, query, found)
+            for index in 0..<found {
+                let id = unsafe ids[index]
+                let key = unsafe PoolKey(similarity: Self.similarity(table, query, Int(id), dots[index]), node: id)
+                let position = unsafe Self.insert(key, pool, &count, width)
+                if position < cursor { cursor = position }
+            }
+        }
+        self.count = count
+        self.hops &+= hops
+    }
+
+    /// Best-first search that keeps only nodes of `admitted` (a bit a node) but walks through all of them, until the
+    /// frontier is worse than the worst of `width` results or `budget` codes are scored; true when it ended by itself.
+    func search(
+        _ table: CodeTable, _ layer: LinkTable, _ query: QueryView, from entry: Int, width: Int,
+        admitted: Span<UInt64>, budget: Int
+    ) -> Bool {
+        precondition(width >= 1 && width <= poolCapacity && layer.count <= min(nodeCapacity, table.count))
+        precondition(admitted.count * 64 >= layer.count)
+        count = 0
+        guard entry >= 0 && entry < layer.count else { return true }
+        nextEpoch()
+        unsafe visited[entry] = epoch
+        var frontier = KeyHeap()
+        let first = PoolKey(similarity: similarity(table, query, of: entry), node: UInt32(entry))
+        frontier.push(first)
+        let pool = unsafe self.pool
+        var count = 0
+        if isSet(admitted, entry) { _ = unsafe Self.insert(first, pool, &count, width) }
+        while let best = frontier.popFirst() {
+            if unsafe count == width && best > pool[width - 1] { break }
+            if distances >= budget {
+                self.count = count
+                return false
+            }
+            hops += 1
+            let found = gather(layer, table, best.node)
+            score(table, query, found)
+            for index in 0..<found {
+                let id = unsafe ids[index]
+                let key = unsafe PoolKey(similarity: Self.similarity(table, query, Int(id), dots[index]), node: id)
+                if unsafe count == width && key > pool[width - 1] { continue }
+                frontier.push(key)
+                if isSet(admitted, Int(id)) { _ = unsafe Self.insert(key, pool, &count, width) }
+            }
+        }
+        self.count = count
+        return true
+    }
+
+    /// Greedy walk to a local best of a layer. `names` maps the layer's numbers to the table's (nil: they are the same);
+    /// numbers outside the table are passed over.
+    func descend(
+        _ table: CodeTable, _ layer: LinkTable, names: UnsafePointer<UInt32>?, _ query: QueryView, from entry: Int
+    ) -> Int {
+        precondition(layer.count <= nodeCapacity)
+        guard entry >= 0 && entry < layer.count else { return 0 }
+        nextEpoch()
+        let name = { (ordinal: Int) -> Int in
+            if let names = unsafe names { unsafe Int(names[ordinal]) } else { ordinal }
+        }
+        guard name(entry) < table.count else { return entry }
+        unsafe visited[entry] = epoch
+        var best = entry
+        var bestKey = PoolKey(similarity: similarity(table, query, of: name(entry)), node: UInt32(entry))
+        while true {
+            let list = unsafe layer.links + best * layer.degree
+            var ordinals: (found: Int, start: Int) = (0, Self.listMax / 2)
+            for slot in 0..<layer.degree {
+                let id = unsafe list[slot]
+                if Int(id) >= layer.count { if id == noLink { break } else { continue } }
+                if unsafe visited[Int(id)] == epoch { continue }
+                unsafe visited[Int(id)] = epoch
+                let node = name(Int(id))
+                if node >= table.count { continue }
+                unsafe ids[ordinals.found] = UInt32(node)
+                unsafe ids[ordinals.start + ordinals.found] = id
+                ordinals.found += 1
+            }
+            score(table, query, ordinals.found)
+            hops += 1
+            let before = best
+            for index in 0..<ordinals.found {
+                let ordinal = unsafe ids[ordinals.start + index]
+                let value = unsafe Self.similarity(table, query, Int(ids[index]), dots[index])
+                let key = PoolKey(similarity: value, node: ordinal)
+                if key < bestKey { (bestKey, best) = (key, Int(ordinal)) }
+            }
+            if best == before { return best }
+        }
+    }
+
+    // MARK: Scans
+
+    /// The best `width` of all codes, or of the admitted ones.
+    func scan(_ table: CodeTable, _ query: QueryView, width: Int, admitted: Span<UInt64>?) {
+        precondition(width >= 1 && width <= poolCapacity)
+        count = 0
+        var start = 0
+        while start < table.count {
+            let length = min(scanBlock, table.count - start)
+            if let admitted {
+                scanAdmitted(table, query, width, start, length, admitted)
+            } else {
+                let codes = unsafe table.codes + start * table.codeBytes
+                unsafe ck_codes_block(codes, table.codeBytes, query.code, query.offset, length, dots)
+                distances &+= length
+                offer(table, query, width, length) { start &+ $0 }
+            }
+            start += length
+        }
+    }
+
+    private func scanAdmitted(
+        _ table: CodeTable, _ query: QueryView, _ width: Int, _ start: Int, _ length: Int, _ admitted: Span<UInt64>
+    ) {
+        var found = 0
+        for word in (start / 64)..<((start + length + 63) / 64) {
+            var bits = admitted[word]
+            while bits != 0 {
+                let node = word * 64 + bits.trailingZeroBitCount
+                bits &= bits &- 1
+                if node >= start + length { break }
+                unsafe ids[found] = UInt32(node)
+                found += 1
+            }
+        }
+        score(table, query, found)
+        let ids = unsafe self.ids
+        offer(table, query, width, found) { unsafe Int(ids[$0]) }
+    }
+
+    @inline(__always)
+    private func offer(_ table: CodeTable, _ query: QueryView, _ width: Int, _ length: Int, _ node: (Int) -> Int) {
+        let pool = unsafe self.pool, dots = unsafe self.dots
+        var count = self.count
+        for index in 0..<length {
+            let id = node(index)
+            let value = unsafe Self.similarity(table, query, id, dots[index])
+            _ = unsafe Self.insert(PoolKey(similarity: value, node: UInt32(id)), pool, &count, width)
+        }
+        self.count = count
+    }
+
+    /// Adds to each pooled similarity what the query's fine plane says, and sorts again.
+    func refine(_ table: CodeTable, _ fine: QueryView) {
+        let listMax = Self.listMax
+        for start in stride(from: 0, to: count, by: listMax) {
+            let length = min(listMax, count - start)
+            for index in 0..<length { unsafe ids[index] = UInt32(pool[start + index].node) }
+            unsafe ck_codes_gather(table.codes, table.codeBytes, fine.code, fine.offset, ids, length, dots)
+            for index in 0..<length {
+                let node = unsafe Int(ids[index])
+                let value = unsafe pool[start + index].similarity + Self.similarity(table, fine, node, dots[index])
+                unsafe pool[start + index] = PoolKey(similarity: value, node: UInt32(node))
+            }
+        }
+        var sorted = unsafe UnsafeMutableBufferPointer(start: pool, count: count)
+        unsafe sorted.sort()
+    }
+}
+
+let scanBlock = 512
+
+@inline(__always) func isSet(_ words: Span<UInt64>, _ index: Int) -> Bool {
+    words[index >> 6] >> UInt64(index & 63) & 1 == 1
+}

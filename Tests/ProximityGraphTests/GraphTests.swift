@@ -1,0 +1,131 @@
+// A built graph finds what brute force finds, reaches every node, and survives the data that breaks others.
+import Platform
+import ProximityGraph
+import Testing
+
+/// Fraction of hits at least as similar as the true k-th best.
+private func recall(_ graph: Graph, _ values: [Float], queries: [[Float]], width: Int, k: Int = 10) -> Double {
+    var good = 0
+    for query in queries {
+        let limit = kthBest(query, values, k) - 1e-9
+        // As the caller does: rank the candidates by the exact cosine.
+        let exact = graph.search(query.span, width: width).hits
+            .map { cosine(query, row(values, Int($0.label - 1000), query.count)) }
+            .sorted(by: >).prefix(k)
+        good += exact.filter { $0 >= limit }.count
+    }
+    return Double(good) / Double(k * queries.count)
+}
+
+struct GraphTests {
+    @Test func findsTheNearestOfClusteredVectors() throws {
+        let dimension = 64
+        let values = clustered(3000, dimension, clusters: 30, seed: 11)
+        let built = try makeGraph(values, settings: .standard(dimension: dimension))
+        let queries = (0..<40).map { index -> [Float] in
+            var random = Random(UInt64(500 + index))
+            return zip(row(values, random.below(3000), dimension), random.vector(dimension)).map { $0 + 0.5 * $1 }
+        }
+        #expect(recall(built.graph, values, queries: queries, width: 64) >= 0.95)
+        #expect(built.graph.checkInvariants() == [])
+        #expect(built.graph.verifyChecksums() == [])
+        #expect(built.graph.nodesReached() == 3000)
+        #expect(built.report.distances > 0)
+    }
+
+    @Test func findsTheNearestForQueriesOfAnotherModality() throws {
+        let dimension = 64
+        let values = clustered(3000, dimension, clusters: 40, seed: 21)
+        let built = try makeGraph(values, settings: .standard(dimension: dimension))
+        let other = clustered(30, dimension, clusters: 40, seed: 22)
+        let queries = (0..<30).map { row(other, $0, dimension) }
+        #expect(recall(built.graph, values, queries: queries, width: 300) >= 0.95)
+    }
+
+    @Test(arguments: [1, 2, 10, 63, 65, 384])
+    func everyDimensionWorks(dimension: Int) throws {
+        let values = clustered(300, dimension, clusters: 5, seed: UInt64(dimension))
+        let built = try makeGraph(values, settings: .standard(dimension: dimension))
+        let queries = (0..<10).map { row(values, $0 * 7, dimension) }
+        #expect(recall(built.graph, values, queries: queries, width: 300) >= 0.95)
+        #expect(built.graph.checkInvariants() == [])
+    }
+
+    @Test func duplicatesShareANodeAndTrapNoSearch() throws {
+        let dimension = 32
+        var values = clustered(1000, dimension, clusters: 10, seed: 3)
+        for _ in 0..<1000 { values += row(values, 17, dimension) }
+        let built = try makeGraph(values, settings: .standard(dimension: dimension))
+        #expect(built.graph.count == 2000 && built.graph.nodeCount == 1000)
+        #expect(built.report.duplicates == 1000)
+        #expect(built.graph.checkInvariants() == [])
+        let copies = built.graph.search(row(values, 17, dimension).span, width: 10)
+        #expect(copies.hits.count == 1001)
+        #expect(copies.hits.map(\.label) == [1017] + (2000..<3000).map { Int64($0) })
+        let elsewhere = row(values, 400, dimension)
+        #expect(built.graph.search(elsewhere.span, width: 10).hits.first?.label == 1400)
+    }
+
+    @Test func allEqualVectorsAreOneNode() throws {
+        let values = [[Float]](repeating: [1, 2, 3], count: 500).flatMap { $0 }
+        let built = try makeGraph(values, settings: .standard(dimension: 3))
+        #expect(built.graph.nodeCount == 1 && built.graph.count == 500)
+        let answer = built.graph.search([Float]([3, 2, 1]).span, width: 5)
+        #expect(answer.hits.count == 500)
+        #expect(abs(answer.hits[0].similarity - Float(cosine([1, 2, 3], [3, 2, 1]))) <= answer.hits[0].errorBound)
+    }
+
+    @Test func emptyGraphAndSingleNode() throws {
+        let empty = try makeGraph([], settings: .standard(dimension: 8))
+        let query: [Float] = [1, 0, 0, 0, 0, 0, 0, 0]
+        #expect(empty.graph.search(query.span, width: 3).hits.isEmpty)
+        #expect(empty.graph.scan(query.span, limit: 3).hits.isEmpty)
+        #expect(empty.graph.checkInvariants() == [])
+        let single = try makeGraph(query, settings: .standard(dimension: 8))
+        #expect(single.graph.search(query.span, width: 3).hits.map(\.label) == [1000])
+    }
+
+    @Test func zeroVectorsAreCountedAndLeftOut() throws {
+        var values = clustered(50, 16, clusters: 2, seed: 5)
+        for i in 0..<16 { values[20 * 16 + i] = 0 }
+        for i in 0..<16 { values[21 * 16 + i] *= 1e-38 }
+        for i in 0..<16 { values[22 * 16 + i] *= 1e37 }
+        let built = try makeGraph(values, settings: .standard(dimension: 16))
+        #expect(built.report.unindexable == 1 && built.graph.count == 49)
+        let zero = [Float](repeating: 0, count: 16)
+        #expect(built.graph.search(zero.span, width: 5).hits.isEmpty)
+        for label in [21, 22] {
+            let hits = built.graph.search(row(values, label, 16).span, width: 20).hits
+            #expect(hits.contains { $0.label == Int64(1000 + label) })
+        }
+    }
+
+    @Test func outliersAreReachable() throws {
+        let dimension = 32
+        var values = clustered(2000, dimension, clusters: 1, spread: 0.05, seed: 8)
+        var random = Random(9)
+        for _ in 0..<20 { values += random.vector(dimension).map { -10 * abs($0) } }
+        let built = try makeGraph(values, settings: GraphSettings(
+            dimension: dimension, connectivity: 4, constructionBreadth: 16))
+        #expect(built.graph.nodesReached() == built.graph.nodeCount)
+        #expect(built.graph.checkInvariants() == [])
+    }
+
+    @Test func scanFindsWhatBruteForceFinds() throws {
+        let dimension = 48
+        let values = clustered(1500, dimension, clusters: 10, seed: 31)
+        let built = try makeGraph(values, settings: .standard(dimension: dimension))
+        let queries = clustered(11, dimension, clusters: 10, seed: 32)
+        let many = built.graph.scanMany(queries.span, limit: 20, threads: 2)
+        for index in 0..<11 {
+            let query = row(queries, index, dimension)
+            let scan = built.graph.scan(query.span, limit: 20)
+            #expect(scan.hits == many[index].hits)
+            let limit = kthBest(query, values, 20)
+            for hit in scan.hits {
+                let exact = cosine(query, row(values, Int(hit.label - 1000), dimension))
+                #expect(exact >= limit - 3 * Double(hit.errorBound))
+            }
+        }
+    }
+}

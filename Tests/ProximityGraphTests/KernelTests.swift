@@ -1,0 +1,100 @@
+// Every instruction set gives the scalar twin's integers, and the same graph bytes come of it for any number of threads.
+import CKernels
+import ProximityGraph
+import Testing
+
+/// Tests that change the process-wide level; serialised so that they do not disturb each other.
+@Suite(.serialized)
+struct KernelTests {
+    private static var levels: [Int32] {
+        (0...ck_level_best()).filter { level in
+            ck_set_level(level)
+            defer { ck_set_level(ck_level_best()) }
+            return ck_level() == level
+        }
+    }
+
+    private func expected(_ code: ArraySlice<UInt8>, _ query: [Int8]) -> Int32 {
+        zip(code, query).reduce(0) { $0 + (Int32($1.0) - 128) * Int32($1.1) }
+    }
+
+    @Test(arguments: [64, 128, 192, 320, 1024])
+    func everyLevelEqualsTheScalarTwin(length: Int) {
+        var random = Random(UInt64(length))
+        let count = 13
+        for pattern in 0..<5 {
+            let codes = (0..<(count * length)).map { index -> UInt8 in
+                [UInt8(random.below(256)), 255, 0, index % 2 == 0 ? 255 : 0, 128][pattern]
+            }
+            let query = (0..<length).map { index -> Int8 in
+                [Int8(random.below(255) - 127), 127, -127, index % 2 == 0 ? 127 : -127, 1][pattern]
+            }
+            let offset = 128 * query.reduce(Int32(0)) { $0 + Int32($1) }
+            let ids = (0..<count).map { UInt32(count - 1 - $0) }
+            let truth = (0..<count).map { expected(codes[($0 * length)..<(($0 + 1) * length)], query) }
+            for level in Self.levels {
+                ck_set_level(level)
+                defer { ck_set_level(ck_level_best()) }
+                var block = [Int32](repeating: 0, count: count), gathered = block
+                unsafe ck_codes_block(codes, length, query, offset, count, &block)
+                unsafe ck_codes_gather(codes, length, query, offset, ids, count, &gathered)
+                #expect(block == truth && gathered == truth.reversed(), "level \(level), pattern \(pattern)")
+                for queries in [1, 3, 8] {
+                    let planes = [[Int8]](repeating: query, count: queries).flatMap { $0 }
+                    let offsets = [Int32](repeating: offset, count: queries)
+                    var many = [Int32](repeating: 0, count: count * queries)
+                    unsafe ck_codes_many(codes, length, count, planes, offsets, queries, &many)
+                    let repeated = truth.flatMap { [Int32](repeating: $0, count: queries) }
+                    #expect(many == repeated, "level \(level), \(queries) queries")
+                }
+            }
+        }
+    }
+
+    @Test func theLongestCodeStaysWithinInt32() {
+        let length = 65_536
+        let codes = [UInt8](repeating: 255, count: length), query = [Int8](repeating: 127, count: length)
+        for level in Self.levels {
+            ck_set_level(level)
+            defer { ck_set_level(ck_level_best()) }
+            var out: [Int32] = [0]
+            unsafe ck_codes_block(codes, length, query, 128 * 127 * Int32(length), 1, &out)
+            #expect(out[0] == 127 * 127 * Int32(length))
+        }
+    }
+
+    @Test func sameBytesForAnyThreadsAndInstructionSet() throws {
+        let values = clustered(900, 70, clusters: 9, seed: 4)
+        let settings = GraphSettings(dimension: 70, connectivity: 8, constructionBreadth: 40)
+        let first = try makeGraph(values, settings: settings, threads: 1).bytes
+        #expect(first.count > 900 * 128)
+        for threads in 2...3 {
+            #expect(try makeGraph(values, settings: settings, threads: threads).bytes == first, "\(threads) threads")
+        }
+        for level in Self.levels {
+            ck_set_level(level)
+            defer { ck_set_level(ck_level_best()) }
+            #expect(try makeGraph(values, settings: settings).bytes == first, "level \(level)")
+        }
+        var other = settings
+        other.seed = 2
+        #expect(try makeGraph(values, settings: other).bytes != first)
+    }
+
+    @Test func rotationKeepsLengthsAndAngles() {
+        for length in [64, 192, 320, 448, 512] {
+            var random = Random(UInt64(length))
+            let signs = (0..<(2 * length)).map { _ in Float(random.below(2) == 0 ? 1 : -1) }
+            var a = random.vector(length), b = random.vector(length)
+            let before = cosine(a, b), norm = a.reduce(0.0) { $0 + Double($1) * Double($1) }
+            unsafe ck_codes_rotate(&a, length, signs)
+            unsafe ck_codes_rotate(&b, length, signs)
+            #expect(abs(cosine(a, b) - before) < 1e-6)
+            #expect(abs(a.reduce(0.0) { $0 + Double($1) * Double($1) } / norm - 1) < 1e-6)
+            var single = [Float](repeating: 0, count: length)
+            single[3] = 1
+            unsafe ck_codes_rotate(&single, length, signs)
+            #expect(single.map { abs($0) }.max()! < 0.36, "one component is spread over many")
+        }
+    }
+}
