@@ -7,4 +7,5 @@
 #include "ck_codes.h"
 #include "ck_metrics.h"
 #include "ck_convert.h"
+#include "ck_transport.h"
 #endif

@@ -1,0 +1,208 @@
+// Steps of the exact transport solver over rows of a cost matrix, 8 columns at a time.
+// Written once over vectors, compiled per instruction set; no contraction, so that all give the same bits.
+#include "ck_transport.h"
+#include "ck_cpu.h"
+#include <math.h>
+#include <string.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+typedef double f64x8 __attribute__((vector_size(64)));
+typedef int64_t i64x8 __attribute__((vector_size(64)));
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { LANES = 8 };
+
+INLINE void select_f64(const i64x8 *mask, const f64x8 *chosen, f64x8 *value) {
+    *value = (f64x8)((*mask & (i64x8)*chosen) | (~*mask & (i64x8)*value));
+}
+
+INLINE void select_i64(const i64x8 *mask, const i64x8 *chosen, i64x8 *value) {
+    *value = (*mask & *chosen) | (~*mask & *value);
+}
+
+/// Keeps, lane by lane, the least value and where it came from; the first of equals stays.
+INLINE void keep_least(const f64x8 *value, const i64x8 *index, f64x8 *least, i64x8 *where) {
+    i64x8 lower = *value < *least;
+    select_f64(&lower, value, least);
+    select_i64(&lower, index, where);
+}
+
+/// The least lane, the lowest index among equals.
+INLINE int64_t fold_least(const f64x8 *least, const i64x8 *where, double *value) {
+    double values[LANES];
+    int64_t indices[LANES];
+    memcpy(values, least, sizeof values);
+    memcpy(indices, where, sizeof indices);
+    double best = values[0];
+    int64_t index = indices[0];
+    for (int lane = 1; lane < LANES; lane++) {
+        if (values[lane] < best || (values[lane] == best && indices[lane] < index)) {
+            best = values[lane];
+            index = indices[lane];
+        }
+    }
+    *value = best;
+    return index;
+}
+
+#define INFINITE ((f64x8){INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY})
+#define FIRST_LANES ((i64x8){0, 1, 2, 3, 4, 5, 6, 7})
+
+INLINE void reduce_rows(const double *costs, size_t rows, size_t stride, const double *duals, double *minima,
+                        int64_t *where) {
+    for (size_t i = 0; i < rows; i++) {
+        f64x8 least = INFINITE, value, dual;
+        i64x8 index = FIRST_LANES, place = FIRST_LANES;
+        const double *row = costs + i * stride;
+        for (size_t j = 0; j < stride; j += LANES) {
+            memcpy(&value, row + j, sizeof value);
+            if (duals) {
+                memcpy(&dual, duals + j, sizeof dual);
+                value = value - dual;
+            }
+            keep_least(&value, &index, &least, &place);
+            index = index + LANES;
+        }
+        where[i] = fold_least(&least, &place, &minima[i]);
+    }
+}
+
+INLINE void reduce_columns(const double *costs, size_t rows, size_t stride, const double *duals, double *minima,
+                           int64_t *where) {
+    for (size_t j = 0; j < stride; j += LANES) {
+        f64x8 least = INFINITE, value;
+        i64x8 index = {0}, place = {0};
+        for (size_t i = 0; i < rows; i++) {
+            memcpy(&value, costs + i * stride + j, sizeof value);
+            if (duals) value = value - duals[i];
+            keep_least(&value, &index, &least, &place);
+            index = index + 1;
+        }
+        memcpy(minima + j, &least, sizeof least);
+        memcpy(where + j, &place, sizeof place);
+    }
+}
+
+INLINE int64_t relax(const double *costs, size_t stride, const int64_t *rows, const double *offsets, size_t row_count,
+                     const double *duals, double *distances, int64_t *predecessors, double *least_out) {
+    f64x8 least = INFINITE;
+    i64x8 index = FIRST_LANES, place = FIRST_LANES;
+    for (size_t j = 0; j < stride; j += LANES) {
+        f64x8 distance, dual, value;
+        i64x8 predecessor;
+        memcpy(&distance, distances + j, sizeof distance);
+        if (row_count > 0) {
+            memcpy(&dual, duals + j, sizeof dual);
+            memcpy(&predecessor, predecessors + j, sizeof predecessor);
+            for (size_t r = 0; r < row_count; r++) {
+                memcpy(&value, costs + (size_t)rows[r] * stride + j, sizeof value);
+                value = (value - dual) + offsets[r];
+                i64x8 row = (i64x8){0} + rows[r];
+                keep_least(&value, &row, &distance, &predecessor);
+            }
+            memcpy(distances + j, &distance, sizeof distance);
+            memcpy(predecessors + j, &predecessor, sizeof predecessor);
+        }
+        keep_least(&distance, &index, &least, &place);
+        index = index + LANES;
+    }
+    int64_t column = fold_least(&least, &place, least_out);
+    return *least_out < INFINITY ? column : -1;
+}
+
+INLINE void two_least(const double *costs, const double *duals, size_t stride, double least[2], int64_t where[2]) {
+    f64x8 first = INFINITE, second = INFINITE, value, dual;
+    i64x8 index = FIRST_LANES, first_place = FIRST_LANES, second_place = FIRST_LANES;
+    for (size_t j = 0; j < stride; j += LANES) {
+        memcpy(&value, costs + j, sizeof value);
+        memcpy(&dual, duals + j, sizeof dual);
+        value = value - dual;
+        i64x8 lower = value < first, between = value < second;
+        i64x8 chosen_place = index;
+        f64x8 chosen = value;
+        select_f64(&lower, &first, &chosen);
+        select_i64(&lower, &first_place, &chosen_place);
+        select_f64(&between, &chosen, &second);
+        select_i64(&between, &chosen_place, &second_place);
+        select_f64(&lower, &value, &first);
+        select_i64(&lower, &index, &first_place);
+        index = index + LANES;
+    }
+    double values[2 * LANES];
+    int64_t places[2 * LANES];
+    memcpy(values, &first, sizeof first);
+    memcpy(values + LANES, &second, sizeof second);
+    memcpy(places, &first_place, sizeof first_place);
+    memcpy(places + LANES, &second_place, sizeof second_place);
+    least[0] = least[1] = INFINITY;
+    where[0] = where[1] = -1;
+    for (int lane = 0; lane < 2 * LANES; lane++) {
+        double v = values[lane];
+        int64_t p = places[lane];
+        if (v < least[0] || (v == least[0] && p < where[0])) {
+            least[1] = least[0];
+            where[1] = where[0];
+            least[0] = v;
+            where[0] = p;
+        } else if (v < least[1] || (v == least[1] && p < where[1])) {
+            least[1] = v;
+            where[1] = p;
+        }
+    }
+}
+
+#define VARIANT(NAME, TARGET)                                                                                        \
+    TARGET static void rows_##NAME(const double *costs, size_t rows, size_t stride, const double *duals,             \
+                                   double *minima, int64_t *where) {                                                 \
+        if (duals) reduce_rows(costs, rows, stride, duals, minima, where);                                           \
+        else reduce_rows(costs, rows, stride, 0, minima, where);                                                     \
+    }                                                                                                                \
+    TARGET static void columns_##NAME(const double *costs, size_t rows, size_t stride, const double *duals,          \
+                                      double *minima, int64_t *where) {                                              \
+        if (duals) reduce_columns(costs, rows, stride, duals, minima, where);                                        \
+        else reduce_columns(costs, rows, stride, 0, minima, where);                                                  \
+    }                                                                                                                \
+    TARGET static int64_t relax_##NAME(const double *costs, size_t stride, const int64_t *rows,                      \
+                                       const double *offsets, size_t row_count, const double *duals,                 \
+                                       double *distances, int64_t *predecessors, double *least) {                    \
+        return relax(costs, stride, rows, offsets, row_count, duals, distances, predecessors, least);                \
+    }                                                                                                                \
+    TARGET static void two_##NAME(const double *costs, const double *duals, size_t stride, double least[2],          \
+                                  int64_t where[2]) {                                                                \
+        two_least(costs, duals, stride, least, where);                                                               \
+    }
+
+VARIANT(baseline, )  // SSE2 on x86-64, NEON on ARM64, plain code elsewhere
+#if defined(__x86_64__)
+VARIANT(avx2, __attribute__((target("avx2,fma"))))
+VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
+#define DISPATCH(FUNCTION, ...)                                                   \
+    (ck_level() >= CK_AVX512  ? FUNCTION##_avx512(__VA_ARGS__)                    \
+     : ck_level() == CK_AVX2 ? FUNCTION##_avx2(__VA_ARGS__)                       \
+                              : FUNCTION##_baseline(__VA_ARGS__))
+#else
+#define DISPATCH(FUNCTION, ...) FUNCTION##_baseline(__VA_ARGS__)
+#endif
+
+void ck_reduce_rows(const double *costs, size_t rows, size_t columns, size_t stride, const double *column_duals,
+                    double *minima, int64_t *where) {
+    (void)columns;  // the padding is +infinity
+    DISPATCH(rows, costs, rows, stride, column_duals, minima, where);
+}
+
+void ck_reduce_columns(const double *costs, size_t rows, size_t columns, size_t stride, const double *row_duals,
+                       double *minima, int64_t *where) {
+    (void)columns;
+    DISPATCH(columns, costs, rows, stride, row_duals, minima, where);
+}
+
+int64_t ck_relax(const double *costs, size_t stride, const int64_t *rows, const double *offsets, size_t row_count,
+                 const double *duals, double *distances, int64_t *predecessors, double *least) {
+    return DISPATCH(relax, costs, stride, rows, offsets, row_count, duals, distances, predecessors, least);
+}
+
+void ck_two_least(const double *costs, const double *duals, size_t stride, double least[2], int64_t where[2]) {
+    DISPATCH(two, costs, duals, stride, least, where);
+}

@@ -1,0 +1,144 @@
+// Cost matrices between two sets of tokens: a blocked float32 product and its conversion to ground costs.
+// A tile is some rows of x against one panel of 16 tokens of y; products may fuse here, the solver's steps never do.
+#include "ck_cpu.h"
+#include "ck_metrics.h"
+#include "ck_transport.h"
+#include <math.h>
+#include <string.h>
+
+typedef float f32x16 __attribute__((vector_size(64)));
+typedef double f64x8 __attribute__((vector_size(64)));
+typedef float f32x8 __attribute__((vector_size(32)));
+
+#define INLINE static inline __attribute__((always_inline))
+
+// Coordinates summed in float32 before a run is added to the float64 total: bounds the rounding whatever the dimension.
+enum { RUN = 256, TILE_ROWS_MAX = 12 };
+
+void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *panels) {
+    for (size_t first = 0; first < count; first += CK_PANEL) {
+        float *panel = panels + first * dimension;
+        size_t present = count - first < CK_PANEL ? count - first : CK_PANEL;
+        for (size_t k = 0; k < dimension; k++) {
+            for (size_t c = 0; c < present; c++) panel[k * CK_PANEL + c] = tokens[(first + c) * dimension + k];
+            for (size_t c = present; c < CK_PANEL; c++) panel[k * CK_PANEL + c] = 0;
+        }
+    }
+}
+
+void ck_squared_norms(const float *x, size_t count, size_t dimension, double *squares) {
+    for (size_t i = 0; i < count; i++) squares[i] = ck_dot_f32(x + i * dimension, x + i * dimension, dimension);
+}
+
+/// `rows` is a constant after inlining, so that the sums stay in registers.
+INLINE void tile(size_t rows, const float *x, const float *panel, size_t dimension, double *out, size_t columns,
+                 size_t row_step, size_t column_step) {
+    double total[TILE_ROWS_MAX][CK_PANEL];
+    for (size_t start = 0; start == 0 || start < dimension; start += RUN) {
+        size_t end = dimension - start < RUN ? dimension : start + RUN;
+        f32x16 sums[TILE_ROWS_MAX];
+        for (size_t r = 0; r < rows; r++) sums[r] = (f32x16){0};
+        for (size_t k = start; k < end; k++) {
+            f32x16 y;
+            memcpy(&y, panel + k * CK_PANEL, sizeof y);
+            for (size_t r = 0; r < rows; r++) sums[r] += y * x[r * dimension + k];
+        }
+        for (size_t r = 0; r < rows; r++) {
+            float run[CK_PANEL];
+            memcpy(run, &sums[r], sizeof run);
+            for (size_t c = 0; c < CK_PANEL; c++) total[r][c] = start == 0 ? run[c] : total[r][c] + run[c];
+        }
+    }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++) out[r * row_step + c * column_step] = total[r][c];
+}
+
+INLINE void products(size_t tile_rows, const float *x, size_t x_count, const float *panels, size_t y_count,
+                     size_t dimension, double *out, size_t row_step, size_t column_step) {
+    for (size_t first = 0; first < y_count; first += CK_PANEL) {
+        size_t columns = y_count - first < CK_PANEL ? y_count - first : CK_PANEL;
+        const float *panel = panels + first * dimension;
+        double *target = out + first * column_step;
+        size_t r = 0;
+        for (; r + tile_rows <= x_count; r += tile_rows)
+            tile(tile_rows, x + r * dimension, panel, dimension, target + r * row_step, columns, row_step, column_step);
+        for (; r + 4 <= x_count; r += 4)
+            tile(4, x + r * dimension, panel, dimension, target + r * row_step, columns, row_step, column_step);
+        for (; r < x_count; r++)
+            tile(1, x + r * dimension, panel, dimension, target + r * row_step, columns, row_step, column_step);
+    }
+}
+
+/// Below this share of |x|^2 + |y|^2 a squared distance (or twice the cosine cost) is computed again in float64.
+static const double near_share = 1.0 / 64;
+
+INLINE void costs_from_products(int32_t ground, double *row, size_t columns, double x_square, double x_scale,
+                                const double *y_squares) {
+    for (size_t j = 0; j < columns; j++) {
+        if (ground == CK_GROUND_COSINE) {
+            double cost = 1 - row[j] / (x_scale * sqrt(y_squares[j]));
+            row[j] = cost > 2 ? 2 : cost;
+        } else {
+            double square = x_square + y_squares[j] - 2 * row[j];
+            row[j] = square > 0 ? square : 0;
+        }
+    }
+}
+
+static void correct_near(int32_t ground, double *row, size_t columns, const float *x, double x_square, const float *y,
+                         const double *y_squares, size_t dimension) {
+    for (size_t j = 0; j < columns; j++) {
+        if (ground == CK_GROUND_COSINE) {
+            if (row[j] >= near_share) continue;
+            double cost = 1 - ck_dot_f32(x, y + j * dimension, dimension) / sqrt(x_square * y_squares[j]);
+            row[j] = cost > 0 ? cost : 0;
+        } else if (row[j] < near_share * (x_square + y_squares[j])) {
+            row[j] = ck_squared_distance_f32(x, y + j * dimension, dimension);
+        }
+    }
+}
+
+INLINE void square_roots(double *row, size_t columns) {
+    for (size_t j = 0; j < columns; j++) row[j] = sqrt(row[j]);
+}
+
+#define VARIANT(NAME, TARGET, TILE_ROWS)                                                                             \
+    TARGET static void products_##NAME(const float *x, size_t x_count, const float *panels, size_t y_count,          \
+                                       size_t dimension, double *out, size_t row_step, size_t column_step) {         \
+        products(TILE_ROWS, x, x_count, panels, y_count, dimension, out, row_step, column_step);                     \
+    }                                                                                                                \
+    TARGET static void convert_##NAME(int32_t ground, double *row, size_t columns, double x_square, double x_scale,  \
+                                      const double *y_squares) {                                                     \
+        if (ground == CK_GROUND_COSINE)                                                                              \
+            costs_from_products(CK_GROUND_COSINE, row, columns, x_square, x_scale, y_squares);                       \
+        else costs_from_products(CK_GROUND_EUCLIDEAN, row, columns, x_square, x_scale, y_squares);                   \
+    }                                                                                                                \
+    TARGET static void roots_##NAME(double *row, size_t columns) { square_roots(row, columns); }
+
+VARIANT(baseline, , 4)
+#if defined(__x86_64__)
+VARIANT(avx2, __attribute__((target("avx2,fma"))), 6)
+VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))), 12)
+#define DISPATCH(FUNCTION, ...)                                \
+    (ck_level() >= CK_AVX512  ? FUNCTION##_avx512(__VA_ARGS__) \
+     : ck_level() == CK_AVX2 ? FUNCTION##_avx2(__VA_ARGS__)    \
+                              : FUNCTION##_baseline(__VA_ARGS__))
+#else
+#define DISPATCH(FUNCTION, ...) FUNCTION##_baseline(__VA_ARGS__)
+#endif
+
+void ck_products(const float *x, size_t x_count, const float *panels, size_t y_count, size_t dimension, double *out,
+                 size_t row_step, size_t column_step) {
+    DISPATCH(products, x, x_count, panels, y_count, dimension, out, row_step, column_step);
+}
+
+void ck_ground_costs(int32_t ground, double *costs, size_t rows, size_t columns, size_t stride, const float *x,
+                     const double *x_squares, const float *y, const double *y_squares, size_t dimension) {
+    for (size_t i = 0; i < rows; i++) {
+        double *row = costs + i * stride;
+        DISPATCH(convert, ground, row, columns, x_squares[i], sqrt(x_squares[i]), y_squares);
+        correct_near(ground, row, columns, x + i * dimension, x_squares[i], y, y_squares, dimension);
+        if (ground == CK_GROUND_EUCLIDEAN) DISPATCH(roots, row, columns);
+        for (size_t j = columns; j < stride; j++) row[j] = INFINITY;
+    }
+}

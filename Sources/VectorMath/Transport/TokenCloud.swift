@@ -1,0 +1,88 @@
+/// A validated set of weighted tokens, ready for transport. Knows no other set and no storage.
+
+/// The cost of moving one unit of mass from one token to another.
+package enum GroundCost: String, CaseIterable, Sendable {
+    /// 1 − x·y/(‖x‖‖y‖), in [0, 2]; no triangle inequality.
+    case cosine
+    /// ‖x − y‖; the optimum is W1.
+    case euclidean
+    /// ‖x − y‖²; the optimum is W2 squared.
+    case squaredEuclidean = "sqeuclidean"
+}
+
+/// Tokens with what costs need of them. Tokens without weight, and under cosine without length, have dropped out.
+package struct TokenCloud: Sendable {
+    package let ground: GroundCost
+    package let dimension: Int
+    /// count × dimension, row-major, kept tokens only.
+    package let values: [Float]
+    /// Positive and finite, one for each kept token; nil means equal weights.
+    package let weights: [Double]?
+    /// The place of each kept token in the set given; nil when all were kept.
+    package let kept: [Int]?
+    /// ‖x‖² in float64.
+    let squares: [Double]
+    package var count: Int { squares.count }
+
+    /// - Parameters:
+    ///   - values: n × dimension, row-major.
+    ///   - weights: one for each token, any positive total; nil for equal weights.
+    package init(
+        values: [Float], dimension: Int, weights: [Double]? = nil, ground: GroundCost, side: TransportSide
+    ) throws(TransportError) {
+        guard !values.isEmpty else { throw .emptyTokenSet(side) }
+        guard dimension > 0, values.count % dimension == 0 else {
+            throw .raggedTokens(side, values: values.count, dimension: dimension)
+        }
+        let squares = squaredNorms(values, dimension: dimension)
+        // A float32 square never overflows float64, so a norm is finite exactly when every component is.
+        if let index = squares.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteToken(side, index: index) }
+        if let weights { try Self.check(weights, count: squares.count, side: side) }
+        self.ground = ground
+        self.dimension = dimension
+        let drops = { (i: Int) in (ground == .cosine && squares[i] == 0) || weights?[i] == 0 }
+        guard squares.indices.contains(where: drops) else {
+            (self.values, self.weights, self.kept, self.squares) = (values, weights, nil, squares)
+            return
+        }
+        let kept = squares.indices.filter { !drops($0) }
+        guard !kept.isEmpty else { throw .noContent(side) }
+        var content: [Float] = []
+        content.reserveCapacity(kept.count * dimension)
+        for index in kept { content += values[index * dimension..<(index + 1) * dimension] }
+        self.values = content
+        self.weights = weights.map { weights in kept.map { weights[$0] } }
+        self.kept = kept
+        self.squares = kept.map { squares[$0] }
+    }
+
+    private static func check(_ weights: [Double], count: Int, side: TransportSide) throws(TransportError) {
+        guard weights.count == count else {
+            throw .weightCountMismatch(side, tokens: count, weights: weights.count)
+        }
+        if let index = weights.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteWeight(side, index: index) }
+        if let index = weights.firstIndex(where: { $0 < 0 }) { throw .negativeWeight(side, index: index) }
+        guard weights.contains(where: { $0 > 0 }) else { throw .zeroWeights(side) }
+    }
+
+    /// The place of kept token `index` in the set given.
+    package func original(_ index: Int) -> Int { kept?[index] ?? index }
+
+    /// Weights that sum to 1.
+    package var normalisedWeights: [Double] {
+        guard let weights else { return Array(repeating: 1 / Double(count), count: count) }
+        let largest = weights.max() ?? 1
+        let total = weights.reduce(0) { $0 + $1 / largest }
+        return weights.map { $0 / largest / total }
+    }
+
+    /// The tokens divided by their norms in float32; a zero token stays zero.
+    package var directions: [Float] {
+        var unit = values
+        for (index, square) in squares.enumerated() where square > 0 {
+            let norm = square.squareRoot()
+            for k in index * dimension..<(index + 1) * dimension { unit[k] = Float(Double(unit[k]) / norm) }
+        }
+        return unit
+    }
+}

@@ -1,0 +1,199 @@
+/// One run of the transport solver: start, shortest augmenting paths, duals. Its memory belongs to TransportSolver.
+
+struct TransportSearch {
+    let costs: CostMatrix
+    let masses: TransportMasses
+    private let memory: TransportMemory
+    var flows: FlowTable
+    private let rows: Int, columns: Int
+
+    /// Σ mass × dual, in units of mass: a lower bound of the optimum at every step.
+    private var dualValue = 0.0
+    private var scannedCount = 0
+    private var settledCount = 0
+    /// Numbers the searches, so that rows need not be unmarked after each.
+    private var searchNumber: Int32 = 0
+
+    init(_ costs: CostMatrix, _ masses: TransportMasses, _ memory: TransportMemory) {
+        (self.costs, self.masses, self.memory) = (costs, masses, memory)
+        (rows, columns, flows) = (costs.rows, costs.columns, memory.flows)
+    }
+
+    mutating func run(limit: Double) -> TransportOutcome {
+        let total = Double(masses.total)
+        start()
+        // Rounding must never abandon a problem whose optimum equals the limit.
+        let threshold = limit.isFinite ? (limit + 1e-11 * max(1, abs(limit))) * total : .infinity
+        if dualValue > threshold { return .exceeds(lowerBound: dualValue / total) }
+        for row in 0..<rows {
+            while memory.supply[row] > 0 {
+                ship(from: row)
+                if dualValue > threshold { return .exceeds(lowerBound: dualValue / total) }
+            }
+        }
+        return .optimal(planCost() / total)
+    }
+
+    // MARK: Start
+
+    /// Reduces rows, then columns, and ships what tight cells take.
+    private mutating func start() {
+        memory.seenInSearch.fill(rows, with: 0)
+        flows.reset(columns: columns)
+        for row in 0..<rows { memory.supply[row] = masses.rows[row] }
+        for column in 0..<columns { memory.demand[column] = masses.columns[column] }
+        costs.reduceRows(nil, minima: memory.rowDuals, places: memory.rowPlaces)
+        costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
+        for padding in columns..<costs.stride { memory.columnDuals[padding] = 0 }
+        for row in 0..<rows {
+            dualValue += memory.rowDuals[row] * Double(masses.rows[row])
+            // The least cell of a row stays tight under the column reduction.
+            shipTight(row, Int(memory.rowPlaces[row]), isNew: true)
+        }
+        for column in 0..<columns {
+            dualValue += memory.columnDuals[column] * Double(masses.columns[column])
+            shipTight(Int(memory.columnPlaces[column]), column, isNew: false)
+        }
+    }
+
+    private mutating func shipTight(_ row: Int, _ column: Int, isNew: Bool) {
+        let mass = min(memory.supply[row], memory.demand[column])
+        guard mass > 0 else { return }
+        if isNew {
+            flows.insert(mass, row: row, column: column)
+        } else {
+            flows.add(mass, row: row, column: column)
+        }
+        memory.supply[row] -= mass
+        memory.demand[column] -= mass
+    }
+
+    // MARK: Shortest augmenting paths
+
+    /// Grows shortest paths from a row with supply, shipping to every column with demand that they reach,
+    /// until the supply is used up or a cell of the tree runs empty.
+    private mutating func ship(from source: Int) {
+        memory.openDuals.copy(costs.stride, from: memory.columnDuals)
+        memory.distances.fill(costs.stride, with: .infinity)
+        (scannedCount, settledCount) = (0, 0)
+        searchNumber += 1
+        scan(source, height: 0)
+        var unrelaxed = 0
+        var reach = 0.0
+        while true {
+            let next = costs.relax(
+                memory.scanned, offsets: memory.offsets, range: unrelaxed..<scannedCount, duals: memory.openDuals,
+                distances: memory.distances, predecessors: memory.predecessors)
+            guard let next else { preconditionFailure("supply without demand: totals of the masses differ") }
+            unrelaxed = scannedCount
+            reach = next.distance
+            settle(next.column, distance: reach)
+            if memory.demand[next.column] > 0 {
+                let emptied = augment(source, to: next.column)
+                if emptied || memory.supply[source] == 0 { break }
+            }
+            enterRows(through: next.column, height: reach)
+        }
+        updateDuals(reach)
+    }
+
+    private mutating func scan(_ row: Int, height: Double) {
+        memory.seenInSearch[row] = searchNumber
+        memory.heights[row] = height
+        memory.scanned[scannedCount] = Int64(row)
+        memory.offsets[scannedCount] = height - memory.rowDuals[row]
+        scannedCount += 1
+    }
+
+    /// Freezes a column: rounding must not let a later row lower it, which would make cycles.
+    private mutating func settle(_ column: Int, distance: Double) {
+        memory.settled[settledCount] = Int32(column)
+        memory.settledDistances[settledCount] = distance
+        settledCount += 1
+        memory.distances[column] = .infinity
+        memory.openDuals[column] = -.infinity
+    }
+
+    /// Rows with mass in a settled column are reached at its distance: their cells are tight.
+    private mutating func enterRows(through column: Int, height: Double) {
+        var node = flows.first(column)
+        while node != FlowTable.none {
+            let row = flows.row(node)
+            if memory.seenInSearch[row] != searchNumber {
+                memory.enteredBy[row] = node
+                memory.enteredThrough[row] = Int32(column)
+                scan(row, height: height)
+            }
+            node = flows.next(node)
+        }
+    }
+
+    /// Ships as much as the path to `end` allows; returns whether it emptied a cell, which breaks the tree.
+    private mutating func augment(_ source: Int, to end: Int) -> Bool {
+        var mass = min(memory.supply[source], memory.demand[end])
+        var row = Int(memory.predecessors[end])
+        while row != source {
+            mass = min(mass, flows.mass(memory.enteredBy[row]))
+            row = Int(memory.predecessors[Int(memory.enteredThrough[row])])
+        }
+        memory.supply[source] -= mass
+        memory.demand[end] -= mass
+        var emptied = false
+        var column = end
+        row = Int(memory.predecessors[end])
+        while row != source {
+            let before = Int(memory.enteredThrough[row])
+            if flows.take(mass, from: memory.enteredBy[row], column: before) { emptied = true }
+            flows.add(mass, row: row, column: column)
+            column = before
+            row = Int(memory.predecessors[column])
+        }
+        flows.add(mass, row: source, column: column)
+        return emptied
+    }
+
+    /// Makes every cell of the tree tight and keeps all others feasible.
+    private mutating func updateDuals(_ reach: Double) {
+        for index in 0..<scannedCount {
+            let row = Int(memory.scanned[index])
+            let rise = reach - memory.heights[row]
+            memory.rowDuals[row] += rise
+            dualValue += rise * Double(masses.rows[row])
+        }
+        for index in 0..<settledCount {
+            let column = Int(memory.settled[index])
+            let fall = reach - memory.settledDistances[index]
+            memory.columnDuals[column] -= fall
+            dualValue -= fall * Double(masses.columns[column])
+        }
+    }
+
+    // MARK: Results
+
+    func forEachFlow(_ body: (_ row: Int, _ column: Int, _ units: Int64) -> Void) {
+        for column in 0..<columns {
+            var node = flows.first(column)
+            while node != FlowTable.none {
+                body(flows.row(node), column, flows.mass(node))
+                node = flows.next(node)
+            }
+        }
+    }
+
+    private func planCost() -> Double {
+        var sum = 0.0
+        forEachFlow { sum += costs[$0, $1] * Double($2) }
+        return sum
+    }
+
+    func certificate() -> TransportCertificate {
+        costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
+        for padding in columns..<costs.stride { memory.columnDuals[padding] = 0 }
+        let left = (0..<rows).map { memory.rowDuals[$0] }
+        let right = (0..<columns).map { memory.columnDuals[$0] }
+        var value = 0.0
+        for (dual, mass) in zip(left, masses.rows) { value += dual * Double(mass) }
+        for (dual, mass) in zip(right, masses.columns) { value += dual * Double(mass) }
+        return TransportCertificate(rows: left, columns: right, value: value / Double(masses.total))
+    }
+}

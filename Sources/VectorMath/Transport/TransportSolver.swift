@@ -1,0 +1,110 @@
+/// The exact transport problem: least total cost of moving the row masses to the column masses. Knows costs, not tokens.
+///
+/// Shortest augmenting paths (Jonker and Volgenant 1987 for assignment; Ahuja, Magnanti, Orlin, *Network Flows*, §9.7) over
+/// whole-number masses: row-then-column reduction gives feasible duals, mass is shipped along tight cells, and each row's
+/// rest goes along shortest paths under reduced costs. Every step keeps the duals feasible, so their value bounds the
+/// optimum from below at any time. Masses are integers: marginals are met exactly and the work ends.
+
+/// What a solve found.
+package enum TransportOutcome: Equatable, Sendable {
+    /// The least mean cost per unit of mass.
+    case optimal(Double)
+    /// Abandoned: the optimum is at least this, which is above the limit given.
+    case exceeds(lowerBound: Double)
+}
+
+/// Mass sent from one row to one column.
+package struct TransportFlow: Sendable, Equatable {
+    package var row: Int
+    package var column: Int
+    /// Whole units of the problem's total.
+    package var units: Int64
+    /// The same as a share of all mass.
+    package var share: Double
+}
+
+/// Dual values: rows[i] + columns[j] ≤ cost[i][j] everywhere. Their weighted sum is a lower bound of the optimum.
+package struct TransportCertificate: Sendable {
+    package var rows: [Double]
+    package var columns: [Double]
+    /// Mean dual value; equals the optimum up to rounding.
+    package var value: Double
+}
+
+/// A solver with its memory, reused from one problem to the next; one thread at a time. Deterministic.
+package final class TransportSolver {
+    private var memory = TransportMemory(rows: 0, columns: 0)
+    private var last: TransportSearch?
+
+    package init() {}
+
+    /// Solves one problem. O((m + n)·m·n) at worst, much less when most mass moves along tight cells.
+    /// - Parameter limit: stop as soon as the optimum is known to be above it.
+    package func solve(
+        _ costs: CostMatrix, _ masses: TransportMasses, limit: Double = .infinity
+    ) -> TransportOutcome {
+        precondition(masses.rows.count == costs.rows && masses.columns.count == costs.columns, "masses of another shape")
+        memory.fit(rows: costs.rows, stride: costs.stride)
+        var search = TransportSearch(costs, masses, memory)
+        let outcome = search.run(limit: limit)
+        memory.flows = search.flows
+        last = search
+        return outcome
+    }
+
+    /// The plan of the last solve, which must have been optimal, by row and column. O(m + n + cells with mass).
+    package func plan() -> [TransportFlow] {
+        guard let last else { return [] }
+        let total = Double(last.masses.total)
+        var plan: [TransportFlow] = []
+        last.forEachFlow { row, column, units in
+            plan.append(TransportFlow(row: row, column: column, units: units, share: Double(units) / total))
+        }
+        return plan.sorted { ($0.row, $0.column) < ($1.row, $1.column) }
+    }
+
+    /// The duals of the last solve, made feasible to the last bit by one more column reduction. O(mn).
+    package func certificate() -> TransportCertificate {
+        guard let last else { return TransportCertificate(rows: [], columns: [], value: 0) }
+        return last.certificate()
+    }
+}
+
+/// The solver's arrays; columns are padded to the stride of the cost matrix.
+struct TransportMemory {
+    let rowDuals, heights, offsets: WorkArray<Double>
+    let columnDuals, openDuals, distances, settledDistances: WorkArray<Double>
+    let rowPlaces, scanned, supply: WorkArray<Int64>
+    let columnPlaces, predecessors, demand: WorkArray<Int64>
+    let enteredBy, enteredThrough, seenInSearch: WorkArray<Int32>
+    let settled: WorkArray<Int32>
+    let rows: Int, stride: Int
+    var flows: FlowTable
+
+    init(rows: Int, columns stride: Int) {
+        (self.rows, self.stride) = (rows, stride)
+        rowDuals = WorkArray(rows, filledWith: 0)
+        heights = WorkArray(rows, filledWith: 0)
+        offsets = WorkArray(rows, filledWith: 0)
+        columnDuals = WorkArray(stride, filledWith: 0)
+        openDuals = WorkArray(stride, filledWith: 0)
+        distances = WorkArray(stride, filledWith: 0)
+        settledDistances = WorkArray(stride, filledWith: 0)
+        rowPlaces = WorkArray(rows, filledWith: 0)
+        scanned = WorkArray(rows, filledWith: 0)
+        supply = WorkArray(rows, filledWith: 0)
+        columnPlaces = WorkArray(stride, filledWith: 0)
+        predecessors = WorkArray(stride, filledWith: 0)
+        demand = WorkArray(stride, filledWith: 0)
+        enteredBy = WorkArray(rows, filledWith: 0)
+        enteredThrough = WorkArray(rows, filledWith: 0)
+        seenInSearch = WorkArray(rows, filledWith: 0)
+        settled = WorkArray(stride, filledWith: 0)
+        flows = FlowTable(columns: stride, capacity: 2 * (rows + stride))
+    }
+
+    mutating func fit(rows: Int, stride: Int) {
+        guard rows > self.rows || stride > self.stride else { return }
+        self = TransportMemory(rows: max(rows, self.rows), columns: max(stride, self.stride))
+    }
+}

@@ -1,0 +1,193 @@
+/// Memory of the transport solver and its calls into the C kernels.
+/// Invariants: every subscript is checked against the capacity; a buffer lives as long as the object that owns it and is
+/// used by one thread at a time; sizes handed to C are checked here against the capacities of the buffers.
+import CKernels
+
+/// Plain numbers at a fixed address, aligned for vectors. A reference, so that solver state can be handed on without copies.
+@safe final class WorkArray<Element: BitwiseCopyable> {
+    let capacity: Int
+    private let base: UnsafeMutablePointer<Element>
+    private let memory: UnsafeMutableRawPointer
+
+    /// Holds `capacity` copies of `value`.
+    init(_ capacity: Int, filledWith value: Element) {
+        self.capacity = capacity
+        let bytes = max(capacity, 1) * MemoryLayout<Element>.stride
+        unsafe memory = .allocate(byteCount: bytes, alignment: 64)
+        unsafe base = memory.bindMemory(to: Element.self, capacity: capacity)
+        unsafe base.initialize(repeating: value, count: capacity)
+    }
+
+    deinit { unsafe memory.deallocate() }
+
+    subscript(index: Int) -> Element {
+        @inline(__always) get {
+            precondition(index >= 0 && index < capacity, "index outside the work array")
+            return unsafe base[index]
+        }
+        @inline(__always) set {
+            precondition(index >= 0 && index < capacity, "index outside the work array")
+            unsafe base[index] = newValue
+        }
+    }
+
+    func fill(_ count: Int, with value: Element) {
+        precondition(count <= capacity, "filling past the end")
+        unsafe base.update(repeating: value, count: count)
+    }
+
+    func copy(_ count: Int, from other: WorkArray) {
+        precondition(count <= capacity && count <= other.capacity, "copying past the end")
+        unsafe base.update(from: other.base, count: count)
+    }
+
+    @inline(__always) fileprivate func pointer(_ count: Int, from start: Int = 0) -> UnsafeMutablePointer<Element> {
+        precondition(start >= 0 && count >= 0 && start + count <= capacity, "range outside the work array")
+        return unsafe base + start
+    }
+}
+
+/// A matrix of ground costs, reused from one problem to the next. Padding columns hold +infinity.
+@safe package final class CostMatrix {
+    package private(set) var rows = 0
+    package private(set) var columns = 0
+    /// Columns rounded up to whole vectors.
+    private(set) var stride = 0
+    private var cells = WorkArray<Double>(0, filledWith: 0)
+
+    /// Cells one matrix may have: 2 GiB.
+    static let cellsMax = 1 << 28
+
+    package init() {}
+
+    /// Takes a new shape; the contents are undefined until filled.
+    func reshape(rows: Int, columns: Int) throws(TransportError) {
+        guard rows > 0 else { throw .emptyTokenSet(.query) }
+        guard columns > 0 else { throw .emptyTokenSet(.candidate) }
+        let stride = (columns + 7) / 8 * 8
+        let (size, overflow) = rows.multipliedReportingOverflow(by: stride)
+        guard !overflow, size <= Self.cellsMax else { throw .tooManyTokens(rows: rows, columns: columns) }
+        if size > cells.capacity { cells = WorkArray(size + size / 4, filledWith: .infinity) }
+        (self.rows, self.columns, self.stride) = (rows, columns, stride)
+    }
+
+    package subscript(row: Int, column: Int) -> Double {
+        precondition(row >= 0 && row < rows && column >= 0 && column < columns, "cell outside the matrix")
+        return cells[row * stride + column]
+    }
+
+    func set(_ value: Double, row: Int, paddedColumn: Int) { cells[row * stride + paddedColumn] = value }
+
+    /// Products of float32 tokens in float32, converted to costs in float64. With `transposed` rows are the packed tokens.
+    func fill(_ tokens: TokenCloud, _ packed: PackedTokens, transposed: Bool) {
+        let (left, right) = transposed ? (packed.cloud, tokens) : (tokens, packed.cloud)
+        precondition(rows == left.count && columns == right.count && left.dimension == right.dimension, "shape differs")
+        let dimension = left.dimension
+        let out = unsafe cells.pointer(rows * stride)
+        unsafe tokens.values.withUnsafeBufferPointer { x in
+            unsafe packed.panels.withUnsafeBufferPointer { panels in
+                unsafe ck_products(
+                    x.baseAddress, tokens.count, panels.baseAddress, packed.cloud.count, dimension, out,
+                    transposed ? 1 : stride, transposed ? stride : 1)
+            }
+        }
+        unsafe left.values.withUnsafeBufferPointer { x in
+            unsafe right.values.withUnsafeBufferPointer { y in
+                unsafe left.squares.withUnsafeBufferPointer { xs in
+                    unsafe right.squares.withUnsafeBufferPointer { ys in
+                        unsafe ck_ground_costs(
+                            left.ground.kernel, out, rows, columns, stride, x.baseAddress, xs.baseAddress, y.baseAddress,
+                            ys.baseAddress, dimension)
+                    }
+                }
+            }
+        }
+    }
+
+    // MARK: Steps of the solver
+
+    func reduceRows(_ duals: WorkArray<Double>?, minima: WorkArray<Double>, places: WorkArray<Int64>) {
+        unsafe ck_reduce_rows(
+            cells.pointer(rows * stride), rows, columns, stride, duals.map { unsafe UnsafePointer($0.pointer(stride)) },
+            minima.pointer(rows), places.pointer(rows))
+    }
+
+    func reduceColumns(_ duals: WorkArray<Double>?, minima: WorkArray<Double>, places: WorkArray<Int64>) {
+        unsafe ck_reduce_columns(
+            cells.pointer(rows * stride), rows, columns, stride, duals.map { unsafe UnsafePointer($0.pointer(rows)) },
+            minima.pointer(stride), places.pointer(stride))
+    }
+
+    /// Relaxes the rows `range` of the list and returns the nearest column that is not settled, nil if none can be reached.
+    @inline(__always)
+    func relax(
+        _ list: WorkArray<Int64>, offsets: WorkArray<Double>, range: Range<Int>, duals: WorkArray<Double>,
+        distances: WorkArray<Double>, predecessors: WorkArray<Int64>
+    ) -> (column: Int, distance: Double)? {
+        var least = 0.0
+        let column = unsafe ck_relax(
+            cells.pointer(rows * stride), stride, list.pointer(range.count, from: range.lowerBound),
+            offsets.pointer(range.count, from: range.lowerBound), range.count, duals.pointer(stride),
+            distances.pointer(stride), predecessors.pointer(stride), &least)
+        return column < 0 ? nil : (Int(column), least)
+    }
+
+    struct TwoLeast { var first: Double, second: Double, firstPlace: Int, secondPlace: Int }
+
+    func twoLeast(row: Int, duals: WorkArray<Double>) -> TwoLeast {
+        precondition(row >= 0 && row < rows, "row outside the matrix")
+        var least = (0.0, 0.0)
+        var places: (Int64, Int64) = (0, 0)
+        unsafe withUnsafeMutablePointer(to: &least) { least in
+            unsafe withUnsafeMutablePointer(to: &places) { places in
+                unsafe least.withMemoryRebound(to: Double.self, capacity: 2) { least in
+                    unsafe places.withMemoryRebound(to: Int64.self, capacity: 2) { places in
+                        unsafe ck_two_least(
+                            cells.pointer(stride, from: row * stride), duals.pointer(stride), stride, least, places)
+                    }
+                }
+            }
+        }
+        return TwoLeast(
+            first: least.0, second: least.1, firstPlace: Int(places.0), secondPlace: Int(places.1))
+    }
+}
+
+extension GroundCost {
+    var kernel: Int32 {
+        switch self {
+        case .cosine: Int32(CK_GROUND_COSINE.rawValue)
+        case .euclidean: Int32(CK_GROUND_EUCLIDEAN.rawValue)
+        case .squaredEuclidean: Int32(CK_GROUND_SQUARED_EUCLIDEAN.rawValue)
+        }
+    }
+}
+
+/// ‖x‖² of each token in float64.
+func squaredNorms(_ values: [Float], dimension: Int) -> [Double] {
+    let count = values.count / dimension
+    return unsafe [Double](unsafeUninitializedCapacity: count) { squares, initialized in
+        unsafe values.withUnsafeBufferPointer { x in
+            unsafe ck_squared_norms(x.baseAddress, count, dimension, squares.baseAddress)
+        }
+        initialized = count
+    }
+}
+
+/// Tokens arranged for the blocked product: 16 tokens to a panel, coordinate by coordinate. Made once for a query.
+package struct PackedTokens: Sendable {
+    package let cloud: TokenCloud
+    let panels: [Float]
+
+    package init(_ cloud: TokenCloud) {
+        self.cloud = cloud
+        let panelTokens = Int(CK_PANEL)
+        let size = (cloud.count + panelTokens - 1) / panelTokens * panelTokens * cloud.dimension
+        panels = unsafe [Float](unsafeUninitializedCapacity: size) { panels, initialized in
+            unsafe cloud.values.withUnsafeBufferPointer { tokens in
+                unsafe ck_pack_panels(tokens.baseAddress, cloud.count, cloud.dimension, panels.baseAddress)
+            }
+            initialized = size
+        }
+    }
+}
