@@ -6,4 +6,5 @@
 #include "ck_bytes.h"
 #include "ck_codes.h"
 #include "ck_metrics.h"
+#include "ck_linear.h"
 #endif
