@@ -8,4 +8,5 @@
 #include "ck_metrics.h"
 #include "ck_convert.h"
 #include "ck_transport.h"
+#include "ck_linear.h"
 #endif
