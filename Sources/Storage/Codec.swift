@@ -48,4 +48,25 @@ package enum VectorCodec: Int64, CaseIterable, Sendable {
         let values = scratch.values
         return Int64(checksum(of: values.span, seed: seed)) == expected ? nil : .wrongChecksum
     }
+
+    /// The smallest encoding of some values.
+    package static func encoded(_ values: [Float]) -> (codec: VectorCodec, bytes: [UInt8]) {
+        var bytes: [UInt8] = []
+        let codec = encodeSmallest(values.span, scratch: Scratch(), appendingTo: &bytes)
+        return (codec, bytes)
+    }
+
+    /// This codec's encoding; nil when the values do not fit it, or when it would not be smaller than float32.
+    package func encoded(_ values: [Float]) -> [UInt8]? {
+        guard !values.isEmpty else { return self == .raw ? [] : nil }
+        let scratch = Scratch()
+        let limit = 4 * values.count + (self == .raw ? 1 : 0)
+        return encode(values.span, limit: limit, scratch: scratch).map { Array(scratch.candidate[..<$0]) }
+    }
+
+    /// Exactly `count` values, or nil when the bytes are not an encoding of that many.
+    package func decoded(_ bytes: [UInt8], count: Int) -> [Float]? {
+        let scratch = Scratch()
+        return decode(bytes.span, count: count, scratch: scratch) ? scratch.values : nil
+    }
 }
