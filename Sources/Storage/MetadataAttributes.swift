@@ -198,10 +198,9 @@ struct MetadataScanner {
             guard peek == UInt8(ascii: "u") else { throw error("half of a surrogate pair") }
             at += 1
             let second = try hexadecimal()
-            let joined = 0x10000 + ((first - 0xD800) << 10) + (second &- 0xDC00)
-            guard (0xDC00...0xDFFF).contains(second), let scalar = Unicode.Scalar(joined) else {
-                throw error("half of a surrogate pair")
-            }
+            guard (0xDC00...0xDFFF).contains(second) else { throw error("half of a surrogate pair") }
+            let joined = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)
+            guard let scalar = Unicode.Scalar(joined) else { throw error("half of a surrogate pair") }
             return Character(scalar)
         default: throw error("unknown escape in a string")
         }
