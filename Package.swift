@@ -47,7 +47,7 @@ let package = Package(
 
         tests("HouseRulesTests", []),
         tests("PlatformTests", ["Platform", "CKernels"]),
-        tests("StorageTests", ["Storage", "Platform", "CSQLite"]),
+        tests("StorageTests", ["Storage", "Platform", "CSQLite", "CKernels"]),
         tests("VectorFilesTests", ["VectorFiles", "Platform"]),
         tests("VectorMathTests", ["VectorMath", "Platform"]),
         tests("ProximityGraphTests", ["ProximityGraph", "VectorMath", "CKernels", "Platform"]),

@@ -4,4 +4,7 @@ package enum Migrations {
     package static var all: [String] {
         [PackageResources.m0001_initial_sql].map { String(decoding: $0, as: UTF8.self) }
     }
+
+    /// `PRAGMA application_id` of every Causeway database: "Cswy" in ASCII.
+    package static let applicationID: Int32 = 0x4373_7779
 }

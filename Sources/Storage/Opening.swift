@@ -1,0 +1,118 @@
+/// Opening, creating and migrating a database file, and the lock that writers take turns by. Holds no connection.
+import Foundation
+import Platform
+
+struct Opening {
+    let path: String
+    let access: Store.Access
+    let options: StoreOptions
+    let fileSystem: any FileSystem
+
+    /// A verified reader, after the file has been made or brought up to date where `access` allows it.
+    func reader() throws(StorageError) -> Connection {
+        if !fileSystem.exists(path) {
+            guard access == .create else { throw .notFound(path: path) }
+            try prepare()
+        }
+        var connection = try connectReader()
+        switch try Schema.state(of: connection) {
+        case .current: break
+        case .empty:
+            guard access == .create else { throw .notADatabase(path: path) }
+            try prepare()
+            connection = try connectReader()
+        case .older(let version):
+            guard access != .readOnly else {
+                throw .olderFormat(path: path, found: version, needed: Schema.version)
+            }
+            try prepare()
+            connection = try connectReader()
+        }
+        try Schema.verify(connection)
+        return connection
+    }
+
+    /// Creates or migrates under the writers' lock; looks again first, as another process may have been faster.
+    private func prepare() throws(StorageError) {
+        let lock = try lockWriters()
+        defer { withExtendedLifetime(lock) {} }
+        let isNew = !fileSystem.exists(path)
+        let connection = try Connection(
+            path: path, for: isNew ? .create : .write, busyTimeoutMs: options.busyTimeoutMs)
+        switch try Schema.state(of: connection) {
+        case .current: break
+        case .older(let version):
+            try configure(connection)
+            try Schema.migrate(connection, from: version, uuid: [])
+        case .empty:
+            try connection.execute("PRAGMA page_size = \(options.pageSize)")
+            try configure(connection)
+            try Schema.migrate(connection, from: 0, uuid: Opening.newIdentity())
+            try synchronizeDirectory()
+        }
+        _ = try connection.checkpoint(truncating: true)
+        connection.foldLogOnClose()
+    }
+
+    private func synchronizeDirectory() throws(StorageError) {
+        do throws(FileError) {
+            try fileSystem.synchronizeDirectory(splitPath(path).directory)
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    /// A random (version 4) UUID.
+    private static func newIdentity() -> [UInt8] {
+        var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
+        bytes[6] = bytes[6] & 0x0F | 0x40
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        return bytes
+    }
+
+    func connectReader() throws(StorageError) -> Connection {
+        let connection = try Connection(path: path, for: .read, busyTimeoutMs: options.busyTimeoutMs)
+        try connection.execute("""
+            PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;
+            PRAGMA cache_size = -\(options.readerCacheKiB)
+            """)
+        return connection
+    }
+
+    func connectWriter() throws(StorageError) -> Connection {
+        let connection = try Connection(path: path, for: .write, busyTimeoutMs: options.busyTimeoutMs)
+        try configure(connection)
+        return connection
+    }
+
+    /// Durability and integrity of a writing connection. The log is never checkpointed by SQLite itself: our hook took the
+    /// place of its automatic checkpoint (and `PRAGMA wal_autocheckpoint` would take the hook's).
+    private func configure(_ connection: Connection) throws(StorageError) {
+        guard try connection.string("PRAGMA journal_mode = WAL") == "wal" else {
+            throw .readOnly(path: path, operation: "switching to a write-ahead log")
+        }
+        try connection.execute("""
+            PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
+            PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;
+            PRAGMA cache_size = -\(options.writerCacheKiB)
+            """)
+    }
+
+    /// The lock that spans every commit and checkpoint; released with the last reference.
+    func lockWriters() throws(StorageError) -> FileLock {
+        let deadline = ContinuousClock.now + options.lockWait
+        var pause = 0.001
+        while true {
+            do throws(FileError) {
+                if let lock = try fileSystem.lock(path + "-lock", .exclusive, wait: false) { return lock }
+            } catch {
+                throw error.isMissing ? .notFound(path: path)
+                    : error.code == EACCES || error.code == EROFS
+                    ? .readOnly(path: path, operation: "locking for writing") : .file(error)
+            }
+            guard ContinuousClock.now < deadline else { throw .locked(path: path) }
+            Thread.sleep(forTimeInterval: pause)
+            pause = min(pause * 2, 0.05)
+        }
+    }
+}

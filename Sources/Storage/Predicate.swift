@@ -1,0 +1,39 @@
+/// Filters over metadata, as a tree. Two-valued: a leaf is false where its attribute is missing, null, or of another type
+/// than the value; `not` is the complement. Not a language: the parser is above.
+
+package indirect enum Predicate: Sendable, Equatable {
+    package enum Field: Sendable, Equatable {
+        case id, item
+        /// Names from the outside in: `["author", "name"]`.
+        case attribute([String])
+    }
+
+    package enum Comparison: String, Sendable, CaseIterable {
+        case eq = "=", ne = "<>", lt = "<", le = "<=", gt = ">", ge = ">="
+    }
+
+    package enum Value: Sendable, Equatable {
+        /// Ordered by UTF-8 bytes.
+        case text(String)
+        /// Integers and reals compare by numeric value, exactly.
+        case integer(Int64)
+        case real(Double)
+        case bool(Bool)
+    }
+
+    /// True when empty.
+    case and([Predicate])
+    /// False when empty.
+    case or([Predicate])
+    case not(Predicate)
+    case compare(Field, Comparison, Value)
+    case among(Field, [Value])
+    /// SQLite's LIKE on texts: % and _, without case for ASCII letters.
+    case like(Field, String)
+    /// The attribute is an array and has this member.
+    case contains(Field, Value)
+    /// Missing or null.
+    case isNull(Field)
+    /// The boolean true.
+    case isTrue(Field)
+}

@@ -1,0 +1,129 @@
+/// Vectors and token sets in row order: decoded, verified, and passed down one at a time. Damaged rows are reported, never
+/// delivered, and never stop the pass.
+
+extension Reader {
+    /// Every vector of a modality in row order, streaming. `body` gets `dimension` numbers, valid during the call.
+    /// - Returns: the rows that could not be delivered.
+    package func forEachVector(
+        of modality: ModalityRecord, after row: RowID? = nil, _ body: (RowID, Span<Float>) throws -> Void
+    ) throws -> [RowDamage] {
+        let statement = try connection.take("""
+            SELECT e.row, v.codec, v.checksum, v.bytes FROM embedding e LEFT JOIN vector v ON v.row = e.row
+            WHERE e.modality = ? AND e.row > ? ORDER BY e.row
+            """)
+        defer { connection.give(statement) }
+        statement.bind(1, modality.id.rawValue)
+        statement.bind(2, row?.rawValue ?? 0)
+        var damage: [RowDamage] = []
+        let scratch = VectorCodec.Scratch()
+        while try statement.step() {
+            let row = RowID(rawValue: statement.int(0))
+            if let reason = decodeVector(statement, from: 1, count: modality.dimension, scratch) {
+                damage.append(RowDamage(row: row, reason: reason))
+            } else {
+                let values = scratch.values
+                try body(row, values.span)
+            }
+        }
+        return damage
+    }
+
+    /// The vectors of some rows in one ordered pass; `rows` should ascend, for speed. `body` gets the index in `rows`.
+    package func forEachVector(
+        _ rows: [RowID], of modality: ModalityRecord, _ body: (_ index: Int, Span<Float>) throws -> Void
+    ) throws -> [RowDamage] {
+        let statement = try connection.take("SELECT codec, checksum, bytes FROM vector WHERE row = ?")
+        defer { connection.give(statement) }
+        var damage: [RowDamage] = []
+        let scratch = VectorCodec.Scratch()
+        for (index, row) in rows.enumerated() {
+            statement.bind(1, row.rawValue)
+            let found = try statement.step()
+            let reason = found ? decodeVector(statement, from: 0, count: modality.dimension, scratch) : .missing
+            statement.reset()
+            if let reason {
+                damage.append(RowDamage(row: row, reason: reason))
+            } else {
+                let values = scratch.values
+                try body(index, values.span)
+            }
+        }
+        return damage
+    }
+
+    /// Columns from `first`: codec, checksum, bytes.
+    private func decodeVector(
+        _ statement: Statement, from first: Int32, count: Int, _ scratch: VectorCodec.Scratch
+    ) -> RowDamage.Reason? {
+        guard !statement.isNull(first) else { return .missing }
+        let codec = statement.int(first)
+        let checksum = statement.int(first + 1)
+        return statement.withBlob(first + 2) { bytes in
+            VectorCodec.decode(codec: codec, bytes, count: count, checksum: checksum, scratch: scratch)
+        }
+    }
+
+    /// The token set of a row; nil when it has none.
+    /// - Throws: `.corrupt` when it is damaged.
+    package func tokenSet(_ row: RowID, of modality: ModalityRecord) throws -> TokenSet? {
+        var found: TokenSet?
+        let damage = try forEachTokenSet([row], of: modality) { _, set in found = set }
+        if let damage = damage.first {
+            throw StorageError.corrupt(
+                path: connection.path, what: "token set of row \(row.rawValue): \(damage.reason.rawValue)")
+        }
+        return found
+    }
+
+    /// The token sets of some rows in one ordered pass. Rows without a token set are passed over.
+    package func forEachTokenSet(
+        _ rows: [RowID], of modality: ModalityRecord, _ body: (_ index: Int, TokenSet) throws -> Void
+    ) throws -> [RowDamage] {
+        let statement = try connection.take(
+            "SELECT count, codec, checksum, bytes, weights_codec, weights FROM token_set WHERE row = ?")
+        defer { connection.give(statement) }
+        var damage: [RowDamage] = []
+        for (index, row) in rows.enumerated() {
+            statement.bind(1, row.rawValue)
+            defer { statement.reset() }
+            guard try statement.step() else { continue }
+            switch decodeTokens(statement, dimension: modality.tokenDimension) {
+            case .success(let set): try body(index, set)
+            case .failure(let failure): damage.append(RowDamage(row: row, reason: failure.reason))
+            }
+        }
+        return damage
+    }
+
+    private struct DecodingFailure: Error { var reason: RowDamage.Reason }
+
+    private func decodeTokens(_ row: Statement, dimension: Int?) -> Result<TokenSet, DecodingFailure> {
+        let count = row.int(0)
+        guard let dimension, count >= 0, count <= StorageLimits.tokenNumbersMax / dimension else {
+            return .failure(DecodingFailure(reason: .undecodable))
+        }
+        let numbers = Int(count) * dimension
+        let codec = row.int(1)
+        let expected = row.int(2)
+        let isWeighted = !row.isNull(4)
+        // The checksum runs on over the weights, so without them it is complete here.
+        if let reason = row.withBlob(3, { bytes in
+            VectorCodec.decode(
+                codec: codec, bytes, count: numbers, checksum: isWeighted ? nil : expected, scratch: scratch)
+        }) {
+            return .failure(DecodingFailure(reason: reason))
+        }
+        var set = TokenSet(dimension: dimension, values: scratch.values)
+        guard isWeighted else { return .success(set) }
+        let weightsCodec = row.int(4)
+        let seed = checksum(of: set.values.span)
+        if let reason = row.withBlob(5, { bytes in
+            VectorCodec.decode(
+                codec: weightsCodec, bytes, count: Int(count), checksum: expected, seed: seed, scratch: scratch)
+        }) {
+            return .failure(DecodingFailure(reason: reason))
+        }
+        set.weights = scratch.values
+        return .success(set)
+    }
+}

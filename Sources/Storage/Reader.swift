@@ -1,0 +1,226 @@
+/// Queries over one snapshot of the database. Valid only within `Store.read` or `Store.write`, on the thread that runs it.
+import Platform
+
+package class Reader {
+    let connection: Connection
+    let scratch = VectorCodec.Scratch()
+
+    init(_ connection: Connection) { self.connection = connection }
+
+    /// All rows of a query, each made by `make`.
+    func rows<R>(
+        _ sql: String, _ bindings: [Int64] = [], _ make: (Statement) -> R
+    ) throws(StorageError) -> [R] {
+        let statement = try connection.take(sql)
+        defer { connection.give(statement) }
+        for (index, value) in bindings.enumerated() { statement.bind(Int32(index + 1), value) }
+        var found: [R] = []
+        while try statement.step() { found.append(make(statement)) }
+        return found
+    }
+
+    /// The first row of a query with a text parameter after integer ones.
+    func first<R>(
+        _ sql: String, _ bindings: [Int64], _ text: String? = nil, _ make: (Statement) -> R
+    ) throws(StorageError) -> R? {
+        let statement = try connection.take(sql)
+        defer { connection.give(statement) }
+        for (index, value) in bindings.enumerated() { statement.bind(Int32(index + 1), value) }
+        if let text { statement.bind(Int32(bindings.count + 1), text) }
+        return try statement.step() ? make(statement) : nil
+    }
+
+    // MARK: Collections and modalities
+
+    /// By name.
+    package func collections() throws(StorageError) -> [CollectionRecord] {
+        try rows("SELECT id, name, default_metric FROM collection ORDER BY name", [], Self.collection)
+    }
+
+    package func collection(named name: String) throws(StorageError) -> CollectionRecord? {
+        try first("SELECT id, name, default_metric FROM collection WHERE name = ?", [], name, Self.collection)
+    }
+
+    private static func collection(_ row: Statement) -> CollectionRecord {
+        CollectionRecord(
+            id: CollectionID(rawValue: row.int(0)), name: row.text(1) ?? "", defaultMetric: row.text(2))
+    }
+
+    private static let modalityColumns = "id, collection, name, dimension, token_dimension, producer"
+
+    /// By name.
+    package func modalities(of collection: CollectionID) throws(StorageError) -> [ModalityRecord] {
+        try rows(
+            "SELECT \(Self.modalityColumns) FROM modality WHERE collection = ? ORDER BY name", [collection.rawValue],
+            Self.modality)
+    }
+
+    package func modality(named name: String, in collection: CollectionID) throws(StorageError) -> ModalityRecord? {
+        try first(
+            "SELECT \(Self.modalityColumns) FROM modality WHERE collection = ? AND name = ?", [collection.rawValue], name,
+            Self.modality)
+    }
+
+    package func modality(_ id: ModalityID) throws(StorageError) -> ModalityRecord? {
+        try first("SELECT \(Self.modalityColumns) FROM modality WHERE id = ?", [id.rawValue], nil, Self.modality)
+    }
+
+    private static func modality(_ row: Statement) -> ModalityRecord {
+        ModalityRecord(
+            id: ModalityID(rawValue: row.int(0)), collection: CollectionID(rawValue: row.int(1)), name: row.text(2) ?? "",
+            dimension: Int(row.int(3)), tokenDimension: row.isNull(4) ? nil : Int(row.int(4)), producer: row.text(5))
+    }
+
+    /// Live embeddings. O(1): a maintained counter.
+    package func count(of modality: ModalityID) throws(StorageError) -> Int {
+        try first("SELECT live FROM modality WHERE id = ?", [modality.rawValue]) { Int($0.int(0)) } ?? 0
+    }
+
+    /// Sequence of the newest insertion, metadata update or deletion; `.zero` when there was none. O(1).
+    package func lastChange(of modality: ModalityID) throws(StorageError) -> ChangeSequence {
+        try first("SELECT last_change FROM modality WHERE id = ?", [modality.rawValue]) {
+            ChangeSequence(rawValue: $0.int(0))
+        } ?? .zero
+    }
+
+    // MARK: Embeddings
+
+    private static func rowID(_ row: Statement) -> RowID { RowID(rawValue: row.int(0)) }
+    private static let embeddingColumns = "row, id, item, sequence, metadata"
+
+    private static func embedding(_ row: Statement) -> EmbeddingRecord {
+        let id = row.text(1) ?? ""
+        return EmbeddingRecord(
+            row: RowID(rawValue: row.int(0)), id: id, item: row.text(2) ?? id,
+            sequence: ChangeSequence(rawValue: row.int(3)), metadata: row.text(4))
+    }
+
+    package func row(id: String, in modality: ModalityID) throws(StorageError) -> RowID? {
+        try first("SELECT row FROM embedding WHERE modality = ? AND id = ?", [modality.rawValue], id, Self.rowID)
+    }
+
+    /// In the order asked for; nil where a row is no more.
+    package func embeddings(_ rows: [RowID]) throws(StorageError) -> [EmbeddingRecord?] {
+        let statement = try connection.take("SELECT \(Self.embeddingColumns) FROM embedding WHERE row = ?")
+        defer { connection.give(statement) }
+        var found: [EmbeddingRecord?] = []
+        found.reserveCapacity(rows.count)
+        for row in rows {
+            statement.bind(1, row.rawValue)
+            found.append(try statement.step() ? Self.embedding(statement) : nil)
+            statement.reset()
+        }
+        return found
+    }
+
+    /// At most `limit` embeddings after a row, ascending by row.
+    package func page(of modality: ModalityID, after row: RowID?, limit: Int) throws(StorageError) -> [EmbeddingRecord] {
+        try rows(
+            "SELECT \(Self.embeddingColumns) FROM embedding WHERE modality = ? AND row > ? ORDER BY row LIMIT ?",
+            [modality.rawValue, row?.rawValue ?? 0, Int64(limit)], Self.embedding)
+    }
+
+    /// Ascending.
+    package func rows(of modality: ModalityID) throws(StorageError) -> [RowID] {
+        try rows("SELECT row FROM embedding WHERE modality = ? ORDER BY row", [modality.rawValue], Self.rowID)
+    }
+
+    /// Live rows inserted after a sequence, ascending. Metadata updates keep a row and its vector: see `updatedRows`.
+    package func changedRows(of modality: ModalityID, after sequence: ChangeSequence) throws(StorageError) -> [RowID] {
+        try rows(
+            "SELECT row FROM embedding WHERE modality = ? AND row > ? ORDER BY row",
+            [modality.rawValue, sequence.rawValue], Self.rowID)
+    }
+
+    /// Live rows whose metadata was set after a sequence, ascending by that change.
+    package func updatedRows(of modality: ModalityID, after sequence: ChangeSequence) throws(StorageError) -> [RowID] {
+        try rows(
+            "SELECT row FROM embedding WHERE modality = ? AND sequence > ? AND sequence <> row ORDER BY sequence",
+            [modality.rawValue, sequence.rawValue], Self.rowID)
+    }
+
+    /// Rows deleted or replaced after a sequence, ascending by row. Deletions that no graph can still need are forgotten
+    /// when a generation is published (`Writer.publish`).
+    package func deletedRows(of modality: ModalityID, after sequence: ChangeSequence) throws(StorageError) -> [RowID] {
+        try rows(
+            "SELECT row FROM tombstone WHERE modality = ? AND sequence > ?", [modality.rawValue, sequence.rawValue],
+            Self.rowID
+        ).sorted()
+    }
+
+    // MARK: Items
+
+    /// Ascending.
+    package func rows(ofItem item: String, in modality: ModalityID) throws(StorageError) -> [RowID] {
+        let statement = try connection.take("""
+            SELECT row FROM embedding WHERE modality = ?1 AND item = ?2
+            UNION ALL SELECT row FROM embedding WHERE modality = ?1 AND id = ?2 AND item IS NULL ORDER BY 1
+            """)
+        defer { connection.give(statement) }
+        statement.bind(1, modality.rawValue)
+        statement.bind(2, item)
+        var found: [RowID] = []
+        while try statement.step() { found.append(Self.rowID(statement)) }
+        return found
+    }
+
+    /// Every pair of rows that show the same item, ascending by the first row, then the second.
+    package func itemPairs(from: ModalityID, to: ModalityID) throws(StorageError) -> [(RowID, RowID)] {
+        try rows(
+            """
+            SELECT a.row, b.row FROM embedding a CROSS JOIN embedding b ON b.modality = ?2 AND b.item = coalesce(a.item, a.id)
+            WHERE a.modality = ?1
+            UNION ALL
+            SELECT a.row, b.row FROM embedding a CROSS JOIN embedding b
+            ON b.modality = ?2 AND b.id = coalesce(a.item, a.id) AND b.item IS NULL
+            WHERE a.modality = ?1 ORDER BY 1, 2
+            """,
+            [from.rawValue, to.rawValue]
+        ) { (RowID(rawValue: $0.int(0)), RowID(rawValue: $0.int(1))) }
+    }
+
+    // MARK: Graphs and ingest
+
+    package func generation(of modality: ModalityID) throws(StorageError) -> GenerationRecord? {
+        try first(
+            """
+            SELECT generation, file_name, checksum, through_sequence, node_count, settings, created_at
+            FROM generation WHERE modality = ?
+            """,
+            [modality.rawValue]
+        ) { row in
+            GenerationRecord(
+                generation: row.int(0), fileName: row.text(1) ?? "", checksum: UInt32(truncatingIfNeeded: row.int(2)),
+                throughSequence: ChangeSequence(rawValue: row.int(3)), nodeCount: Int(row.int(4)),
+                settings: row.text(5) ?? "", createdAt: row.text(6) ?? "")
+        }
+    }
+
+    /// The greatest generation number ever published, also after a drop; 0 at first. The next must be greater.
+    package func lastGenerationNumber(of modality: ModalityID) throws(StorageError) -> Int64 {
+        try first("SELECT last_generation FROM modality WHERE id = ?", [modality.rawValue]) { $0.int(0) } ?? 0
+    }
+
+    package func tunings(of modality: ModalityID) throws(StorageError) -> [TuningRecord] {
+        try rows(
+            """
+            SELECT query_modality, metric, k, recall_target, width, candidates, recall_mean, recall_p5, recall_minimum,
+                recall_lower, measured_at, generation
+            FROM tuning WHERE modality = ? ORDER BY query_modality, metric, k, recall_target
+            """,
+            [modality.rawValue]
+        ) { row in
+            TuningRecord(
+                queryModality: ModalityID(rawValue: row.int(0)), metric: row.text(1) ?? "", k: Int(row.int(2)),
+                recallTarget: row.double(3), width: Int(row.int(4)), candidates: Int(row.int(5)),
+                meanRecall: row.double(6), p5Recall: row.double(7), minimumRecall: row.double(8),
+                lowerBound: row.double(9), measuredAt: ChangeSequence(rawValue: row.int(10)), generation: row.int(11))
+        }
+    }
+
+    package func ingestPosition(source: String) throws(StorageError) -> IngestPosition? {
+        try first("SELECT rows_done, finished FROM ingest_source WHERE source = ?", [], source) {
+            IngestPosition(rowsDone: Int($0.int(0)), finished: $0.int(1) != 0)
+        }
+    }
+}

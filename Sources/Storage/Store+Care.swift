@@ -1,0 +1,83 @@
+/// What the database's keeper does with the file as a whole: facts, a copy, a rewrite. Looks at no row.
+import Platform
+
+package struct StorageInfo: Sendable, Equatable {
+    package var path: String
+    package var uuid: [UInt8]
+    package var formatVersion: Int
+    package var pageSize: Int
+    package var pageCount: Int
+    /// Pages that `compact` would give back.
+    package var freePages: Int
+    /// The newest change.
+    package var sequence: ChangeSequence
+    package var sqliteVersion: String
+    /// Whether this SQLite is free of the WAL-reset bug (https://sqlite.org/wal.html); the writers' lock guards us anyway.
+    package var sqliteHasWALResetFix: Bool
+}
+
+extension SQLiteLibrary {
+    /// Fixed in 3.51.3, and in 3.50.7 and 3.44.6 of the older branches.
+    package static func hasWALResetFix(version: Int) -> Bool {
+        version >= 3_051_003 || (3_050_007..<3_051_000).contains(version) || (3_044_006..<3_045_000).contains(version)
+    }
+}
+
+extension Store {
+    package func info() throws -> StorageInfo {
+        try read { reader in
+            let connection = reader.connection
+            return StorageInfo(
+                path: path, uuid: uuid, formatVersion: Int(try connection.integer("PRAGMA user_version")),
+                pageSize: Int(try connection.integer("PRAGMA page_size")),
+                pageCount: Int(try connection.integer("PRAGMA page_count")),
+                freePages: Int(try connection.integer("PRAGMA freelist_count")),
+                sequence: ChangeSequence(
+                    rawValue: try connection.integer("SELECT value FROM setting WHERE name = 'sequence'")),
+                sqliteVersion: SQLiteLibrary.version,
+                sqliteHasWALResetFix: SQLiteLibrary.hasWALResetFix(version: SQLiteLibrary.versionNumber))
+        }
+    }
+
+    /// Copies one snapshot of the database to a new file, beside running readers and writers. The copy is on disk, whole,
+    /// under its name when this returns, and absent when this throws. Graph files are not copied: they can be rebuilt.
+    /// - Throws: `.alreadyExists`; nothing is ever overwritten.
+    package func backup(to destination: String) throws {
+        guard !fileSystem.exists(destination) else { throw StorageError.alreadyExists(path: destination) }
+        let (directory, name) = splitPath(destination)
+        let temporary = "\(directory)/.\(name).\(UInt64.random(in: 0 ... .max))"
+        do {
+            try read { reader in
+                // SQLite's own journal and fsync protect the copy: FULL waits for the disk before it reports the end.
+                let copy = try Connection(path: temporary, for: .create, busyTimeoutMs: options.busyTimeoutMs)
+                try copy.execute("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
+                try reader.connection.copy(into: copy)
+            }
+            guard !fileSystem.exists(destination) else { throw StorageError.alreadyExists(path: destination) }
+            try fileSystem.rename(temporary, to: destination)
+            try fileSystem.synchronizeDirectory(directory)
+        } catch {
+            for suffix in ["", "-journal", "-wal", "-shm"] where fileSystem.exists(temporary + suffix) {
+                try? fileSystem.remove(temporary + suffix)
+            }
+            if let error = error as? FileError { throw StorageError.file(error) }
+            throw error
+        }
+    }
+
+    /// Rewrites the database without free pages (VACUUM), then empties the log. Needs as much free disk again; readers go on.
+    /// - Throws: `.locked`, `.full`; the database is then as before.
+    package func compact() throws {
+        try exclusively { connection in
+            try connection.execute("VACUUM")
+            _ = try connection.checkpoint(truncating: true)
+        }
+    }
+
+    /// Copies the log into the database and empties it where no reader is in the way.
+    /// - Returns: pages that could not be copied yet.
+    @discardableResult
+    package func checkpoint() throws -> Int {
+        try exclusively { connection in try connection.checkpoint(truncating: true).remaining }
+    }
+}

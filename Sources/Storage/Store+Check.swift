@@ -1,0 +1,182 @@
+/// Whether the database holds what it says: findings with place and remedy. Repairs nothing, stops at nothing.
+
+extension Store {
+    /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema and counters. Deep, in O(database): also its
+    /// integrity check, foreign keys, every checksum, and attributes against metadata.
+    package func check(deep: Bool) throws -> [Finding] {
+        try read { reader in
+            var check = Check(reader: reader)
+            do throws(StorageError) {
+                try check.pages(deep: deep)
+                try check.schema()
+                try check.counters(deep: deep)
+            } catch {
+                check.report(error)
+            }
+            guard deep else { return check.findings }
+            do {
+                try check.contents()
+            } catch let error as StorageError {
+                check.report(error)
+            }
+            return check.findings
+        }
+    }
+}
+
+private struct Check {
+    let reader: Reader
+    var findings: [Finding] = []
+
+    private var connection: Connection { reader.connection }
+    private static let restore = "restore a backup, or export what can be read and ingest it anew"
+
+    private mutating func damage(_ place: String, _ problem: String, remedy: String) {
+        findings.append(Finding(severity: .damage, place: place, problem: problem, remedy: remedy))
+    }
+
+    mutating func report(_ error: StorageError) {
+        damage("database", error.description, remedy: Self.restore)
+    }
+
+    mutating func pages(deep: Bool) throws(StorageError) {
+        let pragma = deep ? "PRAGMA integrity_check(100)" : "PRAGMA quick_check(100)"
+        for line in try reader.rows(pragma, [], { $0.text(0) ?? "" }) where line != "ok" {
+            damage("pages", line, remedy: Self.restore)
+        }
+        guard deep else { return }
+        let broken = try reader.rows("PRAGMA foreign_key_check") { "\($0.text(0) ?? "?") row \($0.int(1))" }
+        for place in broken { damage(place, "refers to a row that is not there", remedy: Self.restore) }
+    }
+
+    mutating func schema() throws(StorageError) {
+        let found = try Schema.objects(in: connection)
+        let expected = Schema.expected ?? []
+        for object in expected where !found.contains(object) {
+            damage("schema", "\(object.type) \(object.name) is missing or altered", remedy: Self.restore)
+        }
+        for object in found where !expected.contains(where: { $0.type == object.type && $0.name == object.name }) {
+            findings.append(Finding(
+                severity: .warning, place: "schema", problem: "\(object.type) \(object.name) is not Causeway's",
+                remedy: "DROP it with an SQLite tool, unless you made it; it is never used"))
+        }
+    }
+
+    mutating func counters(deep: Bool) throws(StorageError) {
+        let sequence = try connection.integer("SELECT value FROM setting WHERE name = 'sequence'")
+        let newest = try connection.integer("SELECT max(row) FROM embedding")
+        let buried = try connection.integer("SELECT max(sequence) FROM tombstone")
+        if max(newest, buried) > sequence {
+            damage("change counter", "it says \(sequence), a row says \(max(newest, buried))", remedy: Self.restore)
+        }
+        guard deep else { return }
+        let wrong = try reader.rows("""
+            SELECT m.name, m.live, (SELECT count(*) FROM embedding e WHERE e.modality = m.id) AS counted
+            FROM modality m WHERE live <> counted
+            """
+        ) { ("modality \($0.text(0) ?? "")", "it says \($0.int(1)) embeddings, \($0.int(2)) are there") }
+        for (place, problem) in wrong { damage(place, problem, remedy: Self.restore) }
+    }
+
+    mutating func contents() throws {
+        for collection in try reader.collections() {
+            for modality in try reader.modalities(of: collection.id) {
+                let place = "\(collection.name)/\(modality.name)"
+                try vectors(of: modality, place)
+                try tokens(of: modality, place)
+                try attributes(of: modality, place)
+            }
+        }
+    }
+
+    private mutating func report(_ rows: [RowDamage], what: String, _ place: String) throws(StorageError) {
+        for row in rows {
+            let id = try reader.embeddings([row.row]).first.flatMap { $0?.id } ?? "?"
+            damage(
+                "\(place) id '\(id)'", "\(what): \(row.reason.rawValue)",
+                remedy: "ingest this id again with --on-conflict replace, or delete it")
+        }
+    }
+
+    private mutating func vectors(of modality: ModalityRecord, _ place: String) throws {
+        try report(try reader.forEachVector(of: modality) { _, _ in }, what: "vector", place)
+    }
+
+    private mutating func tokens(of modality: ModalityRecord, _ place: String) throws {
+        let rows = try reader.rows(
+            "SELECT t.row FROM embedding e JOIN token_set t ON t.row = e.row WHERE e.modality = ? ORDER BY t.row",
+            [modality.id.rawValue]) { RowID(rawValue: $0.int(0)) }
+        try report(try reader.forEachTokenSet(rows, of: modality) { _, _ in }, what: "token set", place)
+    }
+
+    /// Every attribute that metadata implies must be found, and as many as are found must be implied.
+    private mutating func attributes(of modality: ModalityRecord, _ place: String) throws {
+        let remedy = "set this metadata again"
+        var implied = 0
+        let paths = Dictionary(
+            try reader.rows("SELECT path, id FROM attribute_path WHERE modality = ?", [modality.id.rawValue]) {
+                ($0.text(0) ?? "", $0.int(1))
+            }, uniquingKeysWith: { first, _ in first })
+        let find = try connection.take("SELECT 1 FROM attribute WHERE path = ? AND kind = ? AND value = ? AND row = ?")
+        defer { connection.give(find) }
+        let rows = try connection.take("SELECT row, id, metadata FROM embedding WHERE modality = ? AND metadata IS NOT NULL")
+        defer { connection.give(rows) }
+        rows.bind(1, modality.id.rawValue)
+        while try rows.step() {
+            let here = "\(place) id '\(rows.text(1) ?? "")'"
+            guard let found = try? metadataAttributes(of: rows.text(2) ?? "", index: 0) else {
+                damage(here, "the metadata is not a JSON object", remedy: remedy)
+                continue
+            }
+            let distinct = distinctAttributes(found)
+            implied += distinct.count
+            for attribute in distinct where try !isThere(attribute, row: rows.int(0), paths, find) {
+                damage(here, "metadata '\(attribute.path)' is missing from the filter table", remedy: remedy)
+            }
+        }
+        let stored = try reader.rows("""
+            SELECT count(*) FROM attribute WHERE path IN (SELECT id FROM attribute_path WHERE modality = ?)
+            """, [modality.id.rawValue]) { Int($0.int(0)) }.first ?? 0
+        if stored > implied {
+            damage(place, "the filter table has \(stored - implied) entries that no metadata has", remedy: Self.restore)
+        }
+    }
+
+    private func isThere(
+        _ attribute: MetadataAttribute, row: Int64, _ paths: [String: Int64], _ find: Statement
+    ) throws(StorageError) -> Bool {
+        guard let path = paths[attribute.path] else { return false }
+        find.bind(1, path)
+        find.bind(2, attribute.kind)
+        switch attribute.value {
+        case .integer(let value): find.bind(3, value)
+        case .real(let value): find.bind(3, value)
+        case .text(let value): find.bind(3, value)
+        }
+        find.bind(4, row)
+        defer { find.reset() }
+        return try find.step()
+    }
+
+    /// As the table's key sees them: 1 and 1.0 are one, texts are compared by bytes.
+    private func distinctAttributes(_ all: [MetadataAttribute]) -> [MetadataAttribute] {
+        struct Key: Hashable {
+            var path: [UInt8]
+            var kind: Int64
+            var text: [UInt8]?
+            var number: Double?
+            var integer: Int64?
+        }
+        var seen: Set<Key> = []
+        return all.filter { attribute in
+            var key = Key(path: Array(attribute.path.utf8), kind: attribute.kind)
+            switch attribute.value {
+            case .integer(let value): key.integer = value
+            case .real(let value):
+                if let whole = Int64(exactly: value) { key.integer = whole } else { key.number = value }
+            case .text(let value): key.text = Array(value.utf8)
+            }
+            return seen.insert(key).inserted
+        }
+    }
+}

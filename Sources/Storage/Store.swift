@@ -1,0 +1,159 @@
+/// One database file: many readers, one writer. Hands out snapshots and transactions; knows no table (Reader and Writer do).
+///
+/// Writers, in this process and others, take turns by a mutex and a `flock` on "<path>-lock" that spans the transaction and
+/// the checkpoint after it: SQLite before 3.51.3 can corrupt a write-ahead log that two processes checkpoint at once
+/// ("WAL-reset bug", https://sqlite.org/wal.html). Readers never checkpoint.
+import Foundation
+import Platform
+import Synchronization
+
+package struct StoreOptions: Sendable {
+    /// How long `write` waits for another writer before it throws `.locked`.
+    package var lockWait: Duration = .seconds(10)
+    /// How long SQLite's own locks are waited for (recovery, foreign tools), in milliseconds.
+    package var busyTimeoutMs: Int32 = 10_000
+    /// Chooses the page size of a new database.
+    package var expectedDimension: Int?
+    /// The log is copied into the database when it is longer than this.
+    package var checkpointBytes = 64 << 20
+    /// Page caches, in KiB.
+    package var writerCacheKiB = 65_536
+    package var readerCacheKiB = 16_384
+
+    package init() {}
+
+    /// 16 KiB pages; 32 KiB for 1024 and above 1536, where vectors fit them with less loss (FORMAT.md, § Pages).
+    var pageSize: Int {
+        guard let dimension = expectedDimension else { return 16_384 }
+        return dimension == 1024 || dimension > 1536 ? 32_768 : 16_384
+    }
+}
+
+package final class Store: Sendable {
+    package enum Access: Sendable {
+        case readOnly
+        /// An existing database only.
+        case readWrite
+        /// Made when missing.
+        case create
+    }
+
+    package let path: String
+    package let access: Access
+    package let options: StoreOptions
+    /// 16 bytes made at creation: the database's identity wherever it is copied.
+    package let uuid: [UInt8]
+    let fileSystem: any FileSystem
+    private let idleReaders = Mutex<[Connection]>([])
+    private let writer = Mutex<Connection?>(nil)
+    /// Held for a whole write transaction.
+    private let writing = NSLock()
+
+    /// Opens, creates or migrates a database, and verifies its identity and schema. Nothing is written to an existing,
+    /// current database.
+    package init(
+        path: String, access: Access, options: StoreOptions = .init(), fileSystem: any FileSystem = PosixFileSystem()
+    ) throws(StorageError) {
+        self.path = path
+        self.access = access
+        self.options = options
+        self.fileSystem = fileSystem
+        let opening = Opening(path: path, access: access, options: options, fileSystem: fileSystem)
+        let reader = try opening.reader()
+        uuid = try Store.uuid(in: reader)
+        idleReaders.withLock { $0.append(reader) }
+    }
+
+    deinit { close() }
+
+    private static func uuid(in connection: Connection) throws(StorageError) -> [UInt8] {
+        let statement = try connection.take("SELECT value FROM setting WHERE name = 'uuid'")
+        defer { connection.give(statement) }
+        guard try statement.step() else { throw .corrupt(path: connection.path, what: "its identity is missing") }
+        let uuid = statement.blob(0)
+        guard uuid.count == 16 else { throw .corrupt(path: connection.path, what: "its identity is not 16 bytes") }
+        return uuid
+    }
+
+    private var opening: Opening { Opening(path: path, access: access, options: options, fileSystem: fileSystem) }
+
+    /// Runs `body` on one consistent snapshot. Callable from many threads at once; the reader must not leave `body`.
+    package func read<R>(_ body: (Reader) throws -> R) throws -> R {
+        let connection = try idleReaders.withLock({ $0.popLast() }) ?? opening.connectReader()
+        try connection.execute("BEGIN")
+        defer { finish(connection) }
+        // The snapshot begins with the first read, so read something.
+        _ = try connection.integer("PRAGMA user_version")
+        return try body(Reader(connection))
+    }
+
+    private func finish(_ connection: Connection) {
+        do throws(StorageError) {
+            try connection.execute("COMMIT")
+            idleReaders.withLock { if $0.count < 16 { $0.append(connection) } }
+        } catch {
+            // A connection that cannot end a read transaction is closed instead of kept.
+        }
+    }
+
+    /// Runs `body` as one transaction, all or nothing: kept and on disk (fsync) when this returns, nothing of it kept when
+    /// this throws, whatever the reason. Throws `.locked` when another writer does not finish in `options.lockWait`.
+    /// The writer must not leave `body`; `write` within `write` is misuse.
+    package func write<R>(_ body: (Writer) throws -> R) throws -> R {
+        try exclusively { connection in
+            try connection.execute("BEGIN IMMEDIATE")
+            do {
+                let writer = try Writer(writing: connection)
+                let result = try body(writer)
+                if let failure = writer.failure { throw failure }
+                try connection.execute("COMMIT")
+                try checkpointIfLong(connection)
+                return result
+            } catch {
+                if connection.isInTransaction { try connection.execute("ROLLBACK") }
+                throw error
+            }
+        }
+    }
+
+    /// The writer's connection under the mutex and the writers' lock.
+    func exclusively<R>(_ body: (Connection) throws -> R) throws -> R {
+        guard access != .readOnly else {
+            throw StorageError.readOnly(path: path, operation: "writing to a store opened for reading")
+        }
+        writing.lock()
+        defer { writing.unlock() }
+        let lock = try opening.lockWriters()
+        defer { withExtendedLifetime(lock) {} }
+        let connection = try writer.withLock({ $0 }) ?? opening.connectWriter()
+        writer.withLock { $0 = connection }
+        return try body(connection)
+    }
+
+    /// A failed checkpoint loses nothing (the log keeps the commits), so it must not fail the commit before it.
+    private func checkpointIfLong(_ connection: Connection) throws {
+        let pageSize = Int(try connection.integer("PRAGMA page_size"))
+        guard connection.pagesInLog * pageSize > options.checkpointBytes else { return }
+        do throws(StorageError) {
+            _ = try connection.checkpoint(truncating: false)
+        } catch {
+            if case .corrupt = error { throw error }
+        }
+    }
+
+    /// Closes idle connections, after folding the log into the database when no other writer is at work. Called by deinit.
+    package func close() {
+        idleReaders.withLock { $0.removeAll() }
+        writing.lock()
+        defer { writing.unlock() }
+        guard let connection = writer.withLock({ slot in
+            defer { slot = nil }
+            return slot
+        }) else { return }
+        // Without the lock the log simply stays for the next writer.
+        guard let lock = try? fileSystem.lock(path + "-lock", .exclusive, wait: false) else { return }
+        _ = try? connection.checkpoint(truncating: true)
+        connection.foldLogOnClose()
+        withExtendedLifetime(lock) {}
+    }
+}
