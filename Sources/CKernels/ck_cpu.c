@@ -1,3 +1,4 @@
+// Finds the processor's instruction set once, and lets tests lower it.
 #include "ck_cpu.h"
 #include <stdatomic.h>
 

@@ -1,3 +1,4 @@
+// CRC-32C by the processor's own instruction, with a table as the fallback and oracle.
 #include "ck_bytes.h"
 #include "ck_cpu.h"
 #include <string.h>

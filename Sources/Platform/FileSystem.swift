@@ -70,6 +70,7 @@ package struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     package var isMissing: Bool { code == noSuchFileCode }
+    package var isDiskFull: Bool { code == diskFullCode }
     package var description: String { "cannot \(operation) \(path): \(reason)" }
 }
 

@@ -28,6 +28,24 @@ package enum Parallel {
     }
 }
 
+extension Parallel {
+    /// The values of `body` for every index, in order, on at most `threads` threads.
+    package static func map<Value: Sendable>(
+        _ count: Int, threads: Int, _ body: @escaping @Sendable (_ index: Int) -> Value
+    ) -> [Value] {
+        let slots = Slots<Value>(count: count)
+        forEach(count, threads: threads) { index, _ in slots.set(index, body(index)) }
+        return slots.take()
+    }
+
+    private final class Slots<Value: Sendable>: Sendable {
+        private let values: Mutex<[Value?]>
+        init(count: Int) { values = Mutex(Array(repeating: nil, count: count)) }
+        func set(_ index: Int, _ value: Value) { values.withLock { $0[index] = value } }
+        func take() -> [Value] { values.withLock { $0.map { $0! } } }
+    }
+}
+
 /// A flag that asks long work to stop. Work checks it between steps and leaves nothing half done.
 package final class Cancellation: Sendable {
     private let flag = Atomic<Bool>(false)

@@ -10,6 +10,7 @@ import Glibc
 #endif
 
 let noSuchFileCode: Int32 = ENOENT
+let diskFullCode: Int32 = ENOSPC
 
 func systemMessage(_ code: Int32) -> String {
     guard code != 0, let text = unsafe strerror(code) else { return "unknown reason" }
@@ -263,3 +264,8 @@ package func crc32c(_ bytes: UnsafeRawBufferPointer, seed: UInt32 = 0) -> UInt32
 package func crc32c(_ bytes: [UInt8], seed: UInt32 = 0) -> UInt32 {
     unsafe bytes.withUnsafeBytes { unsafe crc32c($0, seed: seed) }
 }
+
+// MARK: The processor
+
+/// The instruction set the kernels run on, e.g. "avx512-vnni".
+package func instructionSetName() -> String { unsafe String(cString: ck_level_name(ck_level())) }

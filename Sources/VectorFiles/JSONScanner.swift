@@ -76,7 +76,7 @@ package struct JSONScanner: Sendable {
     }
 
     /// Appends an array of numbers as float32; returns how many.
-    mutating func floats(into values: inout [Float]) throws(JSONFault) -> Int {
+    package mutating func floats(into values: inout [Float]) throws(JSONFault) -> Int {
         try expect("[", "at the start of an array of numbers")
         if accept("]") { return 0 }
         let bytes = bytes, text = bytes.span

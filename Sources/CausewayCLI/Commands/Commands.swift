@@ -1,11 +1,18 @@
 /// The list of commands. A new command is a type in this folder and a name here.
+import Causeway
+
 extension Program {
     package static let causeway = Program(
         version: "0.1.0",
         summary: "Causeway: a cross-modal vector database in one SQLite file.",
         commands: [
-            CompletionsCommand.self,
-            HelpCommand.self,
+            IngestCommand.self, ExportCommand.self, GetCommand.self, ListCommand.self, SetCommand.self,
+            DeleteCommand.self,
+            IndexBuildCommand.self, IndexRebuildCommand.self, IndexTuneCommand.self, IndexStatusCommand.self,
+            SearchCommand.self, EvaluateCommand.self,
+            InfoCommand.self, CheckCommand.self, BackupCommand.self, CompactCommand.self,
+            DemoCommand.self, CompletionsCommand.self, HelpCommand.self,
         ],
-        groups: [])
+        groups: [CommandGroup("index", summary: "Build, tune and describe the indexes")],
+        explain: { ($0 as? CausewayError)?.failure })
 }

@@ -1,0 +1,79 @@
+/// Checking a database and its graph files: what is damaged, where, and what to do about it.
+import Platform
+import ProximityGraph
+import Storage
+
+/// One thing a check found.
+public struct CheckFinding: Sendable, Equatable {
+    public enum Severity: String, Sendable { case damage, warning }
+    public var severity: Severity
+    public var place: String
+    public var problem: String
+    public var remedy: String
+}
+
+extension Database {
+    /// Verifies the database file and the graph files.
+    /// - Parameter deep: also every checksum of every vector, token set and graph section, and every invariant of the graphs.
+    /// - Returns: findings; empty for a sound database.
+    /// - Complexity: O(pages) shallow; O(bytes) deep.
+    public func check(deep: Bool) throws -> [CheckFinding] {
+        try translatingErrors {
+            var findings = try store.check(deep: deep).map(CheckFinding.init)
+            for collection in try collections() {
+                for modality in try collection.modalities() {
+                    findings += try checkIndex(of: modality.name, in: collection, deep: deep)
+                }
+            }
+            return findings
+        }
+    }
+
+    private func checkIndex(of name: String, in collection: EmbeddingCollection, deep: Bool) throws -> [CheckFinding] {
+        try store.read { reader in
+            let modality = try collection.modality(name, in: reader)
+            guard let generation = try reader.generation(of: modality.id) else { return [] }
+            let place = "index of \(collection.name)/\(name), file \(generation.fileName)"
+            func damage(_ problem: String) -> CheckFinding {
+                CheckFinding(
+                    severity: .damage, place: place, problem: problem,
+                    remedy: "run `causeway index rebuild`; no embedding is lost")
+            }
+            switch files.open(generation, of: modality) {
+            case .failure(let error): return [damage(error.description)]
+            case .success(let graph):
+                guard deep else { return [] }
+                var problems = graph.verifyChecksums()
+                if problems.isEmpty { problems = graph.checkInvariants() }
+                if problems.isEmpty { problems = try missingRows(graph, generation, modality, in: reader) }
+                return problems.map(damage)
+            }
+        }
+    }
+
+    /// Every live row that the graph should know is in it, unless its vector is zero or damaged.
+    private func missingRows(
+        _ graph: Graph, _ generation: GenerationRecord, _ modality: ModalityRecord, in reader: Reader
+    ) throws -> [String] {
+        let indexed = try reader.rows(of: modality.id).filter { $0.rawValue <= generation.throughSequence.rawValue }
+        let known = graph.labelSet(containing: indexed.map(\.rawValue)).count
+        guard known < indexed.count else { return [] }
+        var zeroVectors = 0
+        let damaged = try reader.forEachVector(indexed, of: modality) { _, vector in
+            var isZero = true
+            for component in vector.indices where vector[component] != 0 { isZero = false }
+            if isZero { zeroVectors += 1 }
+        }
+        let absent = indexed.count - known - zeroVectors - damaged.count
+        return absent <= 0 ? [] : ["\(absent) embeddings are missing from it"]
+    }
+}
+
+extension CheckFinding {
+    init(_ finding: Finding) {
+        severity = finding.severity == .damage ? .damage : .warning
+        place = finding.place
+        problem = finding.problem
+        remedy = finding.remedy
+    }
+}

@@ -1,0 +1,61 @@
+/// What a database is: format, libraries, sizes, collections and their indexes.
+import Storage
+import Platform
+
+public struct DatabaseInfo: Sendable {
+    public struct CollectionInfo: Sendable {
+        public var name: String
+        public var modalities: [Modality]
+        public var indexes: [IndexStatus]
+    }
+
+    public var path: String
+    /// 32 hexadecimal digits, made when the database was.
+    public var uuid: String
+    public var formatVersion: Int
+    public var bytes: Int
+    public var pageSize: Int
+    public var sqliteVersion: String
+    /// Whether this SQLite has the fix of the WAL-reset bug (3.51.3, 3.50.7, 3.44.6). Without it the lock beside the database
+    /// is what keeps two writing processes apart.
+    public var sqliteHasWALResetFix: Bool
+    /// The instruction set of the kernels, e.g. "avx512-vnni".
+    public var instructionSet: String
+    public var collections: [CollectionInfo]
+}
+
+extension Database {
+    /// - Complexity: O(collections × modalities).
+    public func info() throws -> DatabaseInfo {
+        try translatingErrors {
+            let facts = try store.info()
+            return DatabaseInfo(
+                path: path, uuid: store.uuid.map { byte in
+                    let digits = String(byte, radix: 16)
+                    return digits.count == 1 ? "0" + digits : digits
+                }.joined(),
+                formatVersion: facts.formatVersion, bytes: facts.pageCount * facts.pageSize, pageSize: facts.pageSize,
+                sqliteVersion: facts.sqliteVersion, sqliteHasWALResetFix: facts.sqliteHasWALResetFix,
+                instructionSet: instructionSetName(),
+                collections: try collections().map { collection in
+                    let modalities = try collection.modalities()
+                    return DatabaseInfo.CollectionInfo(
+                        name: collection.name, modalities: modalities,
+                        indexes: try modalities.map { try collection.indexStatus(of: $0.name) })
+                })
+        }
+    }
+
+    /// Copies the database as of now to a new file, consistent and on disk when this returns. Graphs are made again there.
+    /// - Throws: `.failed` when `path` exists.
+    public func backup(to path: String) throws { try translatingErrors { try store.backup(to: path) } }
+
+    /// Gives back the space of deleted embeddings and outdated graph files. Writes a whole new file inside SQLite.
+    public func compact() throws {
+        try translatingErrors {
+            try store.compact()
+            let names = try store.read { try $0.generationFileNames() }
+            files.removeOrphans(keeping: names)
+        }
+    }
+}

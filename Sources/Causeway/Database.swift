@@ -1,0 +1,74 @@
+/// A database: one SQLite file that holds collections of embeddings, and beside it the graph files made from them.
+/// This file opens it and hands out its parts; searching, ingesting and indexing are in their folders.
+import Platform
+import Storage
+
+/// An open database. Safe to share between threads; every call is synchronous and sees one consistent state.
+///
+/// ```swift
+/// let database = try Database(path: "photos.db")
+/// let photos = database.collection("photos")
+/// try photos.insert([Embedding(id: "1", vector: [0.1, 0.9])], into: "image")
+/// ```
+public final class Database: Sendable {
+    public enum Access: Sendable {
+        /// The file must exist; nothing is written.
+        case readOnly
+        /// The file must exist.
+        case readWrite
+        /// The file is made when it is missing.
+        case create
+    }
+
+    let store: Store
+    let files: GenerationFiles
+    let indexes: IndexCache
+    let fileSystem: any FileSystem
+
+    /// Opens a database.
+    /// - Parameter lockWait: seconds to wait for another writer before `.locked` is thrown.
+    /// - Throws: `CausewayError`: `.notADatabase`, `.newerFormat`, `.damaged`, `.failed` (no such file, no permission).
+    public convenience init(path: String, access: Access = .create, lockWait: Double = 5) throws {
+        try self.init(path: path, access: access, lockWait: lockWait, expectedDimension: nil, fileSystem: PosixFileSystem())
+    }
+
+    package init(
+        path: String, access: Access, lockWait: Double, expectedDimension: Int?, fileSystem: any FileSystem
+    ) throws {
+        var options = StoreOptions()
+        options.lockWait = .seconds(lockWait)
+        options.expectedDimension = expectedDimension
+        let mode: Store.Access = switch access {
+        case .readOnly: .readOnly
+        case .readWrite: .readWrite
+        case .create: .create
+        }
+        self.fileSystem = fileSystem
+        store = try translatingErrors { try Store(path: path, access: mode, options: options, fileSystem: fileSystem) }
+        files = GenerationFiles(databasePath: path, databaseID: store.uuid, fileSystem: fileSystem)
+        indexes = IndexCache(files: files)
+    }
+
+    public var path: String { store.path }
+
+    /// A collection by name. It need not exist yet: the first write makes it, and reading one that is missing throws.
+    public func collection(_ name: String) -> EmbeddingCollection { EmbeddingCollection(database: self, name: name) }
+
+    /// The collections there are, by name.
+    public func collections() throws -> [EmbeddingCollection] {
+        try read { try $0.collections().map { EmbeddingCollection(database: self, name: $0.name) } }
+    }
+
+    /// Releases connections and mappings. Using the database afterwards is an error of the program.
+    public func close() { store.close() }
+
+    // MARK: For the other files of this module
+
+    func read<Result>(_ body: (Reader) throws -> Result) throws -> Result {
+        try translatingErrors { try store.read(body) }
+    }
+
+    func write<Result>(_ body: (Writer) throws -> Result) throws -> Result {
+        try translatingErrors { try store.write(body) }
+    }
+}

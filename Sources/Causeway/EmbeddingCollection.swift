@@ -1,0 +1,108 @@
+/// A named set of items with embeddings in one or several modalities. A handle: it holds no data and is free to copy.
+import Storage
+
+/// A collection of a database, by name.
+public struct EmbeddingCollection: Sendable {
+    public let database: Database
+    public let name: String
+
+    /// The modalities with their dimensions and counts, by name.
+    /// - Throws: `.unknownCollection`.
+    public func modalities() throws -> [Modality] {
+        try database.read { reader in
+            try reader.modalities(of: record(in: reader).id).map { try Modality($0, in: reader) }
+        }
+    }
+
+    /// One modality.
+    /// - Throws: `.unknownCollection`, `.unknownModality`.
+    public func modality(_ name: String) throws -> Modality {
+        try database.read { try Modality(modality(name, in: $0), in: $0) }
+    }
+
+    /// The embedding with an id, or nil.
+    /// - Throws: `.damaged` when its stored bytes contradict their checksum.
+    public func embedding(id: String, in modality: String) throws -> Embedding? {
+        try database.read { reader in
+            let modality = try self.modality(modality, in: reader)
+            guard let row = try reader.row(id: id, in: modality.id),
+                let record = try reader.embeddings([row])[0] else { return nil }
+            let vector = try vector(of: row, id: id, modality: modality, in: reader)
+            return Embedding(
+                id: record.id, vector: vector, item: record.item, metadata: record.metadata,
+                tokens: try reader.tokenSet(row, of: modality).map(TokenSet.init))
+        }
+    }
+
+    /// What is stored beside the vectors, in the order of insertion: at most `limit` from after the one named.
+    public func list(
+        in modality: String, after id: String? = nil, limit: Int = 100, where filter: String? = nil
+    ) throws -> [EmbeddingSummary] {
+        try database.read { reader in
+            let modality = try self.modality(modality, in: reader)
+            var after: RowID?
+            if let id {
+                after = try reader.row(id: id, in: modality.id)
+                if after == nil { throw CausewayError.unknownID(id, modality: modality.name) }
+            }
+            guard let filter else {
+                return try reader.page(of: modality.id, after: after, limit: limit).map(EmbeddingSummary.init)
+            }
+            let rows = try reader.rows(of: modality.id, matching: predicate(parsing: filter))
+            let wanted = rows.drop { row in after.map { row <= $0 } ?? false }.prefix(limit)
+            return try reader.embeddings(Array(wanted)).compactMap { $0.map(EmbeddingSummary.init) }
+        }
+    }
+
+    // MARK: For the other files of this module
+
+    func record(in reader: Reader) throws -> CollectionRecord {
+        guard let record = try reader.collection(named: name) else { throw CausewayError.unknownCollection(name) }
+        return record
+    }
+
+    func modality(_ name: String, in reader: Reader) throws -> ModalityRecord {
+        guard let modality = try reader.modality(named: name, in: record(in: reader).id) else {
+            throw CausewayError.unknownModality(name, collection: self.name)
+        }
+        return modality
+    }
+
+    func vector(of row: RowID, id: String, modality: ModalityRecord, in reader: Reader) throws -> [Float] {
+        var found: [Float]?
+        _ = try reader.forEachVector([row], of: modality) { _, vector in
+            found = vector.indices.map { vector[$0] }
+        }
+        guard let found else {
+            throw CausewayError.damaged(
+                path: database.path, what: "the vector of \(modality.name) \(id) does not match its checksum",
+                remedy: "ingest it again with --on-conflict replace, or run `causeway repair`")
+        }
+        return found
+    }
+}
+
+/// An embedding without its numbers.
+public struct EmbeddingSummary: Sendable, Equatable {
+    public var id: String
+    public var item: String
+    /// A JSON object as text.
+    public var metadata: String?
+    /// Grows with every change in the database; a later change has a larger one.
+    public var sequence: Int64
+
+    init(_ record: EmbeddingRecord) {
+        id = record.id
+        item = record.item
+        metadata = record.metadata
+        sequence = record.sequence.rawValue
+    }
+}
+
+extension Modality {
+    init(_ record: ModalityRecord, in reader: Reader) throws {
+        self.init(
+            name: record.name, dimension: record.dimension, tokenDimension: record.tokenDimension,
+            producer: record.producer, count: try reader.count(of: record.id))
+    }
+}

@@ -1,0 +1,99 @@
+/// Evaluating a collection on its own pairs: embeddings of two modalities that show the same item.
+import Storage
+import VectorMath
+
+extension EmbeddingCollection {
+    /// Ranks, exactly, the right answers of every query of `from` among all of `to`; pairs are made by item.
+    /// - Throws: `.invalidArgument` when no item has embeddings in both, or the dimensions differ.
+    /// - Complexity: O(metrics × queries × embeddings × dimension).
+    public func evaluate(
+        from: String, to: String, options: EvaluationOptions = EvaluationOptions(), progress: ProgressHandler? = nil
+    ) throws -> Evaluation {
+        try database.read { reader in
+            let source = try modality(from, in: reader)
+            let target = try modality(to, in: reader)
+            guard source.dimension == target.dimension else {
+                throw CausewayError.invalidArgument(
+                    reason: "\(from) has \(source.dimension) dimensions and \(to) has \(target.dimension)",
+                    remedy: "evaluate embeddings of one joint space")
+            }
+            let pairs = try Pairs(from: source, to: target, options: options, in: reader)
+            guard !pairs.queries.isEmpty else {
+                throw CausewayError.invalidArgument(
+                    reason: "no item of \(name) has embeddings in both \(from) and \(to)",
+                    remedy: "ingest pairs under the same item")
+            }
+            var evaluation = Evaluation(
+                from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [])
+            for metric in options.metrics {
+                let scan = RankScan(target: target, metric: metric.vectorMetric, threads: options.threads)
+                let ranks = try scan.ranks(of: pairs.queries, order: pairs.order, in: reader) { done in
+                    let step = Progress(stage: "evaluate \(metric)", done: done, total: pairs.candidateCount)
+                    if progress?(step) == false { throw CausewayError.cancelled }
+                }
+                evaluation.metrics.append(summarise(ranks, metric, pairs.candidateCount, options))
+            }
+            return evaluation
+        }
+    }
+
+    private func summarise(
+        _ ranks: [[Int]], _ metric: Metric, _ candidates: Int, _ options: EvaluationOptions
+    ) -> Evaluation.MetricResult {
+        var accumulator = RetrievalAccumulator()
+        for ranks in ranks where !ranks.isEmpty {
+            let precisions = ranks.enumerated().map { Double($0 + 1) / Double($1) }
+            accumulator.add(
+                QueryOutcome(
+                    firstRank: ranks[0], averagePrecision: precisions.reduce(0, +) / Double(ranks.count),
+                    relevantCount: ranks.count, candidateCount: candidates))
+        }
+        guard let summary = accumulator.summary(at: options.at, seed: options.seed, threads: options.threads) else {
+            preconditionFailure("every query has a right answer")
+        }
+        return Evaluation.MetricResult(
+            metric: metric, recall: summary.recall.map { ($0.k, Evaluation.Figure($0.hits)) },
+            medianRank: Evaluation.Figure(summary.medianRank),
+            meanReciprocalRank: Evaluation.Figure(summary.meanReciprocalRank),
+            meanAveragePrecision: Evaluation.Figure(summary.meanAveragePrecision))
+    }
+}
+
+/// The queries that have a right answer, with the positions of their answers among the target's rows.
+private struct Pairs {
+    var queries: [RankScan.Query] = []
+    /// By position among the target's rows: the place of its id among all ids, which breaks ties.
+    var order: [Int32]
+    var candidateCount: Int
+
+    init(from: ModalityRecord, to: ModalityRecord, options: EvaluationOptions, in reader: Reader) throws {
+        let rows = try reader.rows(of: to.id)
+        candidateCount = rows.count
+        let ids = try reader.embeddings(rows).map { $0?.id ?? "" }
+        order = [Int32](repeating: 0, count: rows.count)
+        for (place, position) in ids.indices.sorted(by: { idPrecedes(ids[$0], ids[$1]) }).enumerated() {
+            order[position] = Int32(place)
+        }
+        var positions: [RowID: Int] = [:]
+        for (position, row) in rows.enumerated() { positions[row] = position }
+        var answers: [RowID: [Int]] = [:]
+        for (query, answer) in try reader.itemPairs(from: from.id, to: to.id) {
+            if let position = positions[answer] { answers[query, default: []].append(position) }
+        }
+        var chosen = answers.keys.sorted()
+        if let limit = options.queries, limit < chosen.count {
+            var random = SeededRandom(seed: options.seed)
+            chosen.shuffle(using: &random)
+            chosen = chosen.prefix(limit).sorted()
+        }
+        _ = try reader.forEachVector(chosen, of: from) { index, vector in
+            queries.append(
+                RankScan.Query(
+                    vector: vector.indices.map { vector[$0] }, relevant: answers[chosen[index]]!.sorted()))
+        }
+    }
+}
+
+extension Evaluation.Figure {
+    init(_ estimate: Estimate) { self.init(value: estimate.value, low: estimate.low, high: estimate.high) }
+}

@@ -1,0 +1,43 @@
+/// How well a metric finds the pairs a collection holds, in figures with intervals.
+public struct Evaluation: Sendable {
+    public struct Figure: Sendable, Equatable {
+        public var value: Double
+        /// The 95 % interval by bootstrap over queries.
+        public var low: Double
+        public var high: Double
+    }
+
+    public struct MetricResult: Sendable {
+        public var metric: Metric
+        /// Share of queries with a right answer among the best k, by k.
+        public var recall: [(k: Int, figure: Figure)]
+        /// Of the first right answer, from 1.
+        public var medianRank: Figure
+        public var meanReciprocalRank: Figure
+        public var meanAveragePrecision: Figure
+    }
+
+    public var from: String
+    public var to: String
+    /// Queries that have a right answer, and how many embeddings they were compared with.
+    public var queries: Int
+    public var items: Int
+    public var metrics: [MetricResult]
+}
+
+public struct EvaluationOptions: Sendable {
+    public var metrics: [Metric] = [.cosine]
+    public var at: [Int] = [1, 5, 10]
+    /// At most this many queries, drawn with the seed; nil means all.
+    public var queries: Int?
+    public var seed: UInt64 = 0
+    public var threads: Int
+
+    public init(metrics: [Metric] = [.cosine], at: [Int] = [1, 5, 10], queries: Int? = nil, seed: UInt64 = 0) {
+        self.metrics = metrics
+        self.at = at
+        self.queries = queries
+        self.seed = seed
+        threads = IndexOptions.processors
+    }
+}

@@ -1,0 +1,78 @@
+/// Building, rebuilding and describing the indexes of a collection.
+import Storage
+
+extension EmbeddingCollection {
+    /// Builds what is missing or stale, one graph per modality, and measures the table that `recall` uses.
+    /// Resumable by modality: each index is published as soon as it is built; an interrupted one leaves nothing.
+    /// - Parameter modalities: nil means all of the collection.
+    /// - Throws: `.unknownCollection`, `.unknownModality`, `.cancelled`, `.locked`, `.diskFull`.
+    @discardableResult
+    public func buildIndex(
+        modalities: [String]? = nil, options: IndexOptions = IndexOptions(), progress: ProgressHandler? = nil
+    ) throws -> [IndexReport] {
+        try translatingErrors {
+            let names = try modalities ?? self.modalities().map(\.name)
+            return try names.map {
+                try IndexBuilder(collection: self, options: options, progress: progress).build($0)
+            }
+        }
+    }
+
+    /// Measures, on stored vectors of modality `from`, the width that reaches a recall for the best k of `to`.
+    /// - Returns: the row of the table, or nil where no width under the cap reaches it.
+    public func tuneIndex(
+        from: String, to: String, recall: Double, k: Int = 10, threads: Int? = nil, progress: ProgressHandler? = nil
+    ) throws -> Tuning? {
+        try translatingErrors {
+            let (source, target) = try database.read { (try modality(from, in: $0), try modality(to, in: $0)) }
+            let tuner = Tuner(
+                collection: self, target: target, threads: threads ?? IndexOptions.processors, progress: progress)
+            try tuner.tune(from: source, k: k, extraTarget: recall)
+            return try indexStatus(of: to).tunings.first {
+                $0.from == from && $0.metric == Metric.cosine.name && $0.k == k && $0.recallTarget >= recall
+            }
+        }
+    }
+
+    /// The state of one modality's index. Opens it, so that damage to its header shows.
+    public func indexStatus(of modality: String) throws -> IndexStatus {
+        try database.read { reader in
+            let record = try self.modality(modality, in: reader)
+            var status = IndexStatus(modality: modality, state: .none, embeddings: try reader.count(of: record.id))
+            guard let generation = try reader.generation(of: record.id) else {
+                status.detail = status.embeddings < IndexBuilder.graphMin
+                    ? "under \(IndexBuilder.graphMin) embeddings a scan is as fast" : "run `causeway index build`"
+                return status
+            }
+            status.generation = generation.generation
+            status.file = generation.fileName
+            status.tunings = try tunings(of: record, in: reader, count: status.embeddings)
+            switch database.files.open(generation, of: record) {
+            case .failure(let problem):
+                status.state = .damaged
+                status.detail = "\(problem); searches scan exactly until `causeway index build` makes it again"
+            case .success(let graph):
+                status.embeddingsInGraph = graph.count
+                status.bytes = graph.fileBytes
+                status.changedSince = try reader.changedRows(of: record.id, after: generation.throughSequence).count
+                status.deletedSince = try reader.deletedRows(of: record.id, after: generation.throughSequence).count
+                status.state = status.changedSince + status.deletedSince == 0 ? .current : .stale
+            }
+            return status
+        }
+    }
+
+    private func tunings(of modality: ModalityRecord, in reader: Reader, count: Int) throws -> [Tuning] {
+        let names = Dictionary(
+            try reader.modalities(of: modality.collection).map { ($0.id, $0.name) }, uniquingKeysWith: { a, _ in a })
+        return try reader.tunings(of: modality.id).compactMap { row in
+            guard let name = names[row.queryModality] else { return nil }
+            let changed = try reader.changedRows(of: modality.id, after: row.measuredAt).count
+                + reader.deletedRows(of: modality.id, after: row.measuredAt).count
+            return Tuning(
+                from: name, metric: row.metric, k: row.k, recallTarget: row.recallTarget, width: row.width,
+                candidates: row.candidates, meanRecall: row.meanRecall, fifthPercentile: row.p5Recall,
+                minimum: row.minimumRecall, lowerBound: row.lowerBound, isStale: changed * 4 > count)
+        }
+    }
+}

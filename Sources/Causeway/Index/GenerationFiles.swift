@@ -1,0 +1,61 @@
+/// Where the graph files of a database lie and how they are opened and tidied up.
+/// A file's name is never used twice, so that a reader that still has an old one mapped is never surprised.
+import Platform
+import ProximityGraph
+import Storage
+
+struct GenerationFiles: Sendable {
+    let databasePath: String
+    let databaseID: [UInt8]
+    let fileSystem: any FileSystem
+
+    var directory: String { splitPath(databasePath).directory }
+    private var prefix: String { splitPath(databasePath).name + "-graph-" }
+
+    /// The file name (without directory) of a generation: `<database>-graph-<modality>-<generation>`.
+    func name(of modality: ModalityID, generation: Int64) -> String {
+        "\(prefix)\(modality.rawValue)-\(generation)"
+    }
+
+    func path(_ name: String) -> String { directory + "/" + name }
+
+    func identity(of modality: ModalityID, generation: Int64, through sequence: ChangeSequence) -> GraphIdentity {
+        GraphIdentity(
+            database: databaseID, modality: modality.rawValue, generation: generation, throughSequence: sequence.rawValue)
+    }
+
+    /// Opens a published generation, or says why it cannot be used.
+    func open(_ generation: GenerationRecord, of modality: ModalityRecord) -> Result<Graph, GraphError> {
+        let identity = identity(
+            of: modality.id, generation: generation.generation, through: generation.throughSequence)
+        do throws(GraphError) {
+            return .success(
+                try Graph(
+                    path: path(generation.fileName), identity: identity, checksum: generation.checksum,
+                    fileSystem: fileSystem))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Removes graph files of this database that no generation names. Readers that have one mapped keep their mapping.
+    func removeOrphans(keeping names: Set<String>) {
+        guard let entries = try? fileSystem.list(directory) else { return }
+        for entry in entries where entry.hasPrefix(prefix) && !names.contains(entry) {
+            try? fileSystem.remove(directory + "/" + entry)
+        }
+    }
+}
+
+extension Reader {
+    /// The graph files that are in force.
+    func generationFileNames() throws -> Set<String> {
+        var names = Set<String>()
+        for collection in try collections() {
+            for modality in try modalities(of: collection.id) {
+                if let generation = try generation(of: modality.id) { names.insert(generation.fileName) }
+            }
+        }
+        return names
+    }
+}

@@ -1,0 +1,182 @@
+/// Builds one modality's graph from the stored vectors and publishes it: read, build, write, flip.
+/// Readers and writers go on meanwhile; what changes after the read is searched beside the graph.
+import Foundation
+import Platform
+import ProximityGraph
+import Storage
+
+struct IndexBuilder {
+    /// Below this a scan of the codes is as fast as a walk, and always exact (graph-notes: under about 2,000 no graph).
+    static let graphMin = 2_000
+    /// Enough vectors that the mean is known to a hundredth of its spread.
+    private static let meanSampleMax = 65_536
+    private static let blockRows = 4_096
+
+    let collection: EmbeddingCollection
+    let options: IndexOptions
+    let progress: ProgressHandler?
+
+    private var database: Database { collection.database }
+
+    /// Atomic: the new generation is named by one transaction after its file is on disk, or nothing changes.
+    func build(_ name: String) throws -> IndexReport {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var report = IndexReport(modality: name, outcome: .built)
+        let (modality, old) = try database.read { reader in
+            let modality = try collection.modality(name, in: reader)
+            return (modality, try reader.generation(of: modality.id))
+        }
+        let (count, change) = try database.read { reader in
+            (try reader.count(of: modality.id), try reader.lastChange(of: modality.id))
+        }
+        guard count >= Self.graphMin else { return try leaveWithoutGraph(modality, report) }
+        if !options.rebuild, let old, old.throughSequence == change,
+            case .success = database.files.open(old, of: modality)
+        {
+            report.outcome = .current
+            report.embeddings = count
+            return report
+        }
+        let (builder, through, damaged) = try load(modality)
+        report.damagedRows = damaged
+        let built = try run(builder)
+        report.embeddings = builder.rowCount
+        report.duplicates = built.duplicates
+        report.zeroVectors = built.unindexable
+        let published = try publish(builder, built, of: modality, through: through, replacing: old)
+        report.seconds = clock.now.seconds(since: start)
+        guard let published else {
+            report.outcome = .superseded
+            return report
+        }
+        report.bytes = published
+        let tuningStart = clock.now
+        try Tuner(collection: collection, target: modality, threads: options.threads, progress: progress).tuneAll()
+        report.tuningSeconds = clock.now.seconds(since: tuningStart)
+        return report
+    }
+
+    /// The build proper; the progress handler is asked now and then whether to go on.
+    private func run(_ builder: GraphBuilder) throws -> BuildReport {
+        let cancellation = Cancellation()
+        return try builder.build(cancellation: cancellation) { done, total in
+            if progress?(Progress(stage: "link", done: done, total: total)) == false { cancellation.cancel() }
+        }
+    }
+
+    private func leaveWithoutGraph(_ modality: ModalityRecord, _ report: IndexReport) throws -> IndexReport {
+        try database.write { try $0.dropGeneration(of: modality.id) }
+        var report = report
+        report.outcome = .tooSmall
+        return report
+    }
+
+    /// Codes of all sound rows, and the change they are current to.
+    private func load(_ modality: ModalityRecord) throws -> (GraphBuilder, ChangeSequence, damaged: Int) {
+        try database.read { reader in
+            let change = try reader.lastChange(of: modality.id)
+            let rows = try reader.rows(of: modality.id)
+            let mean = try sampleMean(of: modality, rows: rows, in: reader)
+            var settings = GraphSettings.standard(dimension: modality.dimension, quality: options.quality.graph)
+            settings.seed = options.seed
+            let builder = try GraphBuilder(
+                settings: settings, capacity: rows.count, mean: mean, threads: options.threads)
+            var block = Block()
+            var done = 0
+            let damaged = try reader.forEachVector(of: modality) { row, vector in
+                block.append(row, vector)
+                guard block.labels.count == Self.blockRows else { return }
+                done += block.labels.count
+                try block.flush(into: builder)
+                try report("read", done, rows.count)
+            }
+            try block.flush(into: builder)
+            return (builder, change, damaged.count)
+        }
+    }
+
+    /// The mean of the unit vectors of an evenly spaced sample.
+    private func sampleMean(of modality: ModalityRecord, rows: [RowID], in reader: Reader) throws -> [Float] {
+        let step = max(1, (rows.count + Self.meanSampleMax - 1) / Self.meanSampleMax)
+        let sample = stride(from: 0, to: rows.count, by: step).map { rows[$0] }
+        var mean = DirectionMean(dimension: modality.dimension)
+        _ = try reader.forEachVector(sample, of: modality) { _, vector in mean.add(vector) }
+        return mean.mean
+    }
+
+    /// Writes the file and names it in one transaction; returns its bytes, or nil where another build came first.
+    private func publish(
+        _ builder: GraphBuilder, _ built: BuildReport, of modality: ModalityRecord, through: ChangeSequence, replacing old: GenerationRecord?
+    ) throws -> Int? {
+        let files = database.files
+        // A name is never used twice: the number grows past the published one and past any file left by a crash.
+        let number = try nextGeneration(of: modality, after: old)
+        let name = files.name(of: modality.id, generation: number)
+        let identity = files.identity(of: modality.id, generation: number, through: through)
+        let checksum = try builder.write(to: files.path(name), identity: identity, fileSystem: database.fileSystem)
+        let record = GenerationRecord(
+            generation: number, fileName: name, checksum: checksum, throughSequence: through,
+            nodeCount: built.nodes, settings: try builder.settings.jsonText(), createdAt: timestamp())
+        let published: (Bool, Set<String>) = try database.write { writer in
+            let flipped = try writer.publish(record, of: modality.id, replacing: old?.generation)
+            return (flipped, try writer.generationFileNames())
+        }
+        files.removeOrphans(keeping: published.1)
+        guard published.0 else { return nil }
+        return try database.fileSystem.openForReading(files.path(name)).size
+    }
+
+    private func nextGeneration(of modality: ModalityRecord, after old: GenerationRecord?) throws -> Int64 {
+        let files = database.files
+        var number = (old?.generation ?? 0) + 1
+        while database.fileSystem.exists(files.path(files.name(of: modality.id, generation: number))) { number += 1 }
+        return number
+    }
+
+    private func report(_ stage: String, _ done: Int, _ total: Int) throws {
+        if progress?(Progress(stage: stage, done: done, total: total)) == false { throw CausewayError.cancelled }
+    }
+
+    /// Vectors on their way from SQLite to the encoder, many at a time so that all threads encode.
+    private struct Block {
+        var labels: [Int64] = []
+        var values: [Float] = []
+
+        mutating func append(_ row: RowID, _ vector: Span<Float>) {
+            labels.append(row.rawValue)
+            for index in vector.indices { values.append(vector[index]) }
+        }
+
+        mutating func flush(into builder: GraphBuilder) throws {
+            if !labels.isEmpty { try builder.append(labels: labels, vectors: values.span) }
+            labels.removeAll(keepingCapacity: true)
+            values.removeAll(keepingCapacity: true)
+        }
+    }
+}
+
+extension GraphSettings {
+    fileprivate func jsonText() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+}
+
+/// The present moment, ISO 8601 in UTC.
+private func timestamp() -> String { Date().formatted(.iso8601) }
+
+extension IndexOptions {
+    static var processors: Int { Parallel.processorCount }
+}
+
+extension IndexOptions.Quality {
+    var graph: GraphQuality {
+        switch self {
+        case .fast: .fast
+        case .balanced: .balanced
+        case .high: .high
+        }
+    }
+}

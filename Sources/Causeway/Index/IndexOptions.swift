@@ -1,0 +1,82 @@
+/// How an index is built, and what came of it.
+import ProximityGraph
+
+public struct IndexOptions: Sendable {
+    /// Trades build time and memory against the width that a recall needs.
+    public enum Quality: String, Sendable, CaseIterable { case fast, balanced, high }
+
+    public var quality = Quality.balanced
+    /// Threads for building; the bytes of the graph do not depend on it.
+    public var threads: Int
+    /// Builds even where the index is current.
+    public var rebuild = false
+    /// The seed of levels, order and rotation.
+    public var seed: UInt64 = 0x6361_7573_6577_6179
+
+    public init(quality: Quality = .balanced, threads: Int? = nil, rebuild: Bool = false) {
+        self.quality = quality
+        self.threads = threads ?? IndexOptions.processors
+        self.rebuild = rebuild
+    }
+}
+
+/// What became of one modality's index.
+public struct IndexReport: Sendable {
+    public enum Outcome: Sendable, Equatable {
+        case built
+        /// Nothing changed since it was built.
+        case current
+        /// So few embeddings that a scan is as fast; see `IndexBuilder.graphMin`.
+        case tooSmall
+        /// Another process published an index while this one was being built; its index stands.
+        case superseded
+    }
+
+    public var modality: String
+    public var outcome: Outcome
+    /// Embeddings in the graph, those that share a node with an identical one, and zero vectors left out of it.
+    public var embeddings = 0
+    public var duplicates = 0
+    public var zeroVectors = 0
+    public var damagedRows = 0
+    public var bytes = 0
+    public var seconds = 0.0
+    public var tuningSeconds = 0.0
+}
+
+/// The state of one modality's index.
+public struct IndexStatus: Sendable {
+    public enum State: String, Sendable { case none, current, stale, damaged }
+
+    public var modality: String
+    public var state: State
+    /// Why a damaged index cannot be used, or what a stale one lacks.
+    public var detail: String?
+    public var embeddings: Int
+    public var embeddingsInGraph = 0
+    /// Rows inserted or changed, and rows deleted, since the graph was built.
+    public var changedSince = 0
+    public var deletedSince = 0
+    public var file: String?
+    public var bytes = 0
+    public var generation: Int64?
+    public var tunings: [Tuning] = []
+}
+
+/// One measured row of the table that turns a recall asked for into work.
+public struct Tuning: Sendable, Equatable {
+    public var from: String
+    public var metric: String
+    public var k: Int
+    public var recallTarget: Double
+    public var width: Int
+    /// Candidates that the exact metric must see.
+    public var candidates: Int
+    public var meanRecall: Double
+    public var fifthPercentile: Double
+    public var minimum: Double
+    /// The lower 95 % confidence bound of the mean, which reaches the target.
+    public var lowerBound: Double
+    /// True when the modality has changed by more than a quarter since it was measured.
+    public var isStale: Bool
+}

@@ -1,0 +1,146 @@
+/// Measures, on held-out stored vectors, what width reaches which recall, and how many cosine candidates another metric needs.
+/// Truth is always the exact scan; a hit counts when its exact score is as good as the true k-th, so that copies do no harm.
+import Platform
+import Storage
+
+struct Tuner {
+    /// The ladder of recalls the table promises.
+    static let targets = [0.90, 0.95, 0.98, 0.99, 0.995]
+    /// A search for k uses the smallest of these that is not smaller.
+    static let buckets = [10, 100]
+    private static let queriesMax = 256
+    private static let widthMax = 8_192
+
+    let collection: EmbeddingCollection
+    let target: ModalityRecord
+    let threads: Int
+    let progress: ProgressHandler?
+
+    /// Makes the whole table anew: queries of every modality of the target's dimension, every metric.
+    func tuneAll() throws {
+        let sources = try collection.database.read { try $0.modalities(of: target.collection) }
+        for source in sources where source.dimension == target.dimension {
+            try tune(from: source, k: nil, extraTarget: nil)
+        }
+    }
+
+    /// Measures queries of one modality and stores the rows.
+    func tune(from source: ModalityRecord, k: Int?, extraTarget: Double?) throws {
+        let (ids, measuredAt, generation) = try collection.database.read { reader in
+            (try heldOutIDs(of: source, in: reader), try reader.lastChange(of: target.id),
+             try reader.generation(of: target.id)?.generation)
+        }
+        guard !ids.isEmpty, let generation else { return }
+        var rows: [TuningRecord] = []
+        let context = Measurement(
+            queryModality: source.id, measuredAt: measuredAt, generation: generation,
+            targets: (Self.targets + [extraTarget].compactMap { $0 }).sorted())
+        for bucket in k.map({ [$0] }) ?? Self.buckets {
+            rows += try widths(for: ids, from: source, k: bucket, context)
+        }
+        if k == nil || k == 10 {
+            rows += try CandidateBudgets(collection: collection, target: target, source: source, threads: threads)
+                .measure(Array(ids.prefix(128)), widths: rows, context)
+        }
+        let measured = Set(rows.map { [$0.metric, String($0.k)] })
+        try collection.database.write { writer in
+            let kept = try writer.tunings(of: target.id).filter {
+                $0.queryModality != source.id || !measured.contains([$0.metric, String($0.k)])
+            }
+            try writer.replaceTunings(kept + rows, of: target.id)
+        }
+    }
+
+    /// What all rows of one measurement share.
+    struct Measurement {
+        var queryModality: ModalityID
+        var measuredAt: ChangeSequence
+        var generation: Int64
+        var targets: [Double]
+
+        func row(metric: String, k: Int, target: Double, width: Int, candidates: Int, _ recalls: RecallSummary) -> TuningRecord {
+            TuningRecord(
+                queryModality: queryModality, metric: metric, k: k, recallTarget: target, width: width,
+                candidates: candidates, meanRecall: recalls.mean, p5Recall: recalls.fifthPercentile,
+                minimumRecall: recalls.minimum, lowerBound: recalls.lowerBound, measuredAt: measuredAt,
+                generation: generation)
+        }
+    }
+
+    private func heldOutIDs(of source: ModalityRecord, in reader: Reader) throws -> [String] {
+        let rows = try reader.rows(of: source.id).filter(HoldOut.contains)
+        let step = max(1, rows.count / Self.queriesMax)
+        let sample = stride(from: 0, to: rows.count, by: step).prefix(Self.queriesMax).map { rows[$0] }
+        return try reader.embeddings(sample).compactMap { $0?.id }
+    }
+
+    /// One row per target that the ladder of widths reaches, the smallest width for each.
+    private func widths(
+        for ids: [String], from source: ModalityRecord, k: Int, _ context: Measurement
+    ) throws -> [TuningRecord] {
+        let own = source.id == target.id
+        let queries = ids.map { Query.embedding(id: $0, from: source.name) }
+        func search(_ effort: SearchOptions.Effort) throws -> [[Hit]] {
+            // Asked for one more, because a query of the target's own modality finds itself.
+            let options = SearchOptions(k: own ? k + 1 : k, effort: effort)
+            let answers = try collection.search(queries, in: target.name, options: options, threads: threads)
+            return zip(ids, answers).map { id, answer in
+                Array(answer.hits.filter { !own || $0.id != id }.prefix(k))
+            }
+        }
+        let truth = try search(.exact)
+        var rows: [TuningRecord] = []
+        var remaining = context.targets
+        var width = own ? k + 1 : k
+        while !remaining.isEmpty && width <= Self.widthMax {
+            let recalls = zip(truth, try search(.width(width))).map(recall)
+            let summary = RecallSummary(recalls)
+            while let next = remaining.first, summary.lowerBound >= next {
+                rows.append(
+                    context.row(
+                        metric: Metric.cosine.name, k: k, target: next, width: width, candidates: width, summary))
+                remaining.removeFirst()
+            }
+            if progress?(Progress(stage: "tune \(source.name) to \(target.name)", done: rows.count, total: nil)) == false {
+                throw CausewayError.cancelled
+            }
+            width = max(width + 2, width * 5 / 4)
+        }
+        return rows
+    }
+
+    private func recall(truth: [Hit], found: [Hit]) -> Double {
+        guard let worst = truth.last?.score else { return 1 }
+        return Double(found.count { $0.score >= worst }) / Double(truth.count)
+    }
+}
+
+/// Which stored vectors may judge an index: an eighth, by a hash of the row, never used to build anything.
+enum HoldOut {
+    static func contains(_ row: RowID) -> Bool {
+        var x = UInt64(bitPattern: row.rawValue) &+ 0x9E37_79B9_7F4A_7C15  // SplitMix64's finaliser
+        x = (x ^ (x >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        x = (x ^ (x >> 27)) &* 0x94D0_49BB_1331_11EB
+        return (x ^ (x >> 31)) % 8 == 0
+    }
+}
+
+/// Recalls of many queries: the mean hides the tail, so the tail is reported too.
+struct RecallSummary: Sendable, Equatable {
+    var mean: Double
+    var fifthPercentile: Double
+    var minimum: Double
+    /// One-sided 95 % confidence bound of the mean (normal approximation).
+    var lowerBound: Double
+
+    init(_ recalls: [Double]) {
+        let n = Double(max(recalls.count, 1))
+        let sorted = recalls.sorted()
+        let mean = recalls.reduce(0, +) / n
+        let variance = recalls.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(n - 1, 1)
+        self.mean = mean
+        fifthPercentile = sorted.isEmpty ? 0 : sorted[Int(0.05 * n)]
+        minimum = sorted.first ?? 0
+        lowerBound = mean - 1.645 * (variance / n).squareRoot()
+    }
+}

@@ -1,0 +1,115 @@
+/// Collects embeddings into one batch per modality and checks each: what passes here can be stored.
+import Storage
+import VectorFiles
+
+struct BatchAssembler {
+    /// Limits of FORMAT.md: an index entry must fit a page, a row must stay far below LZ4's block limit.
+    static let idBytesMax = 1_024
+    static let dimensionMax = 65_536
+    static let metadataBytesMax = 1 << 20
+    static let tokensMax = 65_536
+
+    let file: String?
+    let placesAreLines: Bool
+    private var parts: [ModalityBatch] = []
+    private var positions: [String: Int] = [:]
+
+    init(file: String?, placesAreLines: Bool) {
+        self.file = file
+        self.placesAreLines = placesAreLines
+    }
+
+    func finish() -> [ModalityBatch] { parts }
+
+    /// - Throws: `.badInput` naming file, place and reason.
+    mutating func append(
+        modality: String, id: String, item: String?, metadata: String?, vector: [Float], tokens: TokenSet?, place: Int
+    ) throws(CausewayError) {
+        try check(name: modality, as: "modality", place)
+        try check(name: id, as: "id", place)
+        if let item { try check(name: item, as: "item", place) }
+        if let metadata { try check(metadata: metadata, place) }
+        guard (1...Self.dimensionMax).contains(vector.count) else {
+            throw bad(place, "a vector of \(vector.count) components", "use 1 to \(Self.dimensionMax)")
+        }
+        if let component = vector.firstIndex(where: { !$0.isFinite }) {
+            throw bad(place, "component \(component) is \(vector[component])", "remove or repair the row")
+        }
+        if let tokens { try check(tokens: tokens, place) }
+        let part = positions[modality] ?? start(modality, dimension: vector.count)
+        guard parts[part].input.dimension == vector.count else {
+            throw bad(
+                place, "the vector has \(vector.count) components and the ones before have \(parts[part].input.dimension)",
+                "give a modality vectors of one dimension")
+        }
+        if let tokens {
+            let known = parts[part].tokenDimension ?? tokens.dimension
+            guard known == tokens.dimension else {
+                throw bad(
+                    place, "tokens of \(tokens.dimension) components follow tokens of \(known)",
+                    "give a modality tokens of one dimension")
+            }
+            parts[part].tokenDimension = known
+        }
+        parts[part].input.ids.append(id)
+        parts[part].input.items.append(item == id ? nil : item)
+        parts[part].input.metadata.append(metadata)
+        parts[part].input.vectors.append(contentsOf: vector)
+        parts[part].input.tokenSets.append(tokens?.stored)
+        parts[part].places.append(place)
+    }
+
+    private mutating func start(_ modality: String, dimension: Int) -> Int {
+        let input = BatchInput(dimension: dimension, ids: [], items: [], metadata: [], vectors: [], tokenSets: [])
+        parts.append(ModalityBatch(modality: modality, tokenDimension: nil, input: input, places: []))
+        positions[modality] = parts.count - 1
+        return parts.count - 1
+    }
+
+    // MARK: Checks
+
+    private func check(name: String, as what: String, _ place: Int) throws(CausewayError) {
+        guard !name.isEmpty else { throw bad(place, "an empty \(what)", "give every row a name") }
+        guard name.utf8.count <= Self.idBytesMax else {
+            throw bad(place, "an \(what) of \(name.utf8.count) bytes", "use at most \(Self.idBytesMax)")
+        }
+        guard !name.utf8.contains(0) else { throw bad(place, "an \(what) with a NUL character", "remove it") }
+    }
+
+    private func check(metadata: String, _ place: Int) throws(CausewayError) {
+        guard metadata.utf8.count <= Self.metadataBytesMax else {
+            throw bad(place, "metadata of \(metadata.utf8.count) bytes", "use at most \(Self.metadataBytesMax)")
+        }
+        do throws(JSONFault) {
+            try validateJSONObject(metadata)
+        } catch {
+            throw bad(place, "metadata, byte \(error.offset + 1): \(error.reason)", "give a JSON object")
+        }
+    }
+
+    private func check(tokens: TokenSet, _ place: Int) throws(CausewayError) {
+        guard (1...Self.dimensionMax).contains(tokens.dimension), !tokens.values.isEmpty,
+            tokens.values.count % tokens.dimension == 0, tokens.count <= Self.tokensMax
+        else {
+            throw bad(
+                place, "a token set of \(tokens.values.count) numbers in vectors of \(tokens.dimension)",
+                "give at least one token and at most \(Self.tokensMax), all of one dimension")
+        }
+        if let index = tokens.values.firstIndex(where: { !$0.isFinite }) {
+            throw bad(place, "token \(index / tokens.dimension) is not finite", "remove or repair the row")
+        }
+        guard let weights = tokens.weights else { return }
+        guard weights.count == tokens.count else {
+            throw bad(place, "\(weights.count) weights for \(tokens.count) tokens", "give every token one weight")
+        }
+        guard weights.allSatisfy({ $0.isFinite && $0 >= 0 }), weights.contains(where: { $0 > 0 }) else {
+            throw bad(place, "a weight is negative or not finite, or all are zero", "use weights of at least 0, not all 0")
+        }
+    }
+
+    private func bad(_ place: Int, _ reason: String, _ remedy: String) -> CausewayError {
+        .badInput(
+            file: file, row: placesAreLines ? nil : place, line: placesAreLines ? place : nil, reason: reason,
+            remedy: remedy)
+    }
+}

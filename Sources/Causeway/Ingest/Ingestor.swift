@@ -1,0 +1,153 @@
+/// The one insert path: batches from a source, encoded while the one before is written, a transaction each.
+import Storage
+
+struct Ingestor {
+    let collection: EmbeddingCollection
+    let options: IngestOptions
+    let progress: ProgressHandler?
+
+    func run(_ source: any BatchSource) throws -> IngestReport {
+        try options.validate()
+        let clock = ContinuousClock()
+        let start = clock.now
+        var report = IngestReport()
+        let key = source.fingerprint.map { "\(collection.name)\n\($0)" }
+        if options.resume { try resume(source, key: key, into: &report) }
+        var done = report.resumedAfter
+        // Reading, checking and compressing run ahead on another thread; writing stays on this one.
+        let batches = Prefetcher(depth: 2) { [options] in
+            try source.next(options.batchSize).map { batch in
+                (batch, try batch.parts.map { try EncodedBatch.encode($0.input) })
+            }
+        }
+        while let (batch, encoded) = try batches.next() {
+            let counts = options.dryRun
+                ? InsertCounts.inserted(batch.count)
+                : try write(batch, encoded, key: key, source: source)
+            report.inserted += counts.inserted
+            report.replaced += counts.replaced
+            report.skipped += counts.skipped
+            for part in batch.parts { report.bytesOfVectors += part.input.vectors.count * 4 }
+            done += batch.count
+            let step = Progress(
+                stage: "ingest", done: done, total: source.total, alreadyDone: report.resumedAfter)
+            if progress?(step) == false {
+                throw CausewayError.cancelled
+            }
+        }
+        if !options.dryRun, let key, report.inserted + report.replaced + report.skipped > 0 {
+            try collection.database.write { writer in
+                try writer.recordIngest(source: key, position: IngestPosition(rowsDone: done, finished: true))
+            }
+        }
+        report.seconds = clock.now.seconds(since: start)
+        return report
+    }
+
+    private func resume(_ source: any BatchSource, key: String?, into report: inout IngestReport) throws {
+        guard let key else {
+            throw CausewayError.invalidArgument(
+                reason: "standard input cannot be resumed", remedy: "ingest from a file, or with --on-conflict skip")
+        }
+        guard let position = try collection.database.read({ try $0.ingestPosition(source: key) }) else { return }
+        try source.skip(to: position.rowsDone)
+        report.resumedAfter = position.rowsDone
+    }
+
+    /// One transaction: all parts of the batch and the position reached, or nothing.
+    private func write(
+        _ batch: SourceBatch, _ encoded: [EncodedBatch], key: String?, source: any BatchSource
+    ) throws -> InsertCounts {
+        try collection.database.write { writer in
+            var total = InsertCounts()
+            for (part, encoded) in zip(batch.parts, encoded) {
+                let modality = try modality(for: part, in: writer, source: source)
+                do {
+                    let counts = try writer.insert(encoded, into: modality, onConflict: options.onConflict.stored)
+                    total = total + counts
+                } catch StorageError.duplicateID(let id, _, let index) {
+                    throw duplicate(id, at: part.places[index], in: source, modality: part.modality)
+                }
+            }
+            if let key {
+                try writer.recordIngest(
+                    source: key, position: IngestPosition(rowsDone: batch.position, finished: false))
+            }
+            return total
+        }
+    }
+
+    private func duplicate(
+        _ id: String, at place: Int, in source: any BatchSource, modality: String
+    ) -> CausewayError {
+        guard let file = source.file else { return .duplicateID(id: id, modality: modality, row: place) }
+        return .badInput(
+            file: file, row: source.placesAreLines ? nil : place, line: source.placesAreLines ? place : nil,
+            reason: "id \(id) is already in modality \(modality)",
+            remedy: "choose --on-conflict replace or skip, or continue an interrupted ingest with --resume")
+    }
+
+    /// The modality a part goes into, made or completed as needed, and checked to fit.
+    private func modality(for part: ModalityBatch, in writer: Writer, source: any BatchSource) throws -> ModalityRecord {
+        let collection = try writer.ensureCollection(named: collection.name)
+        guard let known = try writer.modality(named: part.modality, in: collection.id) else {
+            return try writer.createModality(
+                named: part.modality, in: collection.id, dimension: part.input.dimension,
+                tokenDimension: part.tokenDimension, producer: options.producer)
+        }
+        guard known.dimension == part.input.dimension else {
+            throw mismatch("vectors", known.dimension, part.input.dimension, part: part, source: source)
+        }
+        if let producer = options.producer {
+            if let recorded = known.producer, recorded != producer {
+                throw CausewayError.producerMismatch(expected: recorded, got: producer, modality: part.modality)
+            }
+            if known.producer == nil { try writer.recordProducer(producer, for: known.id) }
+        }
+        if let tokenDimension = part.tokenDimension {
+            if let recorded = known.tokenDimension, recorded != tokenDimension {
+                throw mismatch("tokens", recorded, tokenDimension, part: part, source: source)
+            }
+            if known.tokenDimension == nil { try writer.recordTokenDimension(tokenDimension, for: known.id) }
+        }
+        return try writer.modality(named: part.modality, in: collection.id)!
+    }
+
+    private func mismatch(
+        _ what: String, _ expected: Int, _ got: Int, part: ModalityBatch, source: any BatchSource
+    ) -> CausewayError {
+        guard let file = source.file, let place = part.places.first else {
+            return .dimensionMismatch(expected: expected, got: got, modality: part.modality)
+        }
+        return .badInput(
+            file: file, row: source.placesAreLines ? nil : place, line: source.placesAreLines ? place : nil,
+            reason: "modality \(part.modality) holds \(what) of \(expected) dimensions, not \(got)",
+            remedy: "use the model the modality was made with, or another modality")
+    }
+}
+
+extension IngestOptions {
+    func validate() throws(CausewayError) {
+        guard (1...100_000).contains(batchSize) else {
+            throw .invalidArgument(reason: "a batch of \(batchSize)", remedy: "choose 1 to 100000 embeddings a transaction")
+        }
+    }
+}
+
+extension InsertCounts {
+    fileprivate static func inserted(_ count: Int) -> InsertCounts {
+        var counts = InsertCounts()
+        counts.inserted = count
+        return counts
+    }
+}
+
+extension IngestOptions.Conflict {
+    var stored: ConflictPolicy {
+        switch self {
+        case .error: .error
+        case .skip: .skip
+        case .replace: .replace
+        }
+    }
+}

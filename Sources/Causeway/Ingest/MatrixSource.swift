@@ -1,0 +1,207 @@
+/// Files of one matrix each as a source of batches: row i of all the files together is embedding i.
+/// Ids, items and metadata come from files with a line a row; tokens from a matrix with offsets.
+import Platform
+import Storage
+import Synchronization
+import VectorFiles
+
+/// Which files to take in. Rows of several matrices count on from one file to the next.
+public struct MatrixFiles: Sendable {
+    public var paths: [String]
+    /// The array inside .npz or .safetensors files that hold several.
+    public var array: String?
+    /// Files with a line a row; nil ids are row numbers, nil items are the ids.
+    public var ids: String?
+    public var items: String?
+    public var metadata: String?
+    /// (T, t) float tokens, and n+1 offsets: row i owns tokens `offsets[i] ..< offsets[i+1]`.
+    public var tokens: String?
+    public var tokenOffsets: String?
+    public var tokenWeights: String?
+
+    public init(_ paths: [String], array: String? = nil) {
+        self.paths = paths
+        self.array = array
+    }
+}
+
+final class MatrixSource: BatchSource {
+    /// Vectors and tokens of one batch stay below this, whatever the batch size: three batches are in flight at most.
+    private static let batchBytesMax = 24 << 20
+
+    private struct State {
+        var row = 0
+        var ids: LineReader?
+        var items: LineReader?
+        var metadata: LineReader?
+    }
+
+    private let files: MatrixFiles
+    private let modality: String
+    private let fileSystem: any FileSystem
+    private let matrices: [any MatrixReader]
+    /// First row of each matrix, and the number of rows in all.
+    private let starts: [Int]
+    private let tokens: TokenFiles?
+    private let state: Mutex<State>
+
+    let fingerprint: String?
+    var total: Int? { starts.last }
+    var file: String? { files.paths.count == 1 ? files.paths[0] : nil }
+    var placesAreLines: Bool { false }
+
+    init(_ files: MatrixFiles, modality: String, fileSystem: any FileSystem) throws {
+        self.files = files
+        self.modality = modality
+        self.fileSystem = fileSystem
+        matrices = try files.paths.map { try openMatrix($0, array: files.array, fileSystem: fileSystem) }
+        starts = matrices.reduce(into: [0]) { $0.append($0.last! + $1.rowCount) }
+        let rowCount = starts.last!
+        let dimension = matrices[0].dimension
+        for (path, matrix) in zip(files.paths, matrices) where matrix.dimension != dimension {
+            throw CausewayError.badInput(
+                file: path, row: nil, line: nil,
+                reason: "\(matrix.dimension) columns, and \(files.paths[0]) has \(dimension)",
+                remedy: "give one modality files of one dimension")
+        }
+        tokens = try TokenFiles(files, rowCount: rowCount, fileSystem: fileSystem)
+        state = Mutex(State())
+        fingerprint = matrices.contains { $0.sequentialOnly && $0.path == "-" }
+            ? nil : ([modality] + matrices.map(\.fingerprint)).joined(separator: "\n")
+        for path in [files.ids, files.items, files.metadata].compactMap({ $0 }) {
+            let lines = try countLines(path)
+            guard lines == rowCount else {
+                throw CausewayError.badInput(
+                    file: path, row: nil, line: nil, reason: "\(lines) lines for \(rowCount) rows",
+                    remedy: "give every row one line")
+            }
+        }
+        try skip(to: 0)
+    }
+
+    private func countLines(_ path: String) throws -> Int {
+        let reader = try LineReader(path: path, fileSystem: fileSystem)
+        var count = 0
+        while try reader.nextBytes() != nil { count += 1 }
+        return count
+    }
+
+    func skip(to position: Int) throws {
+        func open(_ path: String?) throws -> LineReader? {
+            guard let path else { return nil }
+            let reader = try LineReader(path: path, fileSystem: fileSystem)
+            for _ in 0..<position { _ = try reader.next() }
+            return reader
+        }
+        let fresh = State(
+            row: position, ids: try open(files.ids), items: try open(files.items), metadata: try open(files.metadata))
+        state.withLock { $0 = fresh }
+    }
+
+    func next(_ count: Int) throws -> SourceBatch? {
+        try state.withLock { state in
+            let start = state.row
+            guard start < starts.last! else { return nil }
+            let matrixIndex = starts.lastIndex { $0 <= start && $0 < starts.last! }!
+            let matrix = matrices[matrixIndex]
+            let rows = start..<min(start + limit(count, from: start), starts[matrixIndex + 1])
+            let first = starts[matrixIndex]
+            let values = try matrix.read(rows: rows.lowerBound - first..<rows.upperBound - first)
+            var assembler = BatchAssembler(file: matrix.path, placesAreLines: false)
+            for row in rows {
+                let offset = (row - rows.lowerBound) * matrix.dimension
+                let id = try state.ids?.next() ?? String(row)
+                let metadata = try state.metadata?.next()
+                try assembler.append(
+                    modality: modality, id: id, item: state.items?.next(),
+                    metadata: metadata.flatMap { $0.isEmpty ? nil : $0 },
+                    vector: Array(values[offset..<offset + matrix.dimension]), tokens: tokens?.read(row),
+                    place: row - first)
+            }
+            state.row = rows.upperBound
+            return SourceBatch(parts: assembler.finish(), position: rows.upperBound)
+        }
+    }
+
+    /// How many rows from `start` fit a batch by count and by bytes.
+    private func limit(_ count: Int, from start: Int) -> Int {
+        var bytes = 0
+        var rows = 0
+        let vectorBytes = matrices[0].dimension * 4
+        while rows < count && start + rows < starts.last! {
+            bytes += vectorBytes + (tokens?.byteCount(start + rows) ?? 0)
+            if rows > 0 && bytes > Self.batchBytesMax { break }
+            rows += 1
+        }
+        return rows
+    }
+}
+
+/// Token sets by row, from a matrix of all tokens and the offsets at which each row's begin.
+final class TokenFiles: Sendable {
+    private let tokens: any MatrixReader
+    private let offsets: [Int64]
+    private let weights: [Float]?
+
+    /// Nil when no tokens are asked for.
+    init?(_ files: MatrixFiles, rowCount: Int, fileSystem: any FileSystem) throws {
+        guard let tokenPath = files.tokens else {
+            guard files.tokenOffsets == nil, files.tokenWeights == nil else {
+                throw CausewayError.invalidArgument(
+                    reason: "token offsets or weights without tokens", remedy: "name the matrix of tokens too")
+            }
+            return nil
+        }
+        guard let offsetPath = files.tokenOffsets else {
+            throw CausewayError.invalidArgument(
+                reason: "\(tokenPath) without offsets", remedy: "name the file of offsets with --token-offsets")
+        }
+        tokens = try openMatrix(tokenPath, array: nil, fileSystem: fileSystem)
+        offsets = try openIntegers(offsetPath, fileSystem: fileSystem)
+        weights = try files.tokenWeights.map { try openVector($0, fileSystem: fileSystem) }
+        func refuse(_ path: String, row: Int? = nil, _ reason: String) -> CausewayError {
+            .badInput(
+                file: path, row: row, line: nil, reason: reason,
+                remedy: "offsets are n + 1 ascending integers from 0 to the number of tokens")
+        }
+        guard offsets.count == rowCount + 1 else {
+            throw refuse(offsetPath, "\(offsets.count) offsets for \(rowCount) rows")
+        }
+        guard offsets[0] == 0, offsets[rowCount] == Int64(tokens.rowCount) else {
+            throw refuse(
+                offsetPath, "offsets from \(offsets[0]) to \(offsets[rowCount]) for \(tokens.rowCount) tokens")
+        }
+        for row in 0..<rowCount where offsets[row + 1] <= offsets[row] {
+            throw refuse(offsetPath, row: row, "a token set without tokens, or offsets that descend")
+        }
+        if let weights, weights.count != tokens.rowCount {
+            throw refuse(files.tokenWeights!, "\(weights.count) weights for \(tokens.rowCount) tokens")
+        }
+    }
+
+    private func range(_ row: Int) -> Range<Int> { Int(offsets[row])..<Int(offsets[row + 1]) }
+
+    func byteCount(_ row: Int) -> Int { range(row).count * tokens.dimension * 4 }
+
+    func read(_ row: Int) throws -> TokenSet {
+        let range = range(row)
+        return TokenSet(
+            dimension: tokens.dimension, values: try tokens.read(rows: range),
+            weights: weights.map { Array($0[range]) })
+    }
+}
+
+extension EmbeddingCollection {
+    /// Stores a matrix, a row an embedding. Streams: memory does not grow with the file.
+    /// - Throws: `.badInput` naming file, row and reason; see also `insert`.
+    @discardableResult
+    public func ingest(
+        _ files: MatrixFiles, into modality: String, options: IngestOptions = IngestOptions(),
+        progress: ProgressHandler? = nil
+    ) throws -> IngestReport {
+        try translatingErrors {
+            let source = try MatrixSource(files, modality: modality, fileSystem: database.fileSystem)
+            return try ingest(source, options: options, progress: progress)
+        }
+    }
+}

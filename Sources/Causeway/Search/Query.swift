@@ -1,0 +1,99 @@
+/// What is asked: a vector, or a stored embedding by its id, and the modality it comes from.
+public struct Query: Sendable {
+    enum Source: Sendable {
+        case vector([Float])
+        case stored(id: String)
+    }
+
+    let source: Source
+    /// The query's modality; nil means the target's own.
+    let modality: String?
+
+    /// A vector that is not stored. `modality` names where it comes from, which picks the tuning measured for such queries.
+    public static func vector(_ vector: [Float], from modality: String? = nil) -> Query {
+        Query(source: .vector(vector), modality: modality)
+    }
+
+    /// The stored vector of an embedding.
+    public static func embedding(id: String, from modality: String? = nil) -> Query {
+        Query(source: .stored(id: id), modality: modality)
+    }
+}
+
+/// How to search. The defaults are right for most: ten hits by cosine at a recall of 0.98.
+public struct SearchOptions: Sendable {
+    /// How much work is spent on finding candidates.
+    public enum Effort: Sendable, Equatable {
+        /// The least width whose measured recall, at the lower 95 % bound, reaches this (0…1, exclusive).
+        case recall(Double)
+        /// This width of the graph search (at least k is used).
+        case width(Int)
+        /// Everything is scanned: the oracle.
+        case exact
+    }
+
+    /// Number of hits wanted, at least 1.
+    public var k = 10
+    public var metric = Metric.cosine
+    public var effort = Effort.recall(0.98)
+    /// How many candidates the exact metric sees; nil lets the measured budget decide.
+    public var candidates: Int?
+    /// A predicate over metadata and id, e.g. `year >= 2019 AND tags CONTAINS 'cat'`.
+    public var filter: String?
+
+    public init(
+        k: Int = 10, metric: Metric = .cosine, effort: Effort = .recall(0.98), candidates: Int? = nil, filter: String? = nil
+    ) {
+        self.k = k
+        self.metric = metric
+        self.effort = effort
+        self.candidates = candidates
+        self.filter = filter
+    }
+}
+
+/// One answer of a search.
+public struct Hit: Sendable, Equatable {
+    public var id: String
+    public var item: String
+    /// The exact value of the metric on the stored float32 vectors: a similarity or a distance, as the metric says.
+    public var score: Double
+}
+
+/// The answer to one query, best first, ties by id.
+public struct SearchAnswer: Sendable {
+    public var hits: [Hit]
+    public var metric: Metric
+    public var explanation: Explanation
+}
+
+/// What a search did: the plan in words, the work in counts, the time in seconds per stage.
+public struct Explanation: Sendable, Equatable {
+    /// "graph", "code scan" or "exact scan", with the reason where it is not the usual one.
+    public var plan = ""
+    /// Width of the graph search, 0 where there was none.
+    public var width = 0
+    /// Nodes whose neighbours were looked at, and codes compared.
+    public var nodesVisited = 0
+    public var codesCompared = 0
+    /// Candidates found, those whose stored vector was read, and those whose error bound ruled them out.
+    public var candidates = 0
+    public var reranked = 0
+    public var pruned = 0
+    /// Decoded bytes of stored vectors that the exact stage read.
+    public var bytesRead = 0
+    /// Rows that match the filter; nil without one.
+    public var filterMatches: Int?
+    /// Rows newer than the graph, searched beside it.
+    public var rowsBesideGraph = 0
+    /// Stored vectors that failed their checksum and were left out.
+    public var damagedRows = 0
+    /// A caution a user should see, such as a missing index.
+    public var notes: [String] = []
+    public var seconds: [Stage: Double] = [:]
+
+    /// Of all stages. Queries that shared one pass over the rows share its time in equal parts.
+    public var totalSeconds: Double { seconds.values.reduce(0, +) }
+
+    public enum Stage: String, Sendable, CaseIterable { case filter, candidates, rerank, lookup }
+}

@@ -1,0 +1,69 @@
+/// The exact stage over candidates: which stored vectors must be read, and their order by the exact metric.
+import Storage
+import VectorMath
+
+/// A row that the codes propose, with its estimated cosine and a certified bound on the estimate's error.
+struct Candidate: Sendable {
+    var row: RowID
+    var estimate: Float
+    var errorBound: Float
+}
+
+struct Reranker {
+    let target: ModalityRecord
+    let options: SearchOptions
+    let reader: Reader
+
+    /// The candidates' best k and all ties, by the exact metric. Equals scoring every candidate; reads fewer where it can.
+    func rank(
+        _ candidates: [Candidate], for query: PreparedQuery, explanation: inout Explanation
+    ) throws -> [TopList.Entry] {
+        let (needed, spared) = split(candidates)
+        var list = TopList(k: options.k, largerIsBetter: options.metric.isSimilarity)
+        let scorer = VectorScorer(options.metric.vectorMetric, query: query.vector)
+        var found = try score(needed, with: scorer, into: &list, explanation: &explanation)
+        explanation.candidates = candidates.count
+        if found < needed.count && !spared.isEmpty {
+            // A damaged or just deleted row was among those that ruled others out: give the others their chance.
+            found += try score(spared, with: scorer, into: &list, explanation: &explanation)
+        } else {
+            explanation.pruned = spared.count
+        }
+        return list.finish()
+    }
+
+    /// Candidates that can still be among the best k by cosine, and those that cannot: at least k others have a certified
+    /// lower bound above their upper bound. Other metrics have no such bound, so all their candidates are read.
+    private func split(_ candidates: [Candidate]) -> (needed: [Candidate], spared: [Candidate]) {
+        guard options.metric == .cosine, candidates.count > options.k else { return (candidates, []) }
+        let bar = candidates.map { $0.estimate - $0.errorBound }.sorted(by: >)[options.k - 1]
+        var parts: (needed: [Candidate], spared: [Candidate]) = ([], [])
+        for candidate in candidates {
+            if candidate.estimate + candidate.errorBound >= bar {
+                parts.needed.append(candidate)
+            } else {
+                parts.spared.append(candidate)
+            }
+        }
+        return parts
+    }
+
+    /// Reads and scores rows in storage order; returns how many were sound.
+    private func score(
+        _ candidates: [Candidate], with scorer: VectorScorer, into list: inout TopList, explanation: inout Explanation
+    ) throws -> Int {
+        let rows = candidates.map(\.row).sorted()
+        var found = 0
+        let damaged = try reader.forEachVector(rows, of: target) { index, vector in
+            list.insert(rows[index], scorer.score(vector))
+            found += 1
+        }
+        explanation.reranked += found
+        explanation.bytesRead += found * target.dimension * 4
+        if !damaged.isEmpty {
+            explanation.damagedRows += damaged.count
+            explanation.notes.append(Searcher.damageNote(damaged.count))
+        }
+        return found
+    }
+}

@@ -1,0 +1,56 @@
+/// `causeway check`, `backup` and `compact`: care for the files.
+import Causeway
+
+package enum CheckCommand: Command {
+    package static let description = CommandDescription(
+        "check", topic: .care, summary: "Check a database and its graph files for damage",
+        discussion: ["Exit status 3 when damage is found. Nothing is changed."],
+        positionals: [.database()],
+        options: [.flag("deep", help: "also every checksum and every invariant")],
+        examples: ["causeway check photos.db --deep"], printsResults: true)
+
+    package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        let findings = try arguments.database(.readOnly).check(deep: arguments.flag("deep"))
+        let results = context.results(["severity", "place", "problem", "remedy"])
+        for finding in findings {
+            try results.add([
+                "severity": .text(finding.severity.rawValue), "place": .text(finding.place),
+                "problem": .text(finding.problem), "remedy": .text(finding.remedy),
+            ])
+        }
+        if findings.isEmpty {
+            context.note("sound" + (arguments.flag("deep") ? "" : "; --deep checks every vector and every link"))
+            if context.format == .json { try results.finish() }
+        } else {
+            try results.finish()
+        }
+        if findings.contains(where: { $0.severity == .damage }) { throw QuietExit(.damage) }
+    }
+}
+
+package enum BackupCommand: Command {
+    package static let description = CommandDescription(
+        "backup", topic: .care, summary: "Copy a database, consistent and on disk, beside running writers",
+        discussion: ["Atomic: DEST appears whole or not at all. Graphs are not copied: build them there."],
+        positionals: [.database(), PositionalDescription("DEST", kind: .file, help: "the copy; must not exist")],
+        examples: ["causeway backup photos.db photos-monday.db"])
+
+    package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        try arguments.database(.readOnly).backup(to: arguments.text("DEST"))
+        context.note("wrote \(arguments.text("DEST"))")
+    }
+}
+
+package enum CompactCommand: Command {
+    package static let description = CommandDescription(
+        "compact", topic: .care, summary: "Give back the space of deleted embeddings and old graph files",
+        discussion: ["Atomic. Needs free space for a second copy while it runs."],
+        positionals: [.database()], examples: ["causeway compact photos.db"], printsResults: true)
+
+    package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        let database = try arguments.database(.readWrite)
+        let before = try database.info().bytes
+        try database.compact()
+        try context.print(["bytesBefore": .integer(before), "bytesAfter": .integer(try database.info().bytes)])
+    }
+}

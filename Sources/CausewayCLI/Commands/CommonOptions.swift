@@ -1,0 +1,84 @@
+/// Options and steps that several commands share: naming a collection, opening the database, telling progress.
+import Causeway
+import Synchronization
+
+extension OptionDescription {
+    static let collection = OptionDescription.value(
+        "collection", "C", short: "c", isRequired: true, help: "the collection, such as photos")
+    static let anyCollection = OptionDescription.value(
+        "collection", "C", short: "c", help: "the collection; all of them when left out")
+    static let modality = OptionDescription.value(
+        "modality", "M", short: "m", isRequired: true, help: "the modality, such as image or text")
+    static let anyModality = OptionDescription.value(
+        "modality", "M", short: "m", help: "the modality; all of them when left out")
+    static let filter = OptionDescription.value(
+        "where", "EXPR", help: "only embeddings whose metadata match, such as \"year >= 2019 AND tags CONTAINS 'cat'\"")
+    static let threads = OptionDescription.value(
+        "threads", "N", kind: .integer(1...256), help: "threads to use; all processors when left out")
+    static let seed = OptionDescription.value(
+        "seed", "S", kind: .integer(0...Int.max), default: "0", help: "what every random choice follows from")
+}
+
+extension ParsedArguments {
+    /// Opens the database of the argument DB.
+    func database(_ access: Database.Access) throws -> Database { try Database(path: text("DB"), access: access) }
+
+    /// The collections meant: the one named, or all.
+    func collections(of database: Database) throws -> [EmbeddingCollection] {
+        if let name = textIfGiven("collection") { return [database.collection(name)] }
+        return try database.collections()
+    }
+}
+
+extension Context {
+    /// A handler that shows progress and stops the work at SIGINT; and what to call when the work is done.
+    func progressHandler(unit: String) -> (handler: ProgressHandler, finish: () -> Void) {
+        let cancellation = cancellation
+        let bars = ProgressBars(context: self, unit: unit)
+        return ({ progress in
+            bars.show(progress)
+            return !cancellation.isCancelled
+        }, { bars.finish() })
+    }
+}
+
+/// One bar at a time: a new stage ends the bar before.
+private final class ProgressBars: Sendable {
+    private struct Current: Sendable { var stage: String, bar: Progress }
+    private let context: Context
+    private let unit: String
+    private let current = Mutex<Current?>(nil)
+
+    init(context: Context, unit: String) {
+        self.context = context
+        self.unit = unit
+    }
+
+    func show(_ progress: Causeway.Progress) {
+        let bar = current.withLock { current -> Progress in
+            if let known = current, known.stage == progress.stage { return known.bar }
+            current?.bar.finish()
+            let bar = context.progress(
+                progress.stage, unit: unit, total: progress.total, alreadyDone: progress.alreadyDone)
+            current = Current(stage: progress.stage, bar: bar)
+            return bar
+        }
+        bar.update(progress.done)
+    }
+
+    func finish() { current.withLock { $0?.bar.finish() } }
+}
+
+extension CausewayError {
+    /// The terms of the command line: a status, what happened, and the remedy.
+    var failure: CommandFailure {
+        let status: ExitStatus = switch self {
+        case .badInput, .dimensionMismatch, .producerMismatch, .duplicateID: .badInput
+        case .badFilter, .unknownMetric: .usage
+        case .locked: .locked
+        case .cancelled: .interrupted
+        default: .failed
+        }
+        return CommandFailure(status, parts.what, remedy: parts.remedy)
+    }
+}

@@ -1,0 +1,32 @@
+/// `causeway delete`: removes embeddings by id or by filter, in one transaction.
+import Causeway
+
+package enum DeleteCommand: Command {
+    package static let description = CommandDescription(
+        "delete", topic: .data, summary: "Delete embeddings by id or by filter",
+        discussion: ["Atomic: all are deleted, or none. An id that is not there refuses the call unless --ignore-missing."],
+        positionals: [.database()],
+        options: [
+            .collection, .modality,
+            .values("id", "ID", .oneOrMore, help: "the ids to delete"),
+            .value("ids", "FILE", kind: .file, help: "the ids to delete, one a line; - is standard input"),
+            .filter,
+            .flag("ignore-missing", help: "pass over ids that are not there"),
+        ],
+        constraints: [.exactlyOne(["id", "ids", "where"])],
+        examples: ["causeway delete photos.db --collection photos --modality image --where \"license = 'unknown'\""],
+        printsResults: true)
+
+    package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        let collection = try arguments.database(.readWrite).collection(arguments.text("collection"))
+        let modality = arguments.text("modality")
+        let deleted: Int
+        if let filter = arguments.textIfGiven("where") {
+            deleted = try collection.delete(where: filter, from: modality)
+        } else {
+            let ids = try arguments.textIfGiven("ids").map { try readLines(ofFile: $0) } ?? arguments.texts("id")
+            deleted = try collection.delete(ids: ids, from: modality, ignoringMissing: arguments.flag("ignore-missing"))
+        }
+        try context.print(["deleted": .integer(deleted)])
+    }
+}

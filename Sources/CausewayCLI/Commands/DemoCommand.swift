@@ -1,0 +1,114 @@
+/// `causeway demo`: a corpus of two modalities made from a seed, taken through everything, with the commands to do it by hand.
+import Causeway
+import Foundation
+
+package enum DemoCommand: Command {
+    package static let description = CommandDescription(
+        "demo", topic: .help, summary: "Make a corpus, ingest, index, search both ways, evaluate, and leave it to play with",
+        positionals: [PositionalDescription("DIR", .optional, kind: .directory, help: "where to leave it; ./demo when left out")],
+        options: [
+            .value("pairs", "N", kind: .integer(100...1_000_000), default: "5000", help: "how many photos with captions"),
+            .value("seed", "S", kind: .integer(0...Int.max), default: "7", help: "what the corpus follows from"),
+        ],
+        examples: ["causeway demo", "causeway demo /var/tmp/demo --pairs 20000"])
+
+    package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        let directory = arguments.texts("DIR").first ?? "demo"
+        let seed = UInt64(arguments.integer("seed"))
+        try Demo(directory: directory, pairs: arguments.integer("pairs"), seed: seed, context: context).run()
+    }
+}
+
+private struct Demo {
+    let directory: String
+    let pairs: Int
+    let seed: UInt64
+    let context: Context
+
+    private var databasePath: String { directory + "/demo.db" }
+
+    func run() throws {
+        try makeDirectory()
+        let corpus = DemoCorpus(count: pairs, seed: seed)
+        try say("A corpus of \(pairs) photos and their captions, seed \(seed): two encoders of \(DemoCorpus.dimension) "
+            + "dimensions, whose clouds lie apart.")
+        try corpus.write(to: directory)
+        let database = try Database(path: databasePath)
+        let photos = database.collection("photos")
+        try ingest(photos)
+        try index(photos)
+        try searchBothWays(photos, corpus)
+        try evaluate(photos)
+        try say("")
+        try say("Everything is in \(databasePath) (and the files it was made from beside it). Go on with:")
+        try command("info \(databasePath)")
+        try command("search \(databasePath) --collection photos --from text --to image --id caption-8 "
+            + "--where \"topic = 'harbour' OR year >= 2020\" --explain")
+        try command("check \(databasePath) --deep")
+    }
+
+    private func makeDirectory() throws {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let names = ["demo.db", "image.npy", "text.npy", "image-ids.txt", "text-ids.txt", "items.txt", "metadata.jsonl"]
+        for name in names where FileManager.default.fileExists(atPath: directory + "/" + name) {
+            throw CommandFailure(
+                .failed, "\(directory)/\(name) exists already", remedy: "name another directory, or remove that one")
+        }
+    }
+
+    private func ingest(_ photos: EmbeddingCollection) throws {
+        for (modality, title) in [("image", "photos"), ("text", "captions")] {
+            var files = MatrixFiles(["\(directory)/\(modality).npy"])
+            files.ids = "\(directory)/\(modality)-ids.txt"
+            files.items = "\(directory)/items.txt"
+            files.metadata = "\(directory)/metadata.jsonl"
+            try command("ingest \(databasePath) --collection photos --modality \(modality) \(files.paths[0]) "
+                + "--ids \(files.ids!) --items \(files.items!) --metadata \(files.metadata!) --model demo")
+            let report = try photos.ingest(files, into: modality, options: IngestOptions(producer: "demo"))
+            try say("  \(report.inserted) \(title) in \(duration(report.seconds))")
+        }
+    }
+
+    private func index(_ photos: EmbeddingCollection) throws {
+        try command("index build \(databasePath)")
+        for report in try photos.buildIndex() {
+            try say("  \(report.modality): \(report.embeddings) embeddings, "
+                + "\(report.bytes / max(report.embeddings, 1)) bytes each, in \(duration(report.seconds)); "
+                + "recall table measured in \(duration(report.tuningSeconds))")
+        }
+    }
+
+    private func searchBothWays(_ photos: EmbeddingCollection, _ corpus: DemoCorpus) throws {
+        for (from, to, id) in [("text", "image", "caption-8"), ("image", "text", "photo-8")] {
+            try say("")
+            try command("search \(databasePath) --collection photos --from \(from) --to \(to) --id \(id) -k 5")
+            try say("  the query shows: \(corpus.items[8].topic)")
+            let answer = try photos.search(.embedding(id: id, from: from), in: to, options: SearchOptions(k: 5))
+            for hit in answer.hits {
+                let number = Int(hit.item.drop { !$0.isNumber }) ?? 0
+                try say("  \(rounded(hit.score, decimals: 3))  \(hit.id)  \(corpus.items[number].topic)"
+                    + (number == 8 ? "   <- its own pair" : ""))
+            }
+        }
+    }
+
+    private func evaluate(_ photos: EmbeddingCollection) throws {
+        for (from, to) in [("text", "image"), ("image", "text")] {
+            try say("")
+            try command("evaluate \(databasePath) --collection photos --from \(from) --to \(to) --metrics cosine,manhattan")
+            let evaluation = try photos.evaluate(
+                from: from, to: to, options: EvaluationOptions(metrics: [.cosine, .manhattan]))
+            for metric in evaluation.metrics {
+                let recalls = metric.recall.map { "recall@\($0.k) \(rounded($0.figure.value, decimals: 3))" }
+                try say("  \(metric.metric): \(recalls.joined(separator: ", ")), median rank \(Int(metric.medianRank.value))")
+            }
+        }
+    }
+
+    private func say(_ line: String) throws {
+        try context.output.writeLine(line)
+        try context.output.flush()
+    }
+
+    private func command(_ line: String) throws { try say("$ causeway " + line) }
+}

@@ -1,0 +1,107 @@
+/// `causeway ingest`: takes embeddings in from files of matrices or of JSON records.
+import Causeway
+
+package enum IngestCommand: Command {
+    package static let description = CommandDescription(
+        "ingest", topic: .data, summary: "Take embeddings in from files",
+        discussion: [
+            "A FILE is a matrix with an embedding a row (.npy .npz .fvecs .bvecs .safetensors) or JSON records, one a line "
+                + "(.jsonl, or - for standard input). Rows of several files count on from one to the next.",
+            "Every batch is a transaction: kept whole or not at all, and on disk before the next begins. Bad input is refused "
+                + "with file, row and reason, and nothing of its batch is kept. An interrupted ingest goes on with --resume.",
+        ],
+        positionals: [.database("the database file, made when it is missing"), PositionalDescription("FILE", .oneOrMore, kind: .file, help: "what to take in")],
+        options: [
+            .collection,
+            .value("modality", "M", short: "m", help: "the modality; needed for matrices, the default for records"),
+            .value("array", "NAME", help: "the array inside .npz or .safetensors"),
+            .value("ids", "FILE", kind: .file, help: "ids, a line a row; row numbers when left out"),
+            .value("items", "FILE", kind: .file, help: "items, a line a row; the ids when left out"),
+            .value("metadata", "FILE", kind: .file, help: "JSON objects, a line a row"),
+            .value("tokens", "FILE", kind: .file, help: "all tokens, a (T, t) matrix"),
+            .value("token-offsets", "FILE", kind: .file, help: "n + 1 integers: row i owns tokens offsets[i] ..< offsets[i+1]"),
+            .value("token-weights", "FILE", kind: .file, help: "a weight a token"),
+            .value("model", "NAME", help: "what made the vectors; recorded once, another one later is refused"),
+            .value(
+                "on-conflict", "POLICY", kind: .choice(IngestOptions.Conflict.allCases.map(\.rawValue)), default: "error",
+                help: "what becomes of an id that exists: error, skip or replace"),
+            .value("batch", "N", kind: .integer(1...100_000), default: "1000", help: "embeddings a transaction"),
+            .flag("resume", help: "go on where an interrupted ingest of the same files stopped"),
+            .flag("dry-run", help: "read and check everything, write nothing"),
+        ],
+        constraints: [.requires("token-offsets", "tokens"), .requires("token-weights", "tokens"), .requires("tokens", "token-offsets")],
+        examples: [
+            "causeway ingest photos.db --collection photos --modality image images.npy --ids names.txt",
+            "encoder | causeway ingest photos.db --collection photos -",
+        ],
+        printsResults: true)
+
+    package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        let files = arguments.texts("FILE")
+        let isRecords = files.map { $0 == "-" || $0.hasSuffix(".jsonl") || $0.hasSuffix(".ndjson") }
+        guard isRecords.allSatisfy({ $0 == isRecords[0] }) else {
+            throw arguments.usageError("JSON records and matrices in one call; ingest them one after the other")
+        }
+        let database = try arguments.database(.create)
+        let collection = database.collection(arguments.text("collection"))
+        let options = IngestOptions(
+            onConflict: arguments.choice("on-conflict", as: IngestOptions.Conflict.self),
+            batchSize: arguments.integer("batch"), producer: arguments.textIfGiven("model"),
+            resume: arguments.flag("resume"), dryRun: arguments.flag("dry-run"))
+        let (handler, finish) = context.progressHandler(unit: "embeddings")
+        defer { finish() }
+        var report = IngestReport()
+        if isRecords[0] {
+            for name in ["array", "ids", "items", "metadata", "tokens"] where arguments.isGiven(name) {
+                throw arguments.usageError("--\(name) goes with a matrix; records carry their own")
+            }
+            for file in files {
+                report.add(
+                    try collection.ingestRecords(
+                        file, defaultModality: arguments.textIfGiven("modality"), options: options, progress: handler))
+            }
+        } else {
+            guard let modality = arguments.textIfGiven("modality") else {
+                throw arguments.usageError("a matrix needs --modality")
+            }
+            report = try collection.ingest(
+                matrices(arguments, files), into: modality, options: options, progress: handler)
+        }
+        finish()
+        try context.print(report.json(dryRun: options.dryRun))
+    }
+
+    private static func matrices(_ arguments: ParsedArguments, _ paths: [String]) -> MatrixFiles {
+        var files = MatrixFiles(paths, array: arguments.textIfGiven("array"))
+        files.ids = arguments.textIfGiven("ids")
+        files.items = arguments.textIfGiven("items")
+        files.metadata = arguments.textIfGiven("metadata")
+        files.tokens = arguments.textIfGiven("tokens")
+        files.tokenOffsets = arguments.textIfGiven("token-offsets")
+        files.tokenWeights = arguments.textIfGiven("token-weights")
+        return files
+    }
+}
+
+extension IngestReport {
+    fileprivate mutating func add(_ other: IngestReport) {
+        inserted += other.inserted
+        replaced += other.replaced
+        skipped += other.skipped
+        resumedAfter += other.resumedAfter
+        bytesOfVectors += other.bytesOfVectors
+        seconds += other.seconds
+    }
+
+    fileprivate func json(dryRun: Bool) -> JSONValue {
+        let taken = inserted + replaced + skipped
+        return [
+            dryRun ? "wouldInsert" : "inserted": .integer(inserted), "replaced": .integer(replaced),
+            "skipped": .integer(skipped), "resumedAfter": .integer(resumedAfter), "seconds": .real(rounded(seconds)),
+            "rowsPerSecond": .integer(Int(Double(taken) / max(seconds, 1e-9))),
+        ]
+    }
+}
+
+/// Seconds to the microsecond: more digits say nothing.
+func rounded(_ seconds: Double) -> Double { (seconds * 1e6).rounded() / 1e6 }

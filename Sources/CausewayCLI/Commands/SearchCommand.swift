@@ -1,0 +1,174 @@
+/// `causeway search`: the best embeddings of a modality for one query or for a file of them.
+import Causeway
+
+package enum SearchCommand: Command {
+    package static let description = CommandDescription(
+        "search", topic: .search, summary: "Find the best embeddings for a query of any modality",
+        discussion: [
+            "The index proposes candidates by cosine; the stored vectors decide by the metric. Without an index everything is "
+                + "scanned exactly, and the answer says so. Results come best first, ties by id (numbers by value).",
+            "EXPR compares metadata: license = 'cc-by' AND year >= 2019 AND tags CONTAINS 'cat' AND NOT archived AND "
+                + "author.name IN ('a','b') AND title LIKE 'red%' AND note IS NULL. id and item are fields too.",
+        ],
+        positionals: [.database()],
+        options: [
+            .collection,
+            .value("to", "M", isRequired: true, help: "the modality to search"),
+            .value("from", "M", help: "the query's modality; that of --id's embedding, or the target's own"),
+            .value("id", "ID", help: "the query is the stored embedding of this id"),
+            .value("vector", "VECTOR", help: "the query, as '[0.1, 0.2]' or a .npy file"),
+            .value("row", "N", kind: .integer(0...Int.max), help: "the row of the --vector file; 0 when left out"),
+            .value("queries", "FILE", kind: .file, help: "many queries, a row each"),
+            .value("k", "N", kind: .integer(1...100_000), default: "10", help: "how many hits"),
+            .value("metric", "NAME", kind: .suggested(Metric.names), default: "cosine", help: Metric.names.joined(separator: ", ")),
+            .value("candidates", "N", kind: .integer(1...10_000_000), help: "how many the exact metric sees"),
+            .filter,
+            .value("recall", "R", kind: .real(0.01...0.999), help: "the share of the true best to reach; 0.98 when left out"),
+            .value("ef", "N", kind: .integer(1...10_000_000), help: "the width of the graph search instead"),
+            .flag("exact", help: "scan everything: the oracle"),
+            .flag("explain", help: "add what was done: plan, nodes, reads, time"),
+            .flag("timing", help: "a JSON line on standard error, measured round the searches alone"),
+            .value("threads", "N", kind: .integer(1...256), default: "1", help: "searches at once"),
+            .value("output", "FILE", kind: .file, help: "write the ids as int64, (queries, k), -1 where there are fewer"),
+        ],
+        constraints: [
+            .exactlyOne(["id", "vector", "queries"]), .atMostOne(["recall", "ef", "exact"]), .requires("row", "vector"),
+            .requires("output", "queries"),
+        ],
+        examples: [
+            "causeway search photos.db --collection photos --from text --to image --vector query.npy",
+            "causeway search photos.db --collection photos --to image --from text --id caption-17 --where 'year >= 2019'",
+        ],
+        printsResults: true)
+
+    package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        let collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
+        let request = try SearchRequest(arguments)
+        if let path = arguments.textIfGiven("queries") {
+            try BatchSearch(collection: collection, request: request, context: context).run(path)
+        } else {
+            try single(request.query(arguments), request, collection, context)
+        }
+    }
+
+    private static func single(
+        _ query: Query, _ request: SearchRequest, _ collection: EmbeddingCollection, _ context: Context
+    ) throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let answer = try collection.search(query, in: request.target, options: request.options)
+        let seconds = (clock.now - start).seconds
+        if request.timing { context.warn(Timing([seconds], wall: seconds, threads: 1).json.compact) }
+        tell(answer.explanation, context)
+        if context.format == .table {
+            let results = context.results(["rank", "id", "item", .init(answer.metric.key)])
+            for (rank, hit) in answer.hits.enumerated() { try results.add(hit.json(rank: rank + 1, answer.metric)) }
+            try results.finish()
+            if request.explain {
+                for line in lines(of: answer.explanation.json, format: .table) { try context.output.writeLine(line) }
+            }
+            return
+        }
+        if request.explain || context.format == .json {
+            return try context.print(answer.json(explain: request.explain))
+        }
+        let results = context.results([])
+        for (rank, hit) in answer.hits.enumerated() { try results.add(hit.json(rank: rank + 1, answer.metric)) }
+        try results.finish()
+    }
+
+    /// Cautions, and a plan that is not the usual one, on standard error.
+    static func tell(_ explanation: Explanation, _ context: Context) {
+        if explanation.plan.hasPrefix("exact scan: there is no index")
+            || explanation.plan.hasPrefix("exact scan: the index cannot") {
+            context.note("note: \(explanation.plan)")
+        }
+        for note in explanation.notes { context.note("note: \(note)") }
+    }
+}
+
+/// What one call asks for, whatever the queries.
+struct SearchRequest {
+    var target: String
+    var source: String?
+    var options: SearchOptions
+    var explain: Bool
+    var timing: Bool
+    var threads: Int
+    var output: String?
+
+    init(_ arguments: ParsedArguments) throws {
+        target = arguments.text("to")
+        source = arguments.textIfGiven("from")
+        options = SearchOptions(
+            k: arguments.integer("k"), metric: try Metric(named: arguments.text("metric")),
+            candidates: arguments.integerIfGiven("candidates"), filter: arguments.textIfGiven("where"))
+        if let recall = arguments.realIfGiven("recall") { options.effort = .recall(recall) }
+        if let width = arguments.integerIfGiven("ef") { options.effort = .width(width) }
+        if arguments.flag("exact") { options.effort = .exact }
+        explain = arguments.flag("explain")
+        timing = arguments.flag("timing")
+        threads = arguments.integer("threads")
+        output = arguments.textIfGiven("output")
+    }
+
+    func query(_ arguments: ParsedArguments) throws -> Query {
+        if let id = arguments.textIfGiven("id") { return .embedding(id: id, from: source) }
+        let text = arguments.text("vector")
+        guard text.drop(while: { $0 == " " }).hasPrefix("[") else {
+            let file = try QueryFile(path: text)
+            return .vector(try file.vectors(rows: arguments.integerIfGiven("row") ?? 0, count: 1)[0], from: source)
+        }
+        return .vector(try parseVector(text), from: source)
+    }
+}
+
+extension Metric {
+    /// The key of a result's value: `similarity` or `distance`.
+    var key: String { isSimilarity ? "similarity" : "distance" }
+}
+
+extension Hit {
+    func json(rank: Int, _ metric: Metric) -> JSONValue {
+        ["rank": .integer(rank), "id": .text(id), "item": .text(item), "metric": .text(metric.name), metric.key: .real(score)]
+    }
+
+    /// Without the metric, where the object around says it.
+    func brief(rank: Int, _ metric: Metric) -> JSONValue {
+        ["rank": .integer(rank), "id": .text(id), "item": .text(item), metric.key: .real(score)]
+    }
+}
+
+extension SearchAnswer {
+    func json(explain: Bool, query: Int? = nil) -> JSONValue {
+        var members: [JSONMember] = []
+        if let query { members.append(JSONMember("query", .integer(query))) }
+        members.append(JSONMember("metric", .text(metric.name)))
+        members.append(JSONMember("results", .array(hits.enumerated().map { $1.brief(rank: $0 + 1, metric) })))
+        if explain { members.append(JSONMember("explain", explanation.json)) }
+        return .object(members)
+    }
+}
+
+extension Explanation {
+    var json: JSONValue {
+        var members: [JSONMember] = [
+            JSONMember("plan", .text(plan)), JSONMember("width", .integer(width)),
+            JSONMember("nodesVisited", .integer(nodesVisited)), JSONMember("codesCompared", .integer(codesCompared)),
+            JSONMember("candidates", .integer(candidates)), JSONMember("reranked", .integer(reranked)),
+            JSONMember("pruned", .integer(pruned)), JSONMember("bytesRead", .integer(bytesRead)),
+            JSONMember("rowsBesideGraph", .integer(rowsBesideGraph)), JSONMember("damagedRows", .integer(damagedRows)),
+        ]
+        if let filterMatches { members.append(JSONMember("filterMatches", .integer(filterMatches))) }
+        let stages = Stage.allCases.compactMap { stage in
+            seconds[stage].map { JSONMember(stage.rawValue + "Ms", .real(rounded($0 * 1000))) }
+        }
+        members.append(JSONMember("time", .object(stages)))
+        if !notes.isEmpty { members.append(JSONMember("notes", .array(notes.map(JSONValue.text)))) }
+        return .object(members)
+    }
+}
+
+extension Duration {
+    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}
