@@ -86,6 +86,8 @@ import VectorFiles
             "0." + String(repeating: "0", count: 300) + "1e300", "1" + String(repeating: "0", count: 300) + "e-300",
             "0.1", "123456789012345678901234567890e-20", "9007199254740993", "9007199254740993e-16",
         ], "edges")
+        let zeros = String(repeating: "0", count: 1_200_000)
+        #expect(try parsed(["0." + zeros + "1e1200001", "-1" + zeros + "e-1200000"]) == [1, -1])
         // Exact ties with a digit far behind: only the digits beyond a double's decide.
         let tie = "1.000000059604644775390625" + String(repeating: "0", count: 500)
         #expect(try parsed([tie, tie + "1"]) == [1, Float(1).nextUp])

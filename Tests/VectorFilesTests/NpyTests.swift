@@ -124,7 +124,7 @@ import VectorFiles
 
     @Test func aStreamIsReadInOrderOnly() throws {
         let data = npy("<f4", [3, 2], floatBytes([1, 2, 3, 4, 5, 6]))
-        func stream(_ bytes: [UInt8]) throws -> any MatrixReader { try openMatrix("-", fileSystem: PipeFileSystem(bytes)) }
+        func stream(_ bytes: [UInt8]) throws -> any MatrixReader { try openMatrix("-", fileSystem: MemoryFileSystem(pipe: bytes)) }
         let matrix = try stream(data)
         #expect(matrix.sequentialOnly)
         #expect(try matrix.read(rows: 1..<2) == [3, 4])
@@ -133,8 +133,10 @@ import VectorFiles
         #expect(refusal { try allRows(stream(data + [0])) }?.reason.contains("follow") == true)
         #expect(refusal { try allRows(stream(Array(data.dropLast()))) }?.row == 2)
         #expect(refusal { try stream(npy("<f4", [2, 2], fortran: true, floatBytes([1, 2, 3, 4]))) }?.reason.contains("Fortran") == true)
+        #expect(try openVector("-", fileSystem: MemoryFileSystem(pipe: npy("<f4", [2], floatBytes([1, 2])))) == [1, 2])
+        #expect(refusal { try openVector("-", fileSystem: MemoryFileSystem(pipe: npy("<f4", [1], floatBytes([1, 2])))) } != nil)
         #expect(refusal { try stream(zip([])) }?.reason.contains("only .npy and JSONL") == true)
-        guard case .records(let records) = try openInput("-", fileSystem: PipeFileSystem(Array(#" {"id":1,"vector":[2]}"#.utf8)))
+        guard case .records(let records) = try openInput("-", fileSystem: MemoryFileSystem(pipe: Array(#" {"id":1,"vector":[2]}"#.utf8)))
         else { return #expect(Bool(false), "JSONL was not recognised") }
         #expect(try records.next()?.vector == [2])
     }

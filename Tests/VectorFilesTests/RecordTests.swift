@@ -60,6 +60,15 @@ import VectorFiles
         }
     }
 
+    @Test func linesOfMetadata() throws {
+        let text = " {\"a\": 1} \r\n\nnull\n{}\n[]"
+        let reader = LineReader(source: MemorySource(path: "m.jsonl", bytes: Array(text.utf8)))
+        let lines = [try reader.nextObject(), try reader.nextObject(), try reader.nextObject(), try reader.nextObject()]
+        #expect(lines == ["{\"a\": 1}", "", "", "{}"])
+        #expect(refusal { try reader.nextObject() }?.line == 5)
+        #expect(try reader.nextObject() == nil)
+    }
+
     @Test func linesOfText() throws {
         func lines(_ bytes: [UInt8], cap: Int = 100) throws -> [String] {
             let reader = LineReader(source: MemorySource(path: "ids", bytes: bytes), lineBytesMax: cap)

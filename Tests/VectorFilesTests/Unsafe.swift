@@ -1,14 +1,15 @@
-/// The one file of these tests that touches pointers: a pipe made of bytes in memory.
+/// The one file of these tests that touches pointers: files and pipes made of bytes in memory.
 /// Invariant: reads copy no more than the buffer holds.
 import Platform
 import Synchronization
 
-/// A file system whose every path is the same pipe, delivering its bytes once and in order.
-struct PipeFileSystem: FileSystem {
-    let pipe: MemoryPipe
-    init(_ bytes: [UInt8]) { pipe = MemoryPipe(bytes) }
+/// A file system whose every path is the same bytes: a pipe that delivers them once and in order, or a regular file.
+struct MemoryFileSystem: FileSystem {
+    let file: MemoryFile
+    init(pipe bytes: [UInt8]) { file = MemoryFile(bytes, isSeekable: false) }
+    init(file bytes: [UInt8]) { file = MemoryFile(bytes, isSeekable: true) }
 
-    func openForReading(_ path: String) throws(FileError) -> any ReadableFile { pipe }
+    func openForReading(_ path: String) throws(FileError) -> any ReadableFile { file }
     func createExclusively(_ path: String) throws(FileError) -> any WritableFile { throw refused(path) }
     func map(_ path: String) throws(FileError) -> MappedFile { throw refused(path) }
     func exists(_ path: String) -> Bool { false }
@@ -18,19 +19,23 @@ struct PipeFileSystem: FileSystem {
     func synchronizeDirectory(_ directory: String) throws(FileError) { throw refused(directory) }
     func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock? { throw refused(path) }
 
-    private func refused(_ path: String) -> FileError { FileError(operation: "use", path: path, code: 0, reason: "a pipe") }
+    private func refused(_ path: String) -> FileError { FileError(operation: "use", path: path, code: 0, reason: "only reading is possible") }
 }
 
-final class MemoryPipe: ReadableFile {
+final class MemoryFile: ReadableFile {
     private let bytes: [UInt8]
     private let position = Mutex(0)
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
-    var path: String { "-" }
-    var size: Int { 0 }
-    var isSeekable: Bool { false }
+    let isSeekable: Bool
+    init(_ bytes: [UInt8], isSeekable: Bool) {
+        self.bytes = bytes
+        self.isSeekable = isSeekable
+    }
+    var path: String { "memory" }
+    var size: Int { isSeekable ? bytes.count : 0 }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
         position.withLock { position in
+            if isSeekable { position = min(offset, bytes.count) }
             let count = min(buffer.count, bytes.count - position)
             unsafe buffer.copyBytes(from: bytes[position..<position + count])
             position += count
