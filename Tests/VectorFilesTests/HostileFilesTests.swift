@@ -40,7 +40,7 @@ import VectorFiles
         }
         for seed in 0..<300 {
             var generator = SeededGenerator(seed: UInt64(seed)), damaged = bytes
-            for _ in 0..<4 { damaged[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
+            for _ in 0..<4 { damageByte(of: &damaged, using: &generator) }
             _ = refusal { try readAll(name, damaged) }
         }
     }

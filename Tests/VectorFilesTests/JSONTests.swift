@@ -9,7 +9,8 @@ import VectorFiles
 
     @Test func validValues() {
         let values = [
-            "0", "-0", "12", "-1.5e+3", "1E400", "0.10", "1e-2", "true", "false", "null", "\"\"", "[]", "{}", " [ 1 , 2 ] ", "[[[]]]",
+            "0", "-0", "12", "-1.5e+3", "1E400", "0.10", "1e-2", "true", "false", "null", "\"\"", "[]", "{}", "[[[]]]",
+            " [ 1 , 2 ] ",
             #""\"\\\/\b\f\n\r\tA""#, #""\ud83d\ude00""#, "\"é😀\u{7F}\"", #"{"x":{"x":1},"y":[]}"#, "\"\u{2028}\"", #""\u0000""#,
             String(repeating: "[", count: 63) + String(repeating: "]", count: 63), "\t\n\r 1",
         ]
@@ -19,9 +20,11 @@ import VectorFiles
 
     @Test func invalidValues() {
         let values = [
-            "", "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x1", "NaN", "Infinity", "-Infinity", "nul", "True", "'a'", "\"", "\"a",
+            "", "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x1", "NaN", "Infinity", "-Infinity", "nul", "True", "'a'",
+            "\"", "\"a",
             "[1,]", "[,1]", "[1 2]", "[1", "{\"b\":1,}", "{\"b\"}", "{\"b\":}", "{b:1}", "{1:1}", "{\"b\":1 \"c\":2}", "1 2", "[1]]",
-            #""\x""#, #""\u12""#, #""\ud800""#, #""\udc00""#, #""\ud800\u0041""#, #""\uD83D\"#, "\"\u{1}\"", "\"\n\"", "/*c*/1", "1//c",
+            #""\x""#, #""\u12""#, #""\ud800""#, #""\udc00""#, #""\ud800\u0041""#, #""\uD83D\"#, "\"\u{1}\"", "\"\n\"",
+            "/*c*/1", "1//c",
             #"{"b":1,"b":2}"#, #"{"b":1,"\u0062":2}"#, #"[{"c":{"b":1,"b":1}}]"#, "\u{FEFF}1", "--1", "1.e1", "1,", "tru\u{65}x",
             String(repeating: "[", count: 64) + String(repeating: "]", count: 64), String(repeating: "[", count: 100_000),
         ]
@@ -69,9 +72,11 @@ import VectorFiles
                 let middle = (Double(float) + Double(float.nextUp)) / 2
                 if abs(middle) < 3.4e38 { texts += ["\(middle)", "\(middle.nextUp)", "\(middle.nextDown)"] }
             }
-            let digits = (0..<Int.random(in: 1...25, using: &generator)).map { _ in "\(Int.random(in: 0...9, using: &generator))" }
-            texts.append("0." + digits.joined())
-            texts.append("\(Int.random(in: 1...9, using: &generator))" + digits.joined() + "e\(Int.random(in: -70...12, using: &generator))")
+            let digits = (0..<Int.random(in: 1...25, using: &generator)).map { _ in
+                "\(Int.random(in: 0...9, using: &generator))"
+            }.joined()
+            let exponent = Int.random(in: -70...12, using: &generator)
+            texts += ["0." + digits, "\(Int.random(in: 1...9, using: &generator))\(digits)e\(exponent)"]
             texts.append("\(Double.random(in: -1...1, using: &generator))")
         }
         try compare(texts, "seed \(seed)")
@@ -79,10 +84,11 @@ import VectorFiles
 
     @Test func numbersAtTheEdges() throws {
         try compare([
-            "0", "-0", "-0.0", "0e5", "0.000e-999999999", "1e-45", "7e-46", "7.1e-46", "-1e-400", "1e-99999999999", "3.4028234663852886e38",
-            "3.4028235677973362e38", "1.17549435e-38", "1.1754943e-38", "1.1754942106924411e-38", "16777217", "16777217.0000000000000001",
-            "16777219", "33554434.999999999999999999999", "1.00000017881393432617187499", "1.00000017881393421514957253748434595763683319091796875001",
-            "1.000000059604644775390625", "1.000000059604644775390624999999999999999999999999999999999999999999999999999999999999999999999999999",
+            "0", "-0", "-0.0", "0e5", "0.000e-999999999", "1e-45", "7e-46", "7.1e-46", "-1e-400",
+            "1e-99999999999", "3.4028234663852886e38", "3.4028235677973362e38", "1.17549435e-38", "1.1754943e-38",
+            "1.1754942106924411e-38", "16777217", "16777217.0000000000000001", "16777219", "33554434.999999999999999999999",
+            "1.00000017881393432617187499", "1.00000017881393421514957253748434595763683319091796875001",
+            "1.000000059604644775390625", "1.00000005960464477539062" + "4" + String(repeating: "9", count: 90),
             "0." + String(repeating: "0", count: 300) + "1e300", "1" + String(repeating: "0", count: 300) + "e-300",
             "0.1", "123456789012345678901234567890e-20", "9007199254740993", "9007199254740993e-16",
         ], "edges")
@@ -91,7 +97,8 @@ import VectorFiles
         // Exact ties with a digit far behind: only the digits beyond a double's decide.
         let tie = "1.000000059604644775390625" + String(repeating: "0", count: 500)
         #expect(try parsed([tie, tie + "1"]) == [1, Float(1).nextUp])
-        for text in ["3.5e38", "-1e39", "1e400", "3.4028235677973367e38", "1" + String(repeating: "0", count: 40)] {
+        let large = ["3.5e38", "-1e39", "1e400", "3.4028235677973367e38", "1" + String(repeating: "0", count: 40)]
+        for text in large {
             #expect(refusal { try parsed([text]) }?.reason.contains("overflows float32") == true, "\(text)")
         }
     }

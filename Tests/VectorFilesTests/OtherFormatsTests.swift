@@ -35,7 +35,8 @@ import VectorFiles
             ("I16", bytes([1, -2] as [Int16])), ("I32", bytes([1, -2] as [Int32])), ("I64", bytes([1, -2] as [Int64])),
         ]
         for (type, data) in cases {
-            let header = #"{"__metadata__":{"format":"pt"},"e":{"dtype":"\#(type)","shape":[1,2],"data_offsets":[0,\#(data.count)]}}  "#
+            let tensor = #"{"dtype":"\#(type)","shape":[1,2],"data_offsets":[0,\#(data.count)]}"#
+            let header = #"{"__metadata__":{"format":"pt"},"e":\#(tensor)}  "#
             #expect(try allRows(open(header, data)) == [1, -2], "\(type)")
         }
         let small = #"{"e":{"dtype":"F8_E4M3","shape":[1,2],"data_offsets":[0,2]}}"#
@@ -45,7 +46,8 @@ import VectorFiles
     }
 
     @Test func safetensorsChoice() throws {
-        let two = #"{"b":{"dtype":"F32","shape":[1,1],"data_offsets":[4,8]},"a":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}"#
+        let two = #"{"b":{"dtype":"F32","shape":[1,1],"data_offsets":[4,8]},"#
+            + #""a":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}"#
         #expect(refusal { try open(two, floatBytes([1, 2])) }?.remedy.contains("a (1, 1), b (1, 1)") == true)
         #expect(try allRows(open(two, floatBytes([1, 2]), array: "b")) == [2])
         #expect(refusal { try open(two, floatBytes([1, 2]), array: "c") } != nil)

@@ -13,8 +13,8 @@ import VectorFiles
     }
 
     @Test func everyMember() throws {
-        let text = #" {"modality":"text","id":"cap-7","item":3,"vector":[1, -2.5e0],"tokens":[[1,2,3],[4,5,6]],"weights":[0,1.5],"#
-            + #""metadata": { "a" : [1, "é\n"] } } "#
+        let text = #" {"modality":"text","id":"cap-7","item":3,"vector":[1, -2.5e0],"tokens":[[1,2,3],[4,5,6]],"#
+            + #""weights":[0,1.5],"metadata": { "a" : [1, "é\n"] } } "#
         #expect(try records(text) == [IngestRecord(
             line: 1, modality: "text", id: "cap-7", item: "3", vector: [1, -2.5], tokens: [1, 2, 3, 4, 5, 6], tokenCount: 2,
             tokenDimension: 3, weights: [0, 1.5], metadata: #"{ "a" : [1, "é\n"] }"#)])
@@ -47,15 +47,17 @@ import VectorFiles
         for text in wrong { #expect(refusal { try records(text) }?.line == 1, "\(text)") }
         let unknown = refusal { try records(#"{"id":"a","vektor":[1]}"#) }
         #expect(unknown?.reason.contains("unknown key \"vektor\"; a record has modality, id, item") == true)
-        #expect(refusal { try records(Array("{\"id\":\"".utf8) + [0xFF] + Array("\",\"vector\":[1]}".utf8)) }?.reason.contains("UTF-8") == true)
+        let latin = Array("{\"id\":\"".utf8) + [0xFF] + Array("\",\"vector\":[1]}".utf8)
+        #expect(refusal { try records(latin) }?.reason.contains("UTF-8") == true)
     }
 
     @Test func truncatedAndDamagedRecordsNeverTrap() {
-        let text = Array(#"{"modality":"text","id":"cap","vector":[1.25,-2e-3],"tokens":[[1],[2]],"weights":[1,2],"metadata":{"a":"é"}}"#.utf8)
+        let text = Array(#"{"modality":"text","id":"cap","vector":[1.25,-2e-3],"tokens":[[1],[2]],"weights":[1,2],"#.utf8)
+            + Array(#""metadata":{"a":"é"}}"#.utf8)
         for count in 1..<text.count { #expect(refusal { try records(Array(text.prefix(count))) } != nil) }
         for seed in 0..<2000 {
             var generator = SeededGenerator(seed: UInt64(seed)), damaged = text
-            for _ in 0..<2 { damaged[Int.random(in: 0..<text.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
+            for _ in 0..<2 { damageByte(of: &damaged, using: &generator) }
             _ = try? records(damaged)
         }
     }

@@ -26,7 +26,8 @@ import VectorFiles
         let values = Self.patterns(seed: 11), dimension = 40, rows = 100
         let npyWriter = try NpyWriter(path: scratch.path("x.npy"), dimension: dimension)
         let fvecs = try FvecsWriter(path: scratch.path("x.fvecs"), dimension: dimension)
-        let tensors = try SafetensorsWriter(path: scratch.path("x.safetensors"), name: "é\"", rowCount: rows, dimension: dimension)
+        let tensors = try SafetensorsWriter(
+            path: scratch.path("x.safetensors"), name: "é\"", rowCount: rows, dimension: dimension)
         let lines = try RecordWriter(path: scratch.path("x.jsonl"))
         for row in stride(from: 0, to: rows, by: 10) {
             let block = Array(values[row * dimension..<(row + 10) * dimension])
@@ -34,7 +35,8 @@ import VectorFiles
             try fvecs.append(block)
             try tensors.append(block)
             for index in 0..<10 {
-                try lines.append(IngestRecord(line: 0, id: "\(row + index)", vector: Array(block[index * dimension..<(index + 1) * dimension])))
+                let vector = Array(block[index * dimension..<(index + 1) * dimension])
+                try lines.append(IngestRecord(line: 0, id: "\(row + index)", vector: vector))
             }
         }
         #expect(!PosixFileSystem().exists(scratch.path("x.npy")))

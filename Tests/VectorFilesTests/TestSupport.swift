@@ -37,6 +37,11 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
+/// Sets one byte to another value, or by chance the same.
+func damageByte(of bytes: inout [UInt8], using generator: inout SeededGenerator) {
+    bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+}
+
 func little(_ value: some FixedWidthInteger, _ count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
 }

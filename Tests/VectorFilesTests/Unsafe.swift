@@ -19,7 +19,9 @@ struct MemoryFileSystem: FileSystem {
     func synchronizeDirectory(_ directory: String) throws(FileError) { throw refused(directory) }
     func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock? { throw refused(path) }
 
-    private func refused(_ path: String) -> FileError { FileError(operation: "use", path: path, code: 0, reason: "only reading is possible") }
+    private func refused(_ path: String) -> FileError {
+        FileError(operation: "use", path: path, code: 0, reason: "only reading is possible")
+    }
 }
 
 final class MemoryFile: ReadableFile {
