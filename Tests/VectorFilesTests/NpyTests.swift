@@ -60,7 +60,8 @@ import VectorFiles
             "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904,4)}",
             "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807,0)}",
             "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", "{'descr': '<f4', 'fortran_order': False, 'shape': ()}",
-            "{'descr': '<c8', 'fortran_order': False, 'shape': (1,1)}", "{'descr': '<U2', 'fortran_order': False, 'shape': (1,1)}",
+            "{'descr': '<c8', 'fortran_order': False, 'shape': (1,1)}",
+            "{'descr': '<U2', 'fortran_order': False, 'shape': (1,1)}",
             "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,2)}",
         ]
         for header in headers { #expect(refusal { try open(npy(header, floatBytes([1, 2]))) } != nil, "\(header)") }
