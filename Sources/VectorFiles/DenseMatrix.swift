@@ -16,7 +16,7 @@ final class RowMajorMatrix: MatrixReader {
         rowCount = rows
         self.dimension = dimension
         stride = array.rowPrefix + dimension * array.element.kind.byteCount
-        if rows == 0 { try checkEnd() }
+        if rows == 0 { try array.checkEnd(rowCount * stride) }
     }
 
     var path: String { array.source.path }
@@ -32,7 +32,7 @@ final class RowMajorMatrix: MatrixReader {
             throw .truncated(path, row: rows.lowerBound + bytes.count / stride, "this row")
         }
         if array.rowPrefix > 0 { try checkPrefixes(bytes, rows) }
-        if rows.upperBound == rowCount { try checkEnd() }
+        if rows.upperBound == rowCount { try array.checkEnd(rowCount * stride) }
         return try array.element.floats(
             bytes, rows: rows.count, dimension: dimension, prefix: array.rowPrefix, firstRow: rows.lowerBound, file: path)
     }
@@ -44,14 +44,6 @@ final class RowMajorMatrix: MatrixReader {
             throw VectorFileError(
                 file: path, row: rows.lowerBound + index, reason: "the row has dimension \(found), the first \(dimension)",
                 remedy: "write all rows with one dimension")
-        }
-    }
-
-    /// A stream's size is unknown before its end: nothing may follow the last row.
-    private func checkEnd() throws(VectorFileError) {
-        guard array.source.size == nil else { return }
-        guard try array.source.read(1, at: array.dataOffset + rowCount * stride).isEmpty else {
-            throw .malformed(path, "bytes follow the last row")
         }
     }
 }
@@ -66,7 +58,7 @@ final class ColumnMajorMatrix: MatrixReader {
     private let block = Mutex(Block())
 
     /// Compressed bytes are first spooled to memory or, when large, to an unlinked temporary file.
-    init(_ array: StoredArray, rows: Int, dimension: Int, fileSystem: (any FileSystem)?) throws(VectorFileError) {
+    init(_ array: StoredArray, rows: Int, dimension: Int, fileSystem: any FileSystem) throws(VectorFileError) {
         self.array = try array.source.isSequential ? Self.spooled(array, fileSystem) : array
         rowCount = rows
         self.dimension = dimension
@@ -113,10 +105,10 @@ final class ColumnMajorMatrix: MatrixReader {
     }
 
     private static func spooled(
-        _ array: StoredArray, _ fileSystem: (any FileSystem)?
+        _ array: StoredArray, _ fileSystem: any FileSystem
     ) throws(VectorFileError) -> StoredArray {
         let path = array.source.path
-        guard let fileSystem, let size = array.source.size else {
+        guard let size = array.source.size else {
             throw VectorFileError(
                 file: path, reason: "the array is in Fortran order, which a stream cannot deliver by rows",
                 remedy: "save it to a file, or write it with numpy.ascontiguousarray")

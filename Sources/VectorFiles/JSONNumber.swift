@@ -76,7 +76,7 @@ func scanNumber(_ text: Span<UInt8>, _ position: inout Int) throws(JSONFault) ->
     return number
 }
 
-/// The digits after "e"; held at ±1,000,000, where every number is zero or overflows.
+/// The digits after "e"; held at ±10^9, beyond what the digits of any line could make up for.
 private func scanExponent(_ text: Span<UInt8>, _ at: inout Int) throws(JSONFault) -> Int {
     var isNegative = false
     if at < text.count, text[at] == UInt8(ascii: "-") || text[at] == UInt8(ascii: "+") {
@@ -86,7 +86,7 @@ private func scanExponent(_ text: Span<UInt8>, _ at: inout Int) throws(JSONFault
     let start = at
     var value = 0
     while at < text.count, let digit = text[at].decimalDigit {
-        value = min(value * 10 + digit, 1_000_000)
+        value = min(value * 10 + digit, 1_000_000_000)
         at += 1
     }
     guard at > start else { throw JSONFault(offset: at, reason: "a digit is wanted in the exponent") }

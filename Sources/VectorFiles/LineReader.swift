@@ -40,6 +40,21 @@ package final class LineReader: Sendable {
         return text
     }
 
+    /// The next line of a file of metadata: one JSON object, as it stands; "" for an empty line or null, which is a row
+    /// without metadata; nil at the end. Refuses what `validateJSONObject` refuses, naming the line.
+    package func nextObject() throws(VectorFileError) -> String? {
+        guard let (line, bytes) = try nextBytes() else { return nil }
+        let first = bytes.firstIndex { !$0.isJSONSpace } ?? bytes.count
+        let last = bytes.lastIndex { !$0.isJSONSpace } ?? -1
+        if first > last || bytes[first...last].elementsEqual("null".utf8) { return "" }
+        do throws(JSONFault) { try validateJSONObject(bytes) } catch {
+            throw VectorFileError(
+                file: path, line: line, reason: "byte \(error.offset + 1): \(error.reason)",
+                remedy: "write one JSON object a line")
+        }
+        return String(decoding: bytes[first...last], as: UTF8.self)
+    }
+
     /// The next line's number (1 for the first) and bytes, unchecked.
     package func nextBytes() throws(VectorFileError) -> (line: Int, bytes: [UInt8])? {
         try state.withLock { state throws(VectorFileError) in

@@ -72,7 +72,7 @@ package func openInput(
     let stream = try StreamSource(path: path, fileSystem: fileSystem)
     if !stream.isRegularFile {
         guard VectorFileFormat(path: path, firstBytes: try stream.peek(64)) == .jsonl else {
-            return .matrix(try openStream(stream, array: array, singleVector: false))
+            return .matrix(try openStream(stream, array: array).matrix(singleVector: false, fileSystem: fileSystem))
         }
         return .records(RecordReader(source: stream))
     }
@@ -88,27 +88,25 @@ package func openInput(
 package func openMatrix(
     _ path: String, array: String? = nil, singleVector: Bool = false, fileSystem: any FileSystem = PosixFileSystem()
 ) throws(VectorFileError) -> any MatrixReader {
-    let stream = try StreamSource(path: path, fileSystem: fileSystem)
-    guard stream.isRegularFile else { return try openStream(stream, array: array, singleVector: singleVector) }
     let stored = try openArray(path, array: array, matrixOnly: !singleVector, fileSystem: fileSystem)
     return try stored.matrix(singleVector: singleVector, fileSystem: fileSystem)
 }
 
-private func openStream(
-    _ stream: StreamSource, array: String?, singleVector: Bool
-) throws(VectorFileError) -> any MatrixReader {
+private func openStream(_ stream: StreamSource, array: String?) throws(VectorFileError) -> StoredArray {
     guard try stream.peek(npyMagic.count) == npyMagic else {
         throw VectorFileError(
             file: stream.path, reason: "only .npy and JSONL can be read from standard input",
             remedy: "save the data to a file and name it")
     }
-    return try refusingArrayName(array, openNpy(stream)).matrix(singleVector: singleVector, fileSystem: nil)
+    return try refusingArrayName(array, openNpy(stream))
 }
 
-/// Opens the array of a file, whatever its number of axes.
+/// Opens the array of a file or stream, whatever its number of axes.
 func openArray(
     _ path: String, array: String?, matrixOnly: Bool, fileSystem: any FileSystem
 ) throws(VectorFileError) -> StoredArray {
+    let stream = try StreamSource(path: path, fileSystem: fileSystem)
+    guard stream.isRegularFile else { return try openStream(stream, array: array) }
     let source = try FileSource(path: path, fileSystem: fileSystem)
     switch VectorFileFormat(path: path, firstBytes: try source.read(64, at: 0)) {
     case .npy: return try refusingArrayName(array, openNpy(source))

@@ -26,7 +26,7 @@ struct StoredArray: Sendable {
     }
 
     /// Refuses all but a matrix with a usable dimension (or one vector, where wanted).
-    func matrix(singleVector: Bool, fileSystem: (any FileSystem)?) throws(VectorFileError) -> any MatrixReader {
+    func matrix(singleVector: Bool, fileSystem: any FileSystem) throws(VectorFileError) -> any MatrixReader {
         var axes = shape
         if singleVector, axes.count == 1 { axes.insert(1, at: 0) }
         guard axes.count == 2 else {
@@ -43,6 +43,14 @@ struct StoredArray: Sendable {
             return try ColumnMajorMatrix(self, rows: axes[0], dimension: axes[1], fileSystem: fileSystem)
         }
         return try RowMajorMatrix(self, rows: axes[0], dimension: axes[1])
+    }
+
+    /// A stream's size is unknown before its end: nothing may follow the array's `byteCount` bytes.
+    func checkEnd(_ byteCount: Int) throws(VectorFileError) {
+        guard source.size == nil else { return }
+        guard try source.read(1, at: dataOffset + byteCount).isEmpty else {
+            throw .malformed(source.path, "bytes follow the array")
+        }
     }
 
     private func vectorCount() throws(VectorFileError) -> Int {
@@ -67,6 +75,7 @@ struct StoredArray: Sendable {
             try body(bytes, done, count)
             done += count
         }
+        try checkEnd(total * width)
     }
 
     func allFloats() throws(VectorFileError) -> [Float] {
