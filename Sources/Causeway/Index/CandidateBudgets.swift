@@ -64,15 +64,15 @@ struct CandidateBudgets {
             let part = queries[start..<min(start + Self.group, queries.count)].map { $0 }
             let scores = try ScoreTable(metrics: [.cosine] + metrics, queries: part.map(\.vector), threads: threads)
                 .fill(rows: sample, of: target, in: reader)
-            for (index, query) in part.enumerated() {
-                let excluded = source.id == target.id ? scores.rows.firstIndex(of: query.row) : nil
-                let order = scores.order(metric: 0, query: index, excluding: excluded)
-                var rank = [Int](repeating: 0, count: scores.rows.count)
-                for (position, candidate) in order.enumerated() { rank[candidate] = position }
-                for (slot, metric) in metrics.enumerated() {
-                    let best = scores.order(metric: slot + 1, query: index, excluding: excluded).prefix(Self.k)
-                    result[metric, default: []].append(best.map { rank[$0] })
+            let found = Parallel.map(part.count, threads: threads) { index in
+                let excluded = source.id == target.id ? scores.rows.firstIndex(of: part[index].row) : nil
+                return metrics.indices.map { slot in
+                    let best = scores.best(Self.k, metric: slot + 1, query: index, excluding: excluded)
+                    return scores.ranks(of: best, metric: 0, query: index, excluding: excluded)
                 }
+            }
+            for perMetric in found {
+                for (metric, ranks) in zip(metrics, perMetric) { result[metric, default: []].append(ranks) }
             }
         }
         return (result, Double(rows.count) / Double(max(sample.count, 1)))
@@ -117,13 +117,30 @@ struct ScoreTable {
         return filled
     }
 
-    /// Row positions, best first, ties in row order.
-    func order(metric: Int, query: Int, excluding excluded: Int?) -> [Int] {
+    /// The positions of the best k rows, ties with the k-th in row order.
+    func best(_ k: Int, metric: Int, query: Int, excluding excluded: Int?) -> [Int] {
+        var list = TopList(k: k, largerIsBetter: metrics[metric].isSimilarity)
+        for (position, score) in scores[metric][query].enumerated() where position != excluded {
+            list.insert(RowID(rawValue: Int64(position)), score)
+        }
+        return list.finish().prefix(k).map { Int($0.row.rawValue) }
+    }
+
+    /// How many rows come before each of these, ties in row order.
+    func ranks(of positions: [Int], metric: Int, query: Int, excluding excluded: Int?) -> [Int] {
         let scores = scores[metric][query]
         let largerIsBetter = metrics[metric].isSimilarity
-        return scores.indices.filter { $0 != excluded }.sorted { a, b in
-            if scores[a] != scores[b] { return largerIsBetter ? scores[a] > scores[b] : scores[a] < scores[b] }
-            return a < b
+        return positions.map { position in
+            let own = scores[position]
+            var before = 0
+            for (other, score) in scores.enumerated() where other != excluded {
+                if largerIsBetter ? score > own : score < own {
+                    before += 1
+                } else if score == own && other < position {
+                    before += 1
+                }
+            }
+            return before
         }
     }
 }

@@ -35,9 +35,11 @@ struct Tuner {
         let context = Measurement(
             queryModality: source.id, measuredAt: measuredAt, generation: generation,
             targets: (Self.targets + [extraTarget].compactMap { $0 }).sorted())
-        for bucket in k.map({ [$0] }) ?? Self.buckets {
-            rows += try widths(for: ids, from: source, k: bucket, context)
-        }
+        let buckets = k.map { [$0] } ?? Self.buckets
+        let searches = Searches(ids: ids, source: source, target: target, collection: collection, threads: threads)
+        // One exact pass over the rows is the truth for every k.
+        let truth = try searches.run(k: buckets.max() ?? 1, .exact)
+        for bucket in buckets { rows += try widths(searches, truth.map { Array($0.prefix(bucket)) }, k: bucket, context) }
         if k == nil || k == 10 {
             rows += try CandidateBudgets(collection: collection, target: target, source: source, threads: threads)
                 .measure(Array(ids.prefix(128)), widths: rows, context)
@@ -76,24 +78,13 @@ struct Tuner {
 
     /// One row per target that the ladder of widths reaches, the smallest width for each.
     private func widths(
-        for ids: [String], from source: ModalityRecord, k: Int, _ context: Measurement
+        _ searches: Searches, _ truth: [[Hit]], k: Int, _ context: Measurement
     ) throws -> [TuningRecord] {
-        let own = source.id == target.id
-        let queries = ids.map { Query.embedding(id: $0, from: source.name) }
-        func search(_ effort: SearchOptions.Effort) throws -> [[Hit]] {
-            // Asked for one more, because a query of the target's own modality finds itself.
-            let options = SearchOptions(k: own ? k + 1 : k, effort: effort)
-            let answers = try collection.search(queries, in: target.name, options: options, threads: threads)
-            return zip(ids, answers).map { id, answer in
-                Array(answer.hits.filter { !own || $0.id != id }.prefix(k))
-            }
-        }
-        let truth = try search(.exact)
         var rows: [TuningRecord] = []
         var remaining = context.targets
-        var width = own ? k + 1 : k
+        var width = searches.isOwnModality ? k + 1 : k
         while !remaining.isEmpty && width <= Self.widthMax {
-            let recalls = zip(truth, try search(.width(width))).map(recall)
+            let recalls = zip(truth, try searches.run(k: k, .width(width))).map(recall)
             let summary = RecallSummary(recalls)
             while let next = remaining.first, summary.lowerBound >= next {
                 rows.append(
@@ -101,9 +92,8 @@ struct Tuner {
                         metric: Metric.cosine.name, k: k, target: next, width: width, candidates: width, summary))
                 remaining.removeFirst()
             }
-            if progress?(Progress(stage: "tune \(source.name) to \(target.name)", done: rows.count, total: nil)) == false {
-                throw CausewayError.cancelled
-            }
+            let step = Progress(stage: "tune \(searches.source.name) to \(target.name)", done: rows.count, total: nil)
+            if progress?(step) == false { throw CausewayError.cancelled }
             width = max(width + 2, width * 5 / 4)
         }
         return rows
@@ -112,6 +102,27 @@ struct Tuner {
     private func recall(truth: [Hit], found: [Hit]) -> Double {
         guard let worst = truth.last?.score else { return 1 }
         return Double(found.count { $0.score >= worst }) / Double(truth.count)
+    }
+}
+
+/// The sample queries of one measurement, searched as a user's would be.
+private struct Searches {
+    let ids: [String]
+    let source: ModalityRecord
+    let target: ModalityRecord
+    let collection: EmbeddingCollection
+    let threads: Int
+
+    var isOwnModality: Bool { source.id == target.id }
+
+    /// The best k per query; a query of the target's own modality finds itself, and is taken out.
+    func run(k: Int, _ effort: SearchOptions.Effort) throws -> [[Hit]] {
+        let queries = ids.map { Query.embedding(id: $0, from: source.name) }
+        let options = SearchOptions(k: isOwnModality ? k + 1 : k, effort: effort)
+        let answers = try collection.search(queries, in: target.name, options: options, threads: threads)
+        return zip(ids, answers).map { id, answer in
+            Array(answer.hits.filter { !isOwnModality || $0.id != id }.prefix(k))
+        }
     }
 }
 
