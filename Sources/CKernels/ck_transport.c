@@ -29,22 +29,30 @@ INLINE void keep_least(const f64x8 *value, const i64x8 *index, f64x8 *least, i64
     select_i64(&lower, index, where);
 }
 
-/// The least lane, the lowest index among equals.
+/// The least lane, the lowest index among equals. Without branches: which lane wins is not predictable.
 INLINE int64_t fold_least(const f64x8 *least, const i64x8 *where, double *value) {
-    double values[LANES];
-    int64_t indices[LANES];
-    memcpy(values, least, sizeof values);
-    memcpy(indices, where, sizeof indices);
-    double best = values[0];
-    int64_t index = indices[0];
-    for (int lane = 1; lane < LANES; lane++) {
-        if (values[lane] < best || (values[lane] == best && indices[lane] < index)) {
-            best = values[lane];
-            index = indices[lane];
-        }
-    }
-    *value = best;
-    return index;
+    f64x8 best = *least, other;
+    i64x8 lower;
+#define STEP(...)                                                \
+    other = __builtin_shufflevector(best, best, __VA_ARGS__);    \
+    lower = other < best;                                        \
+    select_f64(&lower, &other, &best);
+    STEP(4, 5, 6, 7, 0, 1, 2, 3)
+    STEP(2, 3, 0, 1, 6, 7, 4, 5)
+    STEP(1, 0, 3, 2, 5, 4, 7, 6)
+#undef STEP
+    i64x8 equal = *least == best;
+    i64x8 index = (*where & equal) | (INT64_MAX & ~equal), far;
+#define STEP(...)                                                \
+    far = __builtin_shufflevector(index, index, __VA_ARGS__);    \
+    lower = far < index;                                         \
+    select_i64(&lower, &far, &index);
+    STEP(4, 5, 6, 7, 0, 1, 2, 3)
+    STEP(2, 3, 0, 1, 6, 7, 4, 5)
+    STEP(1, 0, 3, 2, 5, 4, 7, 6)
+#undef STEP
+    *value = best[0];
+    return index[0];
 }
 
 #define INFINITE ((f64x8){INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY})

@@ -60,6 +60,8 @@ import CKernels
 
     package init() {}
 
+    var byteCount: Int { cells.capacity * MemoryLayout<Double>.stride }
+
     /// Takes a new shape; the contents are undefined until filled.
     func reshape(rows: Int, columns: Int) throws(TransportError) {
         guard rows > 0 else { throw .emptyTokenSet(.query) }
@@ -67,7 +69,7 @@ import CKernels
         let stride = (columns + 7) / 8 * 8
         let (size, overflow) = rows.multipliedReportingOverflow(by: stride)
         guard !overflow, size <= Self.cellsMax else { throw .tooManyTokens(rows: rows, columns: columns) }
-        if size > cells.capacity { cells = WorkArray(size + size / 4, filledWith: .infinity) }
+        if size > cells.capacity { cells = WorkArray(cells.capacity == 0 ? size : size + size / 4, filledWith: .infinity) }
         (self.rows, self.columns, self.stride) = (rows, columns, stride)
     }
 
