@@ -95,8 +95,8 @@ import CKernels
         }
         unsafe left.values.withUnsafeBufferPointer { x in
             unsafe right.values.withUnsafeBufferPointer { y in
-                unsafe left.squares.withUnsafeBufferPointer { xs in
-                    unsafe right.squares.withUnsafeBufferPointer { ys in
+                unsafe left.norms.withUnsafeBufferPointer { xs in
+                    unsafe right.norms.withUnsafeBufferPointer { ys in
                         unsafe ck_ground_costs(
                             left.ground.kernel, out, rows, columns, stride, x.baseAddress, xs.baseAddress, y.baseAddress,
                             ys.baseAddress, dimension)

@@ -32,14 +32,10 @@ import VectorMath
     }
 
     private func bruteForce(_ corpus: Corpus, _ k: Int) throws -> [TransportHit] {
-        let solver = TransportSolver()
+        let transport = TokenTransport(corpus.query)
         var hits: [TransportHit] = []
         for candidate in corpus.candidates {
-            let costs = CostMatrix()
-            try costs.fill(rows: corpus.query, columns: candidate.cloud)
-            guard case .optimal(let value) = solver.solve(costs, pairMasses(corpus.query.cloud, candidate.cloud)) else {
-                continue
-            }
+            guard case .optimal(let value) = try transport.solve(candidate.cloud) else { continue }
             hits.append(TransportHit(id: candidate.id, value: value))
         }
         return Array(hits.sorted { $0.value == $1.value ? $0.id < $1.id : $0.value < $1.value }.prefix(k))
@@ -80,9 +76,26 @@ import VectorMath
         #expect(statistics.reloaded > 0 && statistics.candidates == 60)
     }
 
+    @Test func thePlanNamesTheTokensGivenWhicheverSideIsLarger() throws {
+        let few: [Float] = [1, 0, 0, 0, 0, 1], many: [Float] = [0, 2, 0, 0, 3, 0, 0, 4, 5, 0]
+        for (left, right) in [(few, many), (many, few)] {
+            let query = try TokenCloud(values: left, dimension: 2, ground: .cosine, side: .query)
+            let candidate = try TokenCloud(values: right, dimension: 2, ground: .cosine, side: .candidate)
+            let transport = TokenTransport(PackedTokens(query))
+            #expect(try transport.solve(candidate) == .optimal(0))
+            let plan = try transport.plan(candidate)
+            #expect(plan.map(\.share) == [0.25, 0.25, 0.25, 0.25])
+            for flow in plan {
+                let x = left[2 * flow.row..<2 * flow.row + 2], y = right[2 * flow.column..<2 * flow.column + 2]
+                #expect((x.first == 0) == (y.first == 0), "\(flow) joins tokens of other directions")
+            }
+            #expect(plan == plan.sorted { ($0.row, $0.column) < ($1.row, $1.column) } && plan.count == 4)
+        }
+    }
+
     @Test func doublePrecisionAgreesWithSingle() throws {
         let corpus = try corpus(4, .cosine, count: 30)
-        let ranks = try [TransportRanking.Precision.single, .double].map { precision in
+        let ranks = try [TokenTransport.Precision.single, .double].map { precision in
             let ranking = TransportRanking(corpus.query, precision: precision)
             for candidate in corpus.candidates { try ranking.offer(id: candidate.id, candidate.cloud) }
             return try ranking.best(5) { _ in throw TransportError.emptyTokenSet(.candidate) }.hits

@@ -29,38 +29,32 @@ package struct TransportRankingStatistics: Sendable, Equatable {
 /// best k. Values, order and ties (ascending id) equal those of solving every candidate. One thread at a time; ranks
 /// filled by several threads are joined with `absorb`.
 package final class TransportRanking {
-    package enum Precision: Sendable {
-        /// Costs by blocked float32 products.
-        case single
-        /// Costs in float64 throughout: several times slower.
-        case double
-    }
-
     private struct Pending {
         var bound: Double
         var id: Int64
         var costs: CostMatrix?
         var weights: [Double]?
+        var count: Int
     }
 
     private let query: PackedTokens
-    private let precision: Precision
+    private let precision: TokenTransport.Precision
     private let limitBytes: Int
     private let scratch = BoundScratch()
     private var pending: [Pending] = []
     private var keptBytes = 0
 
     /// - Parameter memoryBudget: bytes of cost matrices kept between the two phases; the least promising go first.
-    package init(_ query: PackedTokens, precision: Precision = .single, memoryBudget: Int = 256 << 20) {
+    package init(_ query: PackedTokens, precision: TokenTransport.Precision = .single, memoryBudget: Int = 256 << 20) {
         (self.query, self.precision, limitBytes) = (query, precision, memoryBudget)
     }
 
     /// Takes one candidate: computes its costs and its bound. O(mnd).
     package func offer(id: Int64, _ candidate: TokenCloud) throws(TransportError) {
         let costs = try costMatrix(candidate)
-        let masses = masses(columns: candidate.weights, count: candidate.count)
+        let masses = TokenTransport.masses(query, candidate.weights, count: candidate.count)
         let bound = TransportBounds(costs, masses, scratch: scratch).best
-        pending.append(Pending(bound: bound, id: id, costs: costs, weights: candidate.weights))
+        pending.append(Pending(bound: bound, id: id, costs: costs, weights: candidate.weights, count: candidate.count))
         keptBytes += costs.byteCount
         if keptBytes > limitBytes { dropLeastPromising() }
     }
@@ -96,7 +90,7 @@ package final class TransportRanking {
                 costs = try costMatrix(reload(candidate.id))
                 statistics.reloaded += 1
             }
-            let masses = masses(columns: candidate.weights, count: costs.columns)
+            let masses = TokenTransport.masses(query, candidate.weights, count: candidate.count)
             guard case .optimal(let value) = solver.solve(costs, masses, limit: limit) else {
                 statistics.abandoned += 1
                 continue
@@ -118,16 +112,8 @@ package final class TransportRanking {
 
     private func costMatrix(_ candidate: TokenCloud) throws(TransportError) -> CostMatrix {
         let costs = CostMatrix()
-        switch precision {
-        case .single: try costs.fill(rows: query, columns: candidate)
-        case .double: try costs.fillExactly(rows: query.cloud, columns: candidate)
-        }
+        try TokenTransport.fill(costs, query, candidate, precision)
         return costs
-    }
-
-    private func masses(columns weights: [Double]?, count: Int) -> TransportMasses {
-        TransportMasses(
-            rowWeights: query.cloud.weights, rowCount: query.cloud.count, columnWeights: weights, columnCount: count)
     }
 
     /// Drops the costs of the larger bounds until half the budget is free again.
