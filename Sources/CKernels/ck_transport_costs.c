@@ -8,7 +8,6 @@
 
 typedef float f32x16 __attribute__((vector_size(64)));
 typedef double f64x8 __attribute__((vector_size(64)));
-typedef float f32x8 __attribute__((vector_size(32)));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -108,8 +107,14 @@ static void correct_near(int32_t ground, double *row, size_t columns, const floa
     }
 }
 
-INLINE void square_roots(double *row, size_t columns) {
-    for (size_t j = 0; j < columns; j++) row[j] = sqrt(row[j]);
+/// Whole vectors, the padding included: sqrt() sets errno, which keeps compilers from vectorising it.
+INLINE void square_roots(double *row, size_t stride) {
+    for (size_t j = 0; j < stride; j += 8) {
+        f64x8 value;
+        memcpy(&value, row + j, sizeof value);
+        value = __builtin_elementwise_sqrt(value);
+        memcpy(row + j, &value, sizeof value);
+    }
 }
 
 #define VARIANT(NAME, TARGET, TILE_ROWS)                                                                             \
@@ -123,7 +128,7 @@ INLINE void square_roots(double *row, size_t columns) {
             return costs_from_products(CK_GROUND_COSINE, row, columns, x_norm, y_norms);                             \
         return costs_from_products(CK_GROUND_EUCLIDEAN, row, columns, x_norm, y_norms);                              \
     }                                                                                                                \
-    TARGET static void roots_##NAME(double *row, size_t columns) { square_roots(row, columns); }
+    TARGET static void roots_##NAME(double *row, size_t stride) { square_roots(row, stride); }
 
 VARIANT(baseline, , 4)
 #if defined(__x86_64__)
@@ -148,7 +153,7 @@ void ck_ground_costs(int32_t ground, double *costs, size_t rows, size_t columns,
         double *row = costs + i * stride;
         if (DISPATCH(convert, ground, row, columns, x_norms[i], y_norms))
             correct_near(ground, row, columns, x + i * dimension, x_norms[i], y, y_norms, dimension);
-        if (ground == CK_GROUND_EUCLIDEAN) DISPATCH(roots, row, columns);
         for (size_t j = columns; j < stride; j++) row[j] = INFINITY;
+        if (ground == CK_GROUND_EUCLIDEAN) DISPATCH(roots, row, stride);
     }
 }
