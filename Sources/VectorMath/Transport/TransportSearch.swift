@@ -2,7 +2,7 @@
 
 struct TransportSearch {
     let costs: CostMatrix
-    let masses: TransportMasses
+    private(set) var masses: TransportMasses
     private let memory: TransportMemory
     var flows: FlowTable
     private let rows: Int, columns: Int
@@ -23,35 +23,71 @@ struct TransportSearch {
 
     mutating func run(limit: Double) -> TransportOutcome {
         let total = Double(masses.total)
-        start()
+        reduce()
         threshold = limit.isFinite ? (limit + TransportSolver.slack(limit)) * total : .infinity
         if dualValue > threshold { return .exceeds(lowerBound: dualValue / total) }
-        for row in 0..<rows {
-            if memory.supply[row] > 0 { shipAll(from: row) }
-            if dualValue > threshold { return .exceeds(lowerBound: dualValue / total) }
+        if let coarse = masses.coarse {
+            startFrom(coarse)
+        } else {
+            takeMasses()
+            shipTightCells()
         }
+        shipRest()
+        if dualValue > threshold { return .exceeds(lowerBound: dualValue / total) }
         return .optimal(planCost() / total)
     }
 
     // MARK: Start
 
-    /// Reduces rows, then columns, and ships what tight cells take.
-    private mutating func start() {
+    /// Feasible duals: each row's least cost, then each column's least rest.
+    private mutating func reduce() {
         memory.seenInSearch.fill(rows, with: 0)
-        flows.reset(columns: columns)
-        for row in 0..<rows { memory.supply[row] = masses.rows[row] }
-        for column in 0..<columns { memory.demand[column] = masses.columns[column] }
         costs.reduceRows(nil, minima: memory.rowDuals, places: memory.rowPlaces)
         costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
         for padding in columns..<costs.stride { memory.columnDuals[padding] = 0 }
+        dualValue = valueOfDuals()
+    }
+
+    private func valueOfDuals() -> Double {
+        var value = 0.0
+        for row in 0..<rows { value += memory.rowDuals[row] * Double(masses.rows[row]) }
+        for column in 0..<columns { value += memory.columnDuals[column] * Double(masses.columns[column]) }
+        return value
+    }
+
+    private mutating func takeMasses() {
+        flows.reset(columns: columns)
+        for row in 0..<rows { memory.supply[row] = masses.rows[row] }
+        for column in 0..<columns { memory.demand[column] = masses.columns[column] }
+    }
+
+    /// The least cell of a row stays tight under the column reduction, and so does that of a column.
+    private mutating func shipTightCells() {
+        for row in 0..<rows { shipTight(row, Int(memory.rowPlaces[row]), isNew: true) }
+        for column in 0..<columns { shipTight(Int(memory.columnPlaces[column]), column, isNew: false) }
+    }
+
+    /// Solves the problem with coarse masses first, where larger parts move at once, and begins with its duals and cells:
+    /// measured 1.5 times faster at 77 by 50 and 50 by 16 equal weights.
+    private mutating func startFrom(_ coarse: TransportMasses) {
+        let (fine, fineThreshold) = (masses, threshold)
+        (masses, threshold) = (coarse, .infinity)
+        takeMasses()
+        shipTightCells()
+        shipRest()
+        var cells: [(row: Int, column: Int)] = []
+        cells.reserveCapacity(rows + columns)
+        forEachFlow { row, column, _ in cells.append((row, column)) }
+        (masses, threshold) = (fine, fineThreshold)
+        takeMasses()
+        for cell in cells { shipTight(cell.row, cell.column, isNew: true) }
+        dualValue = valueOfDuals()
+    }
+
+    private mutating func shipRest() {
         for row in 0..<rows {
-            dualValue += memory.rowDuals[row] * Double(masses.rows[row])
-            // The least cell of a row stays tight under the column reduction.
-            shipTight(row, Int(memory.rowPlaces[row]), isNew: true)
-        }
-        for column in 0..<columns {
-            dualValue += memory.columnDuals[column] * Double(masses.columns[column])
-            shipTight(Int(memory.columnPlaces[column]), column, isNew: false)
+            if dualValue > threshold { return }
+            if memory.supply[row] > 0 { shipAll(from: row) }
         }
     }
 
