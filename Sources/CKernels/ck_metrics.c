@@ -149,6 +149,35 @@ INLINE double pair_sum(int squared_distance, const float *x, const float *y, siz
     return fold(&sum[0], &sum[1]);
 }
 
+/// |x|^2 of `rows` rows at once.
+INLINE void square_rows(int rows, const float *x, size_t dimension, double *squares) {
+    f64x8 sum[ROWS][2];
+    for (int r = 0; r < rows; r++)
+        for (int h = 0; h < 2; h++) sum[r][h] = (f64x8){0};
+    for (size_t i = 0; i < dimension; i += LANES) {
+        for (int r = 0; r < rows; r++) {
+            const float *source = x + (size_t)r * dimension + i;
+            float tail[LANES] = {0};
+            if (dimension - i < LANES) {
+                memcpy(tail, source, (dimension - i) * sizeof(float));
+                source = tail;
+            }
+            for (int h = 0; h < 2; h++) {
+                f64x8 value;
+                load_f32(&value, source + 8 * h);
+                add_terms(CK_METRIC_DOT, &value, &value, &sum[r][h], &sum[r][h]);
+            }
+        }
+    }
+    for (int r = 0; r < rows; r++) squares[r] = fold(&sum[r][0], &sum[r][1]);
+}
+
+INLINE void square_block(const float *x, size_t count, size_t dimension, double *squares) {
+    size_t i = 0;
+    for (; i + ROWS <= count; i += ROWS) square_rows(ROWS, x + i * dimension, dimension, squares + i);
+    for (; i < count; i++) square_rows(1, x + i * dimension, dimension, squares + i);
+}
+
 #define VARIANT(NAME, TARGET)                                                                                        \
     TARGET static void block_##NAME(int32_t metric, const double *query, double query_squares, const float *block,   \
                                     size_t count, size_t dimension, double *scores) {                                \
@@ -156,6 +185,9 @@ INLINE double pair_sum(int squared_distance, const float *x, const float *y, siz
     }                                                                                                                \
     TARGET static double pair_##NAME(int squared_distance, const float *x, const float *y, size_t dimension) {       \
         return pair_sum(squared_distance, x, y, dimension);                                                          \
+    }                                                                                                                \
+    TARGET static void squares_##NAME(const float *x, size_t count, size_t dimension, double *squares) {             \
+        square_block(x, count, dimension, squares);                                                                  \
     }
 
 VARIANT(baseline, )  // SSE2 on x86-64, NEON on ARM64, plain code elsewhere
@@ -191,4 +223,18 @@ double ck_dot_f32(const float *x, const float *y, size_t dimension) { return pai
 
 double ck_squared_distance_f32(const float *x, const float *y, size_t dimension) {
     return pair_value(1, x, y, dimension);
+}
+
+void ck_squared_norms(const float *x, size_t count, size_t dimension, double *squares) {
+#if defined(__x86_64__)
+    if (ck_level() >= CK_AVX512) {
+        squares_avx512(x, count, dimension, squares);
+        return;
+    }
+    if (ck_level() == CK_AVX2) {
+        squares_avx2(x, count, dimension, squares);
+        return;
+    }
+#endif
+    squares_baseline(x, count, dimension, squares);
 }

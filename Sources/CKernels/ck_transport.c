@@ -7,8 +7,8 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-typedef double f64x8 __attribute__((vector_size(64)));
-typedef int64_t i64x8 __attribute__((vector_size(64)));
+typedef double f64x8 __attribute__((ext_vector_type(8)));
+typedef int64_t i64x8 __attribute__((ext_vector_type(8)));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -29,22 +29,30 @@ INLINE void keep_least(const f64x8 *value, const i64x8 *index, f64x8 *least, i64
     select_i64(&lower, index, where);
 }
 
-/// The least lane, the lowest index among equals.
+/// The least lane, the lowest index among equals. Without branches: which lane wins is not predictable.
 INLINE int64_t fold_least(const f64x8 *least, const i64x8 *where, double *value) {
-    double values[LANES];
-    int64_t indices[LANES];
-    memcpy(values, least, sizeof values);
-    memcpy(indices, where, sizeof indices);
-    double best = values[0];
-    int64_t index = indices[0];
-    for (int lane = 1; lane < LANES; lane++) {
-        if (values[lane] < best || (values[lane] == best && indices[lane] < index)) {
-            best = values[lane];
-            index = indices[lane];
-        }
-    }
-    *value = best;
-    return index;
+    f64x8 best = *least, other;
+    i64x8 lower;
+#define STEP(...)                                                \
+    other = __builtin_shufflevector(best, best, __VA_ARGS__);    \
+    lower = other < best;                                        \
+    select_f64(&lower, &other, &best);
+    STEP(4, 5, 6, 7, 0, 1, 2, 3)
+    STEP(2, 3, 0, 1, 6, 7, 4, 5)
+    STEP(1, 0, 3, 2, 5, 4, 7, 6)
+#undef STEP
+    i64x8 equal = *least == best;
+    i64x8 index = (*where & equal) | (INT64_MAX & ~equal), far;
+#define STEP(...)                                                \
+    far = __builtin_shufflevector(index, index, __VA_ARGS__);    \
+    lower = far < index;                                         \
+    select_i64(&lower, &far, &index);
+    STEP(4, 5, 6, 7, 0, 1, 2, 3)
+    STEP(2, 3, 0, 1, 6, 7, 4, 5)
+    STEP(1, 0, 3, 2, 5, 4, 7, 6)
+#undef STEP
+    *value = best[0];
+    return index[0];
 }
 
 #define INFINITE ((f64x8){INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY})
@@ -85,30 +93,85 @@ INLINE void reduce_columns(const double *costs, size_t rows, size_t stride, cons
     }
 }
 
-INLINE int64_t relax(const double *costs, size_t stride, const int64_t *rows, const double *offsets, size_t row_count,
-                     const double *duals, double *distances, int64_t *predecessors, double *least_out) {
-    f64x8 least = INFINITE;
-    i64x8 index = FIRST_LANES, place = FIRST_LANES;
-    for (size_t j = 0; j < stride; j += LANES) {
-        f64x8 distance, dual, value;
+/// Lowers 8 distances through one row.
+INLINE void lower(const double *costs, double offset, int64_t row, const f64x8 *dual, f64x8 *distance,
+                  i64x8 *predecessor) {
+    f64x8 value;
+    memcpy(&value, costs, sizeof value);
+    value = (value - *dual) + offset;
+    i64x8 source = (i64x8){0} + row;
+    keep_least(&value, &source, distance, predecessor);
+}
+
+/// All rows but the last, row by row for a few and column block by column block for many.
+INLINE void relax_rows(const double *costs, size_t stride, const int64_t *rows, const double *offsets,
+                       size_t row_count, const double *duals, double *distances, int64_t *predecessors) {
+    for (size_t j = 0; j < stride && row_count > 0; j += LANES) {
+        f64x8 distance, dual;
         i64x8 predecessor;
         memcpy(&distance, distances + j, sizeof distance);
-        if (row_count > 0) {
-            memcpy(&dual, duals + j, sizeof dual);
-            memcpy(&predecessor, predecessors + j, sizeof predecessor);
-            for (size_t r = 0; r < row_count; r++) {
-                memcpy(&value, costs + (size_t)rows[r] * stride + j, sizeof value);
-                value = (value - dual) + offsets[r];
-                i64x8 row = (i64x8){0} + rows[r];
-                keep_least(&value, &row, &distance, &predecessor);
-            }
-            memcpy(distances + j, &distance, sizeof distance);
-            memcpy(predecessors + j, &predecessor, sizeof predecessor);
-        }
-        keep_least(&distance, &index, &least, &place);
+        memcpy(&dual, duals + j, sizeof dual);
+        memcpy(&predecessor, predecessors + j, sizeof predecessor);
+        for (size_t r = 0; r < row_count; r++)
+            lower(costs + (size_t)rows[r] * stride + j, offsets[r], rows[r], &dual, &distance, &predecessor);
+        memcpy(distances + j, &distance, sizeof distance);
+        memcpy(predecessors + j, &predecessor, sizeof predecessor);
+    }
+}
+
+/// The first of the least distances: a pass for the value, whose chain is one minimum a block, and one for the place.
+INLINE int64_t first_least(const double *distances, size_t stride, const f64x8 *least, double *least_out) {
+    f64x8 best = *least, other, distance;
+#define STEP(...)                                                \
+    other = __builtin_shufflevector(best, best, __VA_ARGS__);    \
+    best = other < best ? other : best;
+    STEP(4, 5, 6, 7, 0, 1, 2, 3)
+    STEP(2, 3, 0, 1, 6, 7, 4, 5)
+    STEP(1, 0, 3, 2, 5, 4, 7, 6)
+#undef STEP
+    i64x8 index = FIRST_LANES, none = (i64x8){0} + INT64_MAX, place = none, far;
+    for (size_t j = 0; j < stride; j += LANES) {
+        memcpy(&distance, distances + j, sizeof distance);
+        i64x8 equal = distance == best, candidate = (equal & index) | (none & ~equal);
+        place = candidate < place ? candidate : place;
         index = index + LANES;
     }
-    int64_t column = fold_least(&least, &place, least_out);
+#define STEP(...)                                                \
+    far = __builtin_shufflevector(place, place, __VA_ARGS__);    \
+    place = far < place ? far : place;
+    STEP(4, 5, 6, 7, 0, 1, 2, 3)
+    STEP(2, 3, 0, 1, 6, 7, 4, 5)
+    STEP(1, 0, 3, 2, 5, 4, 7, 6)
+#undef STEP
+    *least_out = best[0];
+    return place[0];
+}
+
+INLINE int64_t relax(const double *costs, size_t stride, const int64_t *rows, const double *offsets, size_t row_count,
+                     const double *duals, double *distances, int64_t *predecessors, double *least_out) {
+    f64x8 least = INFINITE, distance, dual;
+    i64x8 predecessor;
+    if (row_count == 0) {
+        for (size_t j = 0; j < stride; j += LANES) {
+            memcpy(&distance, distances + j, sizeof distance);
+            least = distance < least ? distance : least;
+        }
+    } else {
+        relax_rows(costs, stride, rows, offsets, row_count - 1, duals, distances, predecessors);
+        int64_t row = rows[row_count - 1];
+        double offset = offsets[row_count - 1];
+        const double *last = costs + (size_t)row * stride;
+        for (size_t j = 0; j < stride; j += LANES) {
+            memcpy(&distance, distances + j, sizeof distance);
+            memcpy(&dual, duals + j, sizeof dual);
+            memcpy(&predecessor, predecessors + j, sizeof predecessor);
+            lower(last + j, offset, row, &dual, &distance, &predecessor);
+            memcpy(distances + j, &distance, sizeof distance);
+            memcpy(predecessors + j, &predecessor, sizeof predecessor);
+            least = distance < least ? distance : least;
+        }
+    }
+    int64_t column = first_least(distances, stride, &least, least_out);
     return *least_out < INFINITY ? column : -1;
 }
 

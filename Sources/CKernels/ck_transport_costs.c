@@ -8,7 +8,6 @@
 
 typedef float f32x16 __attribute__((vector_size(64)));
 typedef double f64x8 __attribute__((vector_size(64)));
-typedef float f32x8 __attribute__((vector_size(32)));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -24,10 +23,6 @@ void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *
             for (size_t c = present; c < CK_PANEL; c++) panel[k * CK_PANEL + c] = 0;
         }
     }
-}
-
-void ck_squared_norms(const float *x, size_t count, size_t dimension, double *squares) {
-    for (size_t i = 0; i < count; i++) squares[i] = ck_dot_f32(x + i * dimension, x + i * dimension, dimension);
 }
 
 /// `rows` is a constant after inlining, so that the sums stay in registers.
@@ -53,53 +48,73 @@ INLINE void tile(size_t rows, const float *x, const float *panel, size_t dimensi
         for (size_t c = 0; c < columns; c++) out[r * row_step + c * column_step] = total[r][c];
 }
 
+/// A tile of `rows` rows, each count its own code.
+INLINE void tile_of(size_t rows, const float *x, const float *panel, size_t dimension, double *out, size_t columns,
+                    size_t row_step, size_t column_step) {
+#define CASE(N) \
+    case N: tile(N, x, panel, dimension, out, columns, row_step, column_step); break;
+    switch (rows) {
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+    }
+#undef CASE
+}
+
+/// Rows are split into tiles of nearly equal height: a low last tile would wait on its few sums.
 INLINE void products(size_t tile_rows, const float *x, size_t x_count, const float *panels, size_t y_count,
                      size_t dimension, double *out, size_t row_step, size_t column_step) {
+    size_t tiles = (x_count + tile_rows - 1) / tile_rows;
     for (size_t first = 0; first < y_count; first += CK_PANEL) {
         size_t columns = y_count - first < CK_PANEL ? y_count - first : CK_PANEL;
-        const float *panel = panels + first * dimension;
-        double *target = out + first * column_step;
-        size_t r = 0;
-        for (; r + tile_rows <= x_count; r += tile_rows)
-            tile(tile_rows, x + r * dimension, panel, dimension, target + r * row_step, columns, row_step, column_step);
-        for (; r + 4 <= x_count; r += 4)
-            tile(4, x + r * dimension, panel, dimension, target + r * row_step, columns, row_step, column_step);
-        for (; r < x_count; r++)
-            tile(1, x + r * dimension, panel, dimension, target + r * row_step, columns, row_step, column_step);
+        for (size_t t = 0; t < tiles; t++) {
+            size_t start = x_count * t / tiles, end = x_count * (t + 1) / tiles;
+            tile_of(end - start, x + start * dimension, panels + first * dimension, dimension,
+                    out + first * column_step + start * row_step, columns, row_step, column_step);
+        }
     }
 }
 
 /// Below this share of |x|^2 + |y|^2 a squared distance (or twice the cosine cost) is computed again in float64.
 static const double near_share = 1.0 / 64;
 
-INLINE void costs_from_products(int32_t ground, double *row, size_t columns, double x_square, double x_scale,
-                                const double *y_squares) {
+/// Converts one row in place; returns whether some pair is so near that its product cancelled.
+INLINE int costs_from_products(int32_t ground, double *row, size_t columns, double x_norm, const double *y_norms) {
+    int64_t near = 0;
     for (size_t j = 0; j < columns; j++) {
         if (ground == CK_GROUND_COSINE) {
-            double cost = 1 - row[j] / (x_scale * sqrt(y_squares[j]));
+            double cost = 1 - row[j] / (x_norm * y_norms[j]);
+            near |= cost < near_share;
             row[j] = cost > 2 ? 2 : cost;
         } else {
-            double square = x_square + y_squares[j] - 2 * row[j];
-            row[j] = square > 0 ? square : 0;
+            double both = x_norm * x_norm + y_norms[j] * y_norms[j];
+            double square = both - 2 * row[j];
+            near |= square < near_share * both;
+            row[j] = square;
         }
     }
+    return near != 0;
 }
 
-static void correct_near(int32_t ground, double *row, size_t columns, const float *x, double x_square, const float *y,
-                         const double *y_squares, size_t dimension) {
+static void correct_near(int32_t ground, double *row, size_t columns, const float *x, double x_norm, const float *y,
+                         const double *y_norms, size_t dimension) {
     for (size_t j = 0; j < columns; j++) {
         if (ground == CK_GROUND_COSINE) {
             if (row[j] >= near_share) continue;
-            double cost = 1 - ck_dot_f32(x, y + j * dimension, dimension) / sqrt(x_square * y_squares[j]);
+            double cost = 1 - ck_dot_f32(x, y + j * dimension, dimension) / (x_norm * y_norms[j]);
             row[j] = cost > 0 ? cost : 0;
-        } else if (row[j] < near_share * (x_square + y_squares[j])) {
+        } else if (row[j] < near_share * (x_norm * x_norm + y_norms[j] * y_norms[j])) {
             row[j] = ck_squared_distance_f32(x, y + j * dimension, dimension);
         }
     }
 }
 
-INLINE void square_roots(double *row, size_t columns) {
-    for (size_t j = 0; j < columns; j++) row[j] = sqrt(row[j]);
+/// Whole vectors, the padding included: sqrt() sets errno, which keeps compilers from vectorising it.
+INLINE void square_roots(double *row, size_t stride) {
+    for (size_t j = 0; j < stride; j += 8) {
+        f64x8 value;
+        memcpy(&value, row + j, sizeof value);
+        value = __builtin_elementwise_sqrt(value);
+        memcpy(row + j, &value, sizeof value);
+    }
 }
 
 #define VARIANT(NAME, TARGET, TILE_ROWS)                                                                             \
@@ -107,13 +122,13 @@ INLINE void square_roots(double *row, size_t columns) {
                                        size_t dimension, double *out, size_t row_step, size_t column_step) {         \
         products(TILE_ROWS, x, x_count, panels, y_count, dimension, out, row_step, column_step);                     \
     }                                                                                                                \
-    TARGET static void convert_##NAME(int32_t ground, double *row, size_t columns, double x_square, double x_scale,  \
-                                      const double *y_squares) {                                                     \
+    TARGET static int convert_##NAME(int32_t ground, double *row, size_t columns, double x_norm,                     \
+                                     const double *y_norms) {                                                        \
         if (ground == CK_GROUND_COSINE)                                                                              \
-            costs_from_products(CK_GROUND_COSINE, row, columns, x_square, x_scale, y_squares);                       \
-        else costs_from_products(CK_GROUND_EUCLIDEAN, row, columns, x_square, x_scale, y_squares);                   \
+            return costs_from_products(CK_GROUND_COSINE, row, columns, x_norm, y_norms);                             \
+        return costs_from_products(CK_GROUND_EUCLIDEAN, row, columns, x_norm, y_norms);                              \
     }                                                                                                                \
-    TARGET static void roots_##NAME(double *row, size_t columns) { square_roots(row, columns); }
+    TARGET static void roots_##NAME(double *row, size_t stride) { square_roots(row, stride); }
 
 VARIANT(baseline, , 4)
 #if defined(__x86_64__)
@@ -133,12 +148,12 @@ void ck_products(const float *x, size_t x_count, const float *panels, size_t y_c
 }
 
 void ck_ground_costs(int32_t ground, double *costs, size_t rows, size_t columns, size_t stride, const float *x,
-                     const double *x_squares, const float *y, const double *y_squares, size_t dimension) {
+                     const double *x_norms, const float *y, const double *y_norms, size_t dimension) {
     for (size_t i = 0; i < rows; i++) {
         double *row = costs + i * stride;
-        DISPATCH(convert, ground, row, columns, x_squares[i], sqrt(x_squares[i]), y_squares);
-        correct_near(ground, row, columns, x + i * dimension, x_squares[i], y, y_squares, dimension);
-        if (ground == CK_GROUND_EUCLIDEAN) DISPATCH(roots, row, columns);
+        if (DISPATCH(convert, ground, row, columns, x_norms[i], y_norms))
+            correct_near(ground, row, columns, x + i * dimension, x_norms[i], y, y_norms, dimension);
         for (size_t j = columns; j < stride; j++) row[j] = INFINITY;
+        if (ground == CK_GROUND_EUCLIDEAN) DISPATCH(roots, row, stride);
     }
 }

@@ -60,6 +60,8 @@ import CKernels
 
     package init() {}
 
+    var byteCount: Int { cells.capacity * MemoryLayout<Double>.stride }
+
     /// Takes a new shape; the contents are undefined until filled.
     func reshape(rows: Int, columns: Int) throws(TransportError) {
         guard rows > 0 else { throw .emptyTokenSet(.query) }
@@ -67,7 +69,7 @@ import CKernels
         let stride = (columns + 7) / 8 * 8
         let (size, overflow) = rows.multipliedReportingOverflow(by: stride)
         guard !overflow, size <= Self.cellsMax else { throw .tooManyTokens(rows: rows, columns: columns) }
-        if size > cells.capacity { cells = WorkArray(size + size / 4, filledWith: .infinity) }
+        if size > cells.capacity { cells = WorkArray(cells.capacity == 0 ? size : size + size / 4, filledWith: .infinity) }
         (self.rows, self.columns, self.stride) = (rows, columns, stride)
     }
 
@@ -93,8 +95,8 @@ import CKernels
         }
         unsafe left.values.withUnsafeBufferPointer { x in
             unsafe right.values.withUnsafeBufferPointer { y in
-                unsafe left.squares.withUnsafeBufferPointer { xs in
-                    unsafe right.squares.withUnsafeBufferPointer { ys in
+                unsafe left.norms.withUnsafeBufferPointer { xs in
+                    unsafe right.norms.withUnsafeBufferPointer { ys in
                         unsafe ck_ground_costs(
                             left.ground.kernel, out, rows, columns, stride, x.baseAddress, xs.baseAddress, y.baseAddress,
                             ys.baseAddress, dimension)

@@ -21,6 +21,9 @@ void ck_metric_block(int32_t metric, const double *query, double query_norm_squa
 /// Sum of x*y in float64, in the order of ck_metric_block.
 double ck_dot_f32(const float *x, const float *y, size_t dimension);
 
+/// squares[i] = |x_i|^2, the same bits as ck_dot_f32 of a row with itself.
+void ck_squared_norms(const float *x, size_t count, size_t dimension, double *squares);
+
 /// Sum of (x-y)^2 in float64, subtracting first.
 double ck_squared_distance_f32(const float *x, const float *y, size_t dimension);
 #endif

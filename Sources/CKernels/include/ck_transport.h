@@ -20,10 +20,7 @@ void ck_products(const float *x, size_t x_count, const float *panels, size_t y_c
 /// Turns products into ground costs in place, and fills the columns past the last with +infinity.
 /// Pairs so near that the float32 products cancel are computed again in float64 from the tokens.
 void ck_ground_costs(int32_t ground, double *costs, size_t rows, size_t columns, size_t stride, const float *x,
-                     const double *x_squares, const float *y, const double *y_squares, size_t dimension);
-
-/// squares[i] = |x_i|^2 in float64.
-void ck_squared_norms(const float *x, size_t count, size_t dimension, double *squares);
+                     const double *x_norms, const float *y, const double *y_norms, size_t dimension);
 
 /// minima[i] = min over j of costs[i][j] - column_duals[j] (no duals when NULL), where[i] = the first such j.
 void ck_reduce_rows(const double *costs, size_t rows, size_t columns, size_t stride, const double *column_duals,

@@ -20,9 +20,9 @@ package struct TokenCloud: Sendable {
     package let weights: [Double]?
     /// The place of each kept token in the set given; nil when all were kept.
     package let kept: [Int]?
-    /// ‖x‖² in float64.
-    let squares: [Double]
-    package var count: Int { squares.count }
+    /// ‖x‖ in float64.
+    let norms: [Double]
+    package var count: Int { norms.count }
 
     /// - Parameters:
     ///   - values: n × dimension, row-major.
@@ -42,7 +42,8 @@ package struct TokenCloud: Sendable {
         self.dimension = dimension
         let drops = { (i: Int) in (ground == .cosine && squares[i] == 0) || weights?[i] == 0 }
         guard squares.indices.contains(where: drops) else {
-            (self.values, self.weights, self.kept, self.squares) = (values, weights, nil, squares)
+            (self.values, self.weights, kept) = (values, weights, nil)
+            norms = squares.map { $0.squareRoot() }
             return
         }
         let kept = squares.indices.filter { !drops($0) }
@@ -53,7 +54,7 @@ package struct TokenCloud: Sendable {
         self.values = content
         self.weights = weights.map { weights in kept.map { weights[$0] } }
         self.kept = kept
-        self.squares = kept.map { squares[$0] }
+        norms = kept.map { squares[$0].squareRoot() }
     }
 
     private static func check(_ weights: [Double], count: Int, side: TransportSide) throws(TransportError) {
@@ -74,15 +75,5 @@ package struct TokenCloud: Sendable {
         let largest = weights.max() ?? 1
         let total = weights.reduce(0) { $0 + $1 / largest }
         return weights.map { $0 / largest / total }
-    }
-
-    /// The tokens divided by their norms in float32; a zero token stays zero.
-    package var directions: [Float] {
-        var unit = values
-        for (index, square) in squares.enumerated() where square > 0 {
-            let norm = square.squareRoot()
-            for k in index * dimension..<(index + 1) * dimension { unit[k] = Float(Double(unit[k]) / norm) }
-        }
-        return unit
     }
 }

@@ -32,6 +32,30 @@ package struct TransportMasses: Sendable, Equatable {
         total = Self.fineTotal
     }
 
+    private init(rows: [Int64], columns: [Int64], total: Int64) {
+        (self.rows, self.columns, self.total) = (rows, columns, total)
+    }
+
+    /// For equal weights and more rows than columns: a small whole mass for each row, shared among the columns as evenly
+    /// as whole numbers go. A problem close to this one and quicker to solve. Nil for other masses. O(m + n).
+    var coarse: TransportMasses? {
+        guard rows.count > columns.count, let row = rows.first, let column = columns.first,
+            rows.allSatisfy({ $0 == row }), columns.allSatisfy({ $0 == column })
+        else { return nil }
+        let (m, n) = (rows.count, columns.count)
+        let unit = (1...4).min { Self.misfit($0, m, n) < Self.misfit($1, m, n) } ?? 1
+        guard unit < row else { return nil }
+        let shares = (0..<n).map { Int64(unit * m / n + ($0 < unit * m % n ? 1 : 0)) }
+        return TransportMasses(
+            rows: [Int64](repeating: Int64(unit), count: m), columns: shares, total: Int64(unit * m))
+    }
+
+    /// How far the columns' shares are from whole, as a part of a share, when each row has mass `unit`.
+    private static func misfit(_ unit: Int, _ m: Int, _ n: Int) -> Double {
+        let share = Double(unit * m) / Double(n)
+        return abs(share - share.rounded()) / share
+    }
+
     /// The weights divided by their common divisor, when all are whole numbers below 2³¹.
     private static func wholeNumbers(_ weights: [Double]?, count: Int) -> [Int64]? {
         guard let weights else { return Array(repeating: 1, count: count) }

@@ -2,13 +2,15 @@
 
 struct TransportSearch {
     let costs: CostMatrix
-    let masses: TransportMasses
+    private(set) var masses: TransportMasses
     private let memory: TransportMemory
     var flows: FlowTable
     private let rows: Int, columns: Int
 
     /// Σ mass × dual, in units of mass: a lower bound of the optimum at every step.
     private var dualValue = 0.0
+    /// The dual value at which the run is abandoned.
+    private var threshold = Double.infinity
     private var scannedCount = 0
     private var settledCount = 0
     /// Numbers the searches, so that rows need not be unmarked after each.
@@ -21,38 +23,71 @@ struct TransportSearch {
 
     mutating func run(limit: Double) -> TransportOutcome {
         let total = Double(masses.total)
-        start()
-        // Rounding must never abandon a problem whose optimum equals the limit.
-        let threshold = limit.isFinite ? (limit + 1e-11 * max(1, abs(limit))) * total : .infinity
+        reduce()
+        threshold = limit.isFinite ? (limit + TransportSolver.slack(limit)) * total : .infinity
         if dualValue > threshold { return .exceeds(lowerBound: dualValue / total) }
-        for row in 0..<rows {
-            while memory.supply[row] > 0 {
-                ship(from: row)
-                if dualValue > threshold { return .exceeds(lowerBound: dualValue / total) }
-            }
+        if let coarse = masses.coarse {
+            startFrom(coarse)
+        } else {
+            takeMasses()
+            shipTightCells()
         }
+        shipRest()
+        if dualValue > threshold { return .exceeds(lowerBound: dualValue / total) }
         return .optimal(planCost() / total)
     }
 
     // MARK: Start
 
-    /// Reduces rows, then columns, and ships what tight cells take.
-    private mutating func start() {
+    /// Feasible duals: each row's least cost, then each column's least rest.
+    private mutating func reduce() {
         memory.seenInSearch.fill(rows, with: 0)
-        flows.reset(columns: columns)
-        for row in 0..<rows { memory.supply[row] = masses.rows[row] }
-        for column in 0..<columns { memory.demand[column] = masses.columns[column] }
         costs.reduceRows(nil, minima: memory.rowDuals, places: memory.rowPlaces)
         costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
         for padding in columns..<costs.stride { memory.columnDuals[padding] = 0 }
+        dualValue = valueOfDuals()
+    }
+
+    private func valueOfDuals() -> Double {
+        var value = 0.0
+        for row in 0..<rows { value += memory.rowDuals[row] * Double(masses.rows[row]) }
+        for column in 0..<columns { value += memory.columnDuals[column] * Double(masses.columns[column]) }
+        return value
+    }
+
+    private mutating func takeMasses() {
+        flows.reset(columns: columns)
+        for row in 0..<rows { memory.supply[row] = masses.rows[row] }
+        for column in 0..<columns { memory.demand[column] = masses.columns[column] }
+    }
+
+    /// The least cell of a row stays tight under the column reduction, and so does that of a column.
+    private mutating func shipTightCells() {
+        for row in 0..<rows { shipTight(row, Int(memory.rowPlaces[row]), isNew: true) }
+        for column in 0..<columns { shipTight(Int(memory.columnPlaces[column]), column, isNew: false) }
+    }
+
+    /// Solves the problem with coarse masses first, where larger parts move at once, and begins with its duals and cells:
+    /// measured 1.5 times faster at 77 by 50 and 50 by 16 equal weights.
+    private mutating func startFrom(_ coarse: TransportMasses) {
+        let (fine, fineThreshold) = (masses, threshold)
+        (masses, threshold) = (coarse, .infinity)
+        takeMasses()
+        shipTightCells()
+        shipRest()
+        var cells: [(row: Int, column: Int)] = []
+        cells.reserveCapacity(rows + columns)
+        forEachFlow { row, column, _ in cells.append((row, column)) }
+        (masses, threshold) = (fine, fineThreshold)
+        takeMasses()
+        for cell in cells { shipTight(cell.row, cell.column, isNew: true) }
+        dualValue = valueOfDuals()
+    }
+
+    private mutating func shipRest() {
         for row in 0..<rows {
-            dualValue += memory.rowDuals[row] * Double(masses.rows[row])
-            // The least cell of a row stays tight under the column reduction.
-            shipTight(row, Int(memory.rowPlaces[row]), isNew: true)
-        }
-        for column in 0..<columns {
-            dualValue += memory.columnDuals[column] * Double(masses.columns[column])
-            shipTight(Int(memory.columnPlaces[column]), column, isNew: false)
+            if dualValue > threshold { return }
+            if memory.supply[row] > 0 { shipAll(from: row) }
         }
     }
 
@@ -71,30 +106,64 @@ struct TransportSearch {
     // MARK: Shortest augmenting paths
 
     /// Grows shortest paths from a row with supply, shipping to every column with demand that they reach,
-    /// until the supply is used up or a cell of the tree runs empty.
-    private mutating func ship(from source: Int) {
+    /// until the supply is used up.
+    private mutating func shipAll(from source: Int) {
         memory.openDuals.copy(costs.stride, from: memory.columnDuals)
         memory.distances.fill(costs.stride, with: .infinity)
         (scannedCount, settledCount) = (0, 0)
         searchNumber += 1
         scan(source, height: 0)
+        while true {
+            let reach = grow(from: source)
+            updateDuals(reach)
+            if memory.supply[source] == 0 || dualValue > threshold { return }
+            keepIntactTree(source)
+        }
+    }
+
+    /// Grows the tree until the supply is used up or a cell of the tree runs empty; returns the distance reached.
+    private mutating func grow(from source: Int) -> Double {
         var unrelaxed = 0
-        var reach = 0.0
         while true {
             let next = costs.relax(
                 memory.scanned, offsets: memory.offsets, range: unrelaxed..<scannedCount, duals: memory.openDuals,
                 distances: memory.distances, predecessors: memory.predecessors)
             guard let next else { preconditionFailure("supply without demand: totals of the masses differ") }
             unrelaxed = scannedCount
-            reach = next.distance
-            settle(next.column, distance: reach)
+            settle(next.column, distance: next.distance)
             if memory.demand[next.column] > 0 {
                 let emptied = augment(source, to: next.column)
-                if emptied || memory.supply[source] == 0 { break }
+                if emptied || memory.supply[source] == 0 { return next.distance }
             }
-            enterRows(through: next.column, height: reach)
+            enterRows(through: next.column, height: next.distance)
         }
-        updateDuals(reach)
+    }
+
+    /// After a dual update every cell of the tree is tight. Whatever still hangs together after a cell ran empty stays
+    /// settled at distance 0, so that the search need not find it again; the rest becomes open.
+    private mutating func keepIntactTree(_ source: Int) {
+        memory.openDuals.copy(costs.stride, from: memory.columnDuals)
+        memory.distances.fill(costs.stride, with: .infinity)
+        let (oldScanned, oldSettled) = (scannedCount, settledCount)
+        (scannedCount, settledCount) = (0, 0)
+        for index in 0..<oldScanned {
+            let row = Int(memory.scanned[index])
+            if row == source || (memory.seenInSearch[row] == searchNumber && isIntact(Int(memory.enteredThrough[row]))) {
+                scan(row, height: 0)
+            } else {
+                memory.seenInSearch[row] = 0
+            }
+        }
+        for index in 0..<oldSettled {
+            let column = Int(memory.settled[index])
+            if isIntact(column) { settle(column, distance: 0) }
+        }
+        for index in 0..<settledCount { enterRows(through: Int(memory.settled[index]), height: 0) }
+    }
+
+    /// Whether the row that leads to a settled column is still in the tree.
+    private func isIntact(_ column: Int) -> Bool {
+        memory.seenInSearch[Int(memory.predecessors[column])] == searchNumber
     }
 
     private mutating func scan(_ row: Int, height: Double) {
@@ -143,7 +212,10 @@ struct TransportSearch {
         row = Int(memory.predecessors[end])
         while row != source {
             let before = Int(memory.enteredThrough[row])
-            if flows.take(mass, from: memory.enteredBy[row], column: before) { emptied = true }
+            if flows.take(mass, from: memory.enteredBy[row], column: before) {
+                emptied = true
+                memory.seenInSearch[row] = 0
+            }
             flows.add(mass, row: row, column: column)
             column = before
             row = Int(memory.predecessors[column])

@@ -38,6 +38,10 @@ package final class TransportSolver {
 
     package init() {}
 
+    /// What rounding may add to a lower bound: within it a bound does not count as above the limit, so that problems
+    /// whose optimum equals the limit are never abandoned.
+    static func slack(_ limit: Double) -> Double { 1e-11 * max(1, abs(limit)) }
+
     /// Solves one problem. O((m + n)·m·n) at worst, much less when most mass moves along tight cells.
     /// - Parameter limit: stop as soon as the optimum is known to be above it.
     package func solve(

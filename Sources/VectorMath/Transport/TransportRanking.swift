@@ -1,0 +1,128 @@
+/// Exact top k of many token sets under optimal transport, solving as few as the bounds allow. Reads no storage.
+
+package struct TransportHit: Sendable, Equatable {
+    package var id: Int64
+    /// The optimal mean cost: W1 under Euclidean, W2 squared under squared Euclidean ground cost.
+    package var value: Double
+
+    package init(id: Int64, value: Double) { (self.id, self.value) = (id, value) }
+
+    fileprivate static func precedes(_ a: TransportHit, _ b: TransportHit) -> Bool {
+        a.value == b.value ? a.id < b.id : a.value < b.value
+    }
+}
+
+/// How much work the bounds saved. `candidates` = solved + abandoned + pruned.
+package struct TransportRankingStatistics: Sendable, Equatable {
+    package var candidates = 0
+    /// Solved to the optimum.
+    package var solved = 0
+    /// Begun, and left once the dual value passed the k-th best.
+    package var abandoned = 0
+    /// Never begun: the bound was above the k-th best.
+    package var pruned = 0
+    /// Candidates whose costs no longer fitted the memory budget when they were to be solved.
+    package var reloaded = 0
+}
+
+/// Collects candidates of one query in any order, then solves in order of (bound, id) while the bound can still enter the
+/// best k. Values, order and ties (ascending id) equal those of solving every candidate. One thread at a time; ranks
+/// filled by several threads are joined with `absorb`.
+package final class TransportRanking {
+    private struct Pending {
+        var bound: Double
+        var id: Int64
+        var costs: CostMatrix?
+        var weights: [Double]?
+        var count: Int
+    }
+
+    private let query: PackedTokens
+    private let precision: TokenTransport.Precision
+    private let limitBytes: Int
+    private let scratch = BoundScratch()
+    private var pending: [Pending] = []
+    private var keptBytes = 0
+
+    /// - Parameter memoryBudget: bytes of cost matrices kept between the two phases; the least promising go first.
+    package init(_ query: PackedTokens, precision: TokenTransport.Precision = .single, memoryBudget: Int = 256 << 20) {
+        (self.query, self.precision, limitBytes) = (query, precision, memoryBudget)
+    }
+
+    /// Takes one candidate: computes its costs and its bound. O(mnd).
+    package func offer(id: Int64, _ candidate: TokenCloud) throws(TransportError) {
+        let costs = try costMatrix(candidate)
+        let masses = TokenTransport.masses(query, candidate.weights, count: candidate.count)
+        let bound = TransportBounds(costs, masses, scratch: scratch).best
+        pending.append(Pending(bound: bound, id: id, costs: costs, weights: candidate.weights, count: candidate.count))
+        keptBytes += costs.byteCount
+        if keptBytes > limitBytes { dropLeastPromising() }
+    }
+
+    /// Takes over the candidates of a ranking of the same query.
+    package func absorb(_ other: TransportRanking) {
+        pending += other.pending
+        keptBytes += other.keptBytes
+        other.pending = []
+        other.keptBytes = 0
+        if keptBytes > limitBytes { dropLeastPromising() }
+    }
+
+    /// The k best candidates, nearest first. `reload` is asked again for candidates whose costs were dropped.
+    package func best(
+        _ k: Int, reload: (Int64) throws -> TokenCloud
+    ) throws -> (hits: [TransportHit], statistics: TransportRankingStatistics) {
+        var statistics = TransportRankingStatistics(candidates: pending.count)
+        var hits: [TransportHit] = []
+        guard k > 0 else { return (hits, statistics) }
+        pending.sort { $0.bound == $1.bound ? $0.id < $1.id : $0.bound < $1.bound }
+        let solver = TransportSolver()
+        for (index, candidate) in pending.enumerated() {
+            let limit = hits.count == k ? hits[k - 1].value : .infinity
+            if candidate.bound > limit + TransportSolver.slack(limit) {
+                statistics.pruned = pending.count - index
+                break
+            }
+            let costs: CostMatrix
+            if let kept = candidate.costs {
+                costs = kept
+            } else {
+                costs = try costMatrix(reload(candidate.id))
+                statistics.reloaded += 1
+            }
+            let masses = TokenTransport.masses(query, candidate.weights, count: candidate.count)
+            guard case .optimal(let value) = solver.solve(costs, masses, limit: limit) else {
+                statistics.abandoned += 1
+                continue
+            }
+            statistics.solved += 1
+            insert(TransportHit(id: candidate.id, value: value), into: &hits, k)
+        }
+        return (hits, statistics)
+    }
+
+    private func insert(_ hit: TransportHit, into hits: inout [TransportHit], _ k: Int) {
+        if hits.count == k {
+            guard TransportHit.precedes(hit, hits[k - 1]) else { return }
+            hits.removeLast()
+        }
+        let place = hits.firstIndex { TransportHit.precedes(hit, $0) } ?? hits.count
+        hits.insert(hit, at: place)
+    }
+
+    private func costMatrix(_ candidate: TokenCloud) throws(TransportError) -> CostMatrix {
+        let costs = CostMatrix()
+        try TokenTransport.fill(costs, query, candidate, precision)
+        return costs
+    }
+
+    /// Drops the costs of the larger bounds until half the budget is free again.
+    private func dropLeastPromising() {
+        let order = pending.indices.sorted { pending[$0].bound > pending[$1].bound }
+        for index in order where keptBytes > limitBytes / 2 {
+            guard let costs = pending[index].costs else { continue }
+            keptBytes -= costs.byteCount
+            pending[index].costs = nil
+        }
+    }
+}

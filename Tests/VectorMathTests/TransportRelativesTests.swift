@@ -1,0 +1,78 @@
+// Sinkhorn, late interaction and sliced transport: closed forms, limits and their relation to the exact optimum.
+import Testing
+import VectorMath
+
+@Suite struct SinkhornTests {
+    private func pair(_ seed: Int) throws -> (TokenCloud, TokenCloud) {
+        var random = SeededRandom(UInt64(seed))
+        return try (random.cloud(5, 3, .squaredEuclidean), random.cloud(4, 3, .squaredEuclidean))
+    }
+
+    @Test func theLinearCostFallsToTheOptimumWithEpsilon() throws {
+        for seed in 0..<5 {
+            let (x, y) = try pair(seed)
+            let costs = CostMatrix()
+            try costs.fillExactly(rows: x, columns: y)
+            let optimum = provenOptimum(costs, pairMasses(x, y), "seed \(seed)")
+            var previous = Double.infinity
+            for epsilon in [1.0, 0.3, 0.1, 0.03] {
+                let value = try sinkhorn(
+                    costs, rowWeights: x.normalisedWeights, columnWeights: y.normalisedWeights,
+                    SinkhornSettings(epsilon: epsilon))
+                #expect(value.linearCost >= optimum - 1e-8 && value.linearCost <= previous + 1e-8, "seed \(seed)")
+                #expect(value.entropicDual >= value.linearCost - 1e-8, "seed \(seed)")
+                previous = value.linearCost
+            }
+            #expect(previous < optimum * 1.05, "seed \(seed)")
+        }
+    }
+
+    @Test func theDivergenceOfASetFromItselfIsZero() throws {
+        let (x, y) = try pair(1)
+        let settings = SinkhornSettings(epsilon: 0.2)
+        #expect(try abs(sinkhornDivergence(x, x, settings)) < 1e-12)
+        #expect(try sinkhornDivergence(x, y, settings) > 0.01)
+    }
+
+    @Test func theIterationCapIsAnErrorNotAValue() throws {
+        let (x, y) = try pair(2)
+        #expect(throws: TransportError.self) {
+            try sinkhornDivergence(x, y, SinkhornSettings(epsilon: 0.001, tolerance: 1e-12, iterationsMax: 2))
+        }
+    }
+}
+
+@Suite struct LateInteractionTests {
+    @Test func maxSimSumsTheBestSimilarityOfEachQueryToken() throws {
+        let query = try TokenCloud(values: [1, 0, 0, 2], dimension: 2, ground: .cosine, side: .query)
+        let candidate = try TokenCloud(values: [3, 4, -1, 0], dimension: 2, ground: .cosine, side: .candidate)
+        let costs = CostMatrix()
+        try costs.fillExactly(rows: query, columns: candidate)
+        let nearest = NearestTokens(costs)
+        #expect(abs(nearest.maxSimSum - 1.4) < 1e-12 && abs(nearest.maxSimMean() - 0.7) < 1e-12)
+        #expect(abs(nearest.chamfer() - (0.3 + 0.6)) < 1e-12 && abs(nearest.hausdorff - 1) < 1e-12)
+        #expect(abs(nearest.maxSimMean(weights: [0.25, 0.75]) - 0.75) < 1e-12)
+    }
+}
+
+@Suite struct SlicedTransportTests {
+    @Test func onALineItIsTheExactOptimum() throws {
+        for seed in 0..<10 {
+            var random = SeededRandom(UInt64(seed))
+            let x = try random.cloud(4 + seed, 1, .euclidean, weights: random.doubles(4 + seed).map { $0 + 0.1 })
+            let y = try random.cloud(6, 1, .euclidean)
+            let sliced = try slicedTransport(x, y, SliceDirections([1], dimension: 1), order: 1).distance
+            #expect(try abs(sliced - exactCost(x, y)) < 1e-12, "seed \(seed)")
+        }
+    }
+
+    @Test func aTranslationCostsItsMeanProjectionAndSeedsRepeat() throws {
+        let x = try TokenCloud(values: [0, 0, 1, 1], dimension: 2, ground: .euclidean, side: .query)
+        let y = try TokenCloud(values: [3, 4, 4, 5], dimension: 2, ground: .euclidean, side: .candidate)
+        let directions = SliceDirections(count: 4000, dimension: 2, seed: 9)
+        let distance = try slicedTransport(x, y, directions, order: 2).distance
+        #expect(abs(distance - 5 / 2.0.squareRoot()) < 0.1)
+        #expect(directions.values == SliceDirections(count: 4000, dimension: 2, seed: 9).values)
+        #expect(directions.values != SliceDirections(count: 4000, dimension: 2, seed: 10).values)
+    }
+}
