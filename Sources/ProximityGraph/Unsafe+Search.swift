@@ -106,11 +106,12 @@ import CKernels
             let id = unsafe list[slot]
             let next = Int(id)
             if next >= layer.count { if id == noLink { break } else { continue } }
-            if unsafe visited[next] == epoch { continue }
+            // No branch on what was seen: it cannot be predicted.
+            let isNew = unsafe visited[next] != epoch
             unsafe visited[next] = epoch
             unsafe ck_prefetch(table.scales + 2 &* next)
             unsafe ids[found] = id
-            found &+= 1
+            found &+= isNew ? 1 : 0
         }
         guard let offsets = unsafe layer.extraOffsets, let extra = unsafe layer.extraLinks else { return found }
         let start = Int(unsafe offsets[node]), end = Int(unsafe offsets[node &+ 1])
@@ -204,13 +205,16 @@ import CKernels
             cursor &+= 1
             hops &+= 1
             let found = gather(layer, table, best.node)
-            if cursor < count { unsafe ck_prefetch(layer.links + pool[cursor].node &* layer.degree) }
+            if cursor < count { unsafe layer.prefetch(pool[cursor].node) }
             score(table, query, found)
             for index in 0..<found {
                 let id = unsafe ids[index]
                 let key = unsafe PoolKey(similarity: Self.similarity(table, query, Int(id), dots[index]), node: id)
                 let position = unsafe Self.insert(key, pool, &count, width)
-                if position < cursor { cursor = position }
+                if position <= cursor && position < width {
+                    cursor = position
+                    layer.prefetch(Int(id))  // likely the next to be looked at
+                }
             }
         }
         self.count = count
