@@ -53,6 +53,7 @@ package final class GraphBuilder {
         precondition(vectors.count == rows * settings.dimension, "vectors and labels differ in number")
         precondition(layers.isEmpty, "append after build")
         guard nodeCount + rows <= capacity else { throw .capacity(limit: capacity) }
+        guard labels.count + rows < labelsMax else { throw .capacity(limit: labelsMax - 1) }
         let n = quantizer.codeBytes
         let first = nodeCount
         let encoded = quantizer.encode(

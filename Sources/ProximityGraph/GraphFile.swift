@@ -144,7 +144,7 @@ struct GraphHeader: Sendable, Equatable {
             throw damaged("settings that contradict each other")
         }
         guard let nodes = reader.count(), let labels = reader.count(), let entry = reader.count(), nodes < nodesMax,
-            labels >= nodes, labels < Int(UInt32.max), entry < max(nodes, 1)
+            labels >= nodes, labels < labelsMax, entry < max(nodes, 1)
         else { throw damaged("node or label counts") }
         (nodeCount, labelCount, self.entry) = (nodes, labels, entry)
         checksumOfChecksums = reader.u32()

@@ -129,6 +129,21 @@ struct GraphTests {
         }
     }
 
+    @Test func wideScansAreThePrefixOfWiderOnes() throws {
+        let dimension = 16
+        let values = clustered(3000, dimension, clusters: 10, seed: 81)
+        let graph = try makeGraph(values, settings: .standard(dimension: dimension, quality: .fast)).graph
+        let query = row(values, 5, dimension)
+        let all = graph.scan(query.span, limit: 3000).hits
+        #expect(Set(all.map(\.label)).count == 3000)
+        #expect(zip(all, all.dropFirst()).allSatisfy { $0.similarity >= $1.similarity })
+        for limit in [100, 511, 512, 513, 700, 1400] {
+            let hits = graph.scan(query.span, limit: limit).hits
+            #expect(hits.count == limit && hits.prefix(limit * 9 / 10) == all.prefix(limit * 9 / 10), "limit \(limit)")
+            #expect(graph.scanMany(query.span, limit: limit, threads: 1)[0].hits == hits)
+        }
+    }
+
     @Test func extraLinksAreFollowed() throws {
         let dimension = 32
         let values = clustered(800, dimension, clusters: 8, spread: 0.3, seed: 61)
