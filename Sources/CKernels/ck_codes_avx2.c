@@ -1,12 +1,18 @@
 // Dot products over codes with AVX2, widened to 16 bits: maddubs would saturate.
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include <stdint.h>
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
 static inline int32_t sum256(__m256i v) {
     __m128i s = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
     s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4E));
     s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xB1));
     return _mm_cvtsi128_si32(s);
+}
+static inline void store4(int32_t *out, __m256i a, __m256i b, __m256i c, __m256i d, int32_t offset) {
+    __m256i s = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    __m128i t = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+    _mm_storeu_si128((__m128i *)out, _mm_sub_epi32(t, _mm_set1_epi32(offset)));
 }
 #define NAME(x) ck_##x##_avx2
 #define CHUNK 16
@@ -18,6 +24,7 @@ static inline int32_t sum256(__m256i v) {
 #define MADD(a, c, q) \
     _mm256_add_epi32((a), _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(c))), (q)))
 #define SUM(a) sum256(a)
+#define STORE4 store4
 #include "ck_codes_loops.h"
 #pragma clang attribute pop
 #endif

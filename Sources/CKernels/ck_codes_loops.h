@@ -1,5 +1,5 @@
 // The loops over codes, included once per instruction set. The includer defines NAME, CHUNK, VECTOR, QUERY_VECTOR,
-// ZERO, LOAD_QUERY, MADD, SUM and CENTERED (1 when MADD already subtracts 128 from the code's bytes).
+// ZERO, LOAD_QUERY, MADD, SUM, STORE4 (four sums less an offset) and CENTERED (1 when MADD itself subtracts the 128).
 #include "ck_codes_kernels.h"
 
 static inline int32_t NAME(finish)(int32_t sum, int32_t offset) { return CENTERED ? sum : sum - offset; }
@@ -23,10 +23,7 @@ static inline void NAME(dot4)(const uint8_t *c0, const uint8_t *c1, const uint8_
         a2 = MADD(a2, c2 + i, q);
         a3 = MADD(a3, c3 + i, q);
     }
-    out[0] = NAME(finish)(SUM(a0), offset);
-    out[1] = NAME(finish)(SUM(a1), offset);
-    out[2] = NAME(finish)(SUM(a2), offset);
-    out[3] = NAME(finish)(SUM(a3), offset);
+    STORE4(out, a0, a1, a2, a3, CENTERED ? 0 : offset);
 }
 
 static inline void NAME(fetch)(const uint8_t *code, size_t n) {

@@ -8,4 +8,6 @@
 #define LOAD_QUERY(p) ((int32_t)*(p))
 #define MADD(a, c, q) ((a) + ((int32_t)*(c) - 128) * (q))
 #define SUM(a) (a)
+#define STORE4(out, a, b, c, d, offset) \
+    ((out)[0] = (a) - (offset), (out)[1] = (b) - (offset), (out)[2] = (c) - (offset), (out)[3] = (d) - (offset))
 #include "ck_codes_loops.h"

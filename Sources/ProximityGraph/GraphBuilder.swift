@@ -22,6 +22,10 @@ package final class GraphBuilder {
     /// Nodes in the order they are written, a breadth-first walk of level 0 from the entry.
     private(set) var writeOrder: [UInt32] = []
 
+    /// By node: links beside the graph's own.
+    private(set) var extraLinks: [UInt32: [UInt32]] = [:]
+    private var nodesByLabel: [Int64: UInt32] = [:]
+
     /// Room for `capacity` vectors is reserved, not touched, until they come. `mean` is the mean of the unit-length
     /// vectors (`DirectionMean`), as far as the caller sampled them.
     package init(settings: GraphSettings, capacity: Int, mean: [Float], threads: Int) throws(GraphError) {
@@ -49,6 +53,7 @@ package final class GraphBuilder {
         precondition(vectors.count == rows * settings.dimension, "vectors and labels differ in number")
         precondition(layers.isEmpty, "append after build")
         guard nodeCount + rows <= capacity else { throw .capacity(limit: capacity) }
+        guard labels.count + rows < labelsMax else { throw .capacity(limit: labelsMax - 1) }
         let n = quantizer.codeBytes
         let first = nodeCount
         let encoded = quantizer.encode(
@@ -103,6 +108,22 @@ package final class GraphBuilder {
         report.repairSeconds = (clock.now - linked).seconds
         progress?(nodeCount, nodeCount)
         return report
+    }
+
+    /// Adds links that every search follows beside the graph's own, such as those between the neighbours of another
+    /// modality's queries. After `build`; labels that were not indexed are passed over. At most 256 to a node are followed.
+    package func addExtraLinks(from label: Int64, to targets: [Int64]) {
+        precondition(!layers.isEmpty, "extra links before build")
+        if nodesByLabel.isEmpty {
+            for row in labels.indices { nodesByLabel[labels[row]] = rowNodes[row] }
+        }
+        guard let node = nodesByLabel[label] else { return }
+        for target in targets {
+            guard let link = nodesByLabel[target], link != node else { continue }
+            if extraLinks[node, default: []].count < extraDegreeMax && extraLinks[node]?.contains(link) != true {
+                extraLinks[node, default: []].append(link)
+            }
+        }
     }
 
     // MARK: Order

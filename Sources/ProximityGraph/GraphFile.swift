@@ -131,20 +131,12 @@ struct GraphHeader: Sendable, Equatable {
         }
         self.fileBytes = fileBytes
         let database = reader.take(16)
+        var layerCount = 0
         identity = GraphIdentity(
             database: database, modality: reader.i64(), generation: reader.i64(), throughSequence: reader.i64())
-        let dimension = Int(reader.u32()), padded = Int(reader.u32()), connectivity = Int(reader.u32())
-        let baseDegree = Int(reader.u32()), breadth = Int(reader.u32()), layerCount = Int(reader.u32())
-        guard (1...dimensionMax).contains(dimension), (2...connectivityMax).contains(connectivity), breadth >= 1,
-            layerCount <= layersMax
-        else { throw damaged("settings out of range") }
-        settings = GraphSettings(
-            dimension: dimension, connectivity: connectivity, constructionBreadth: breadth, seed: reader.u64())
-        guard padded == settings.paddedDimension, baseDegree == settings.baseDegree else {
-            throw damaged("settings that contradict each other")
-        }
+        settings = try Self.settings(&reader, layers: &layerCount, path)
         guard let nodes = reader.count(), let labels = reader.count(), let entry = reader.count(), nodes < nodesMax,
-            labels >= nodes, labels < Int(UInt32.max), entry < max(nodes, 1)
+            labels >= nodes, labels < labelsMax, entry < max(nodes, 1)
         else { throw damaged("node or label counts") }
         (nodeCount, labelCount, self.entry) = (nodes, labels, entry)
         checksumOfChecksums = reader.u32()
@@ -157,19 +149,43 @@ struct GraphHeader: Sendable, Equatable {
             layers.append(count)
         }
         reader.position = GraphFormat.sectionTableOffset
-        sections = []
-        for _ in 0..<sectionCount {
+        sections = try Self.sections(&reader, count: sectionCount, fileBytes: fileBytes, path)
+        try checkSections(path)
+    }
+
+    private static func settings(
+        _ reader: inout ByteReader, layers: inout Int, _ path: String
+    ) throws(GraphError) -> GraphSettings {
+        let dimension = Int(reader.u32()), padded = Int(reader.u32()), connectivity = Int(reader.u32())
+        let baseDegree = Int(reader.u32()), breadth = Int(reader.u32())
+        layers = Int(reader.u32())
+        guard (1...dimensionMax).contains(dimension), (2...connectivityMax).contains(connectivity), breadth >= 1,
+            layers <= layersMax
+        else { throw .damaged(path: path, what: "settings out of range") }
+        let settings = GraphSettings(
+            dimension: dimension, connectivity: connectivity, constructionBreadth: breadth, seed: reader.u64())
+        guard padded == settings.paddedDimension, baseDegree == settings.baseDegree else {
+            throw .damaged(path: path, what: "settings that contradict each other")
+        }
+        return settings
+    }
+
+    private static func sections(
+        _ reader: inout ByteReader, count: Int, fileBytes: Int, _ path: String
+    ) throws(GraphError) -> [SectionEntry] {
+        var sections: [SectionEntry] = []
+        for _ in 0..<count {
             let name = String(decoding: reader.take(4), as: UTF8.self), flags = reader.u32()
             guard let offset = reader.count(), let length = reader.count(), let first = reader.count(),
                 offset % GraphFormat.alignment == 0, offset >= GraphFormat.headerBytes, offset <= fileBytes,
                 length <= fileBytes - offset, roundedUp(length) <= fileBytes - offset
-            else { throw damaged("the place of section \(name)") }
+            else { throw .damaged(path: path, what: "the place of section \(name)") }
             sections.append(SectionEntry(
                 name: name, isCritical: flags & 1 == 1, offset: offset, length: length, stride: Int(reader.u32()),
                 firstChecksum: first))
             _ = reader.u32()
         }
-        try checkSections(path)
+        return sections
     }
 
     static func checksum(of bytes: [UInt8]) -> UInt32 {

@@ -52,6 +52,7 @@ package struct GraphSettings: Sendable, Equatable, Codable {
 let dimensionMax = 65_536  // a dot product of codes stays within int32
 let connectivityMax = 128
 let nodesMax = 1 << 31  // a node's number and a flag share 32 bits of a pool entry
+let labelsMax = Int(UInt32.max)  // a label's place in the file has 32 bits
 let layersMax = 15
 
 /// The database, modality and generation a graph file was made for.

@@ -76,6 +76,22 @@ extension GraphBuilder {
         try stream.begin(.upperNodes, stride: 4)
         if layers.count > 1 { try stream.append(Array(rank[..<layers[1].nodeCount])) }
         try stream.end()
+        if !extraLinks.isEmpty { try writeExtraLinks(&stream, rank) }
+    }
+
+    private func writeExtraLinks(_ stream: inout SectionStream, _ rank: [UInt32]) throws(FileError) {
+        var offsets: [UInt32] = [0]
+        var links: [UInt32] = []
+        for node in writeOrder {
+            links += (extraLinks[node] ?? []).map { rank[Int($0)] }
+            offsets.append(UInt32(links.count))
+        }
+        try stream.begin(.extraOffsets, stride: 4)
+        try stream.append(offsets)
+        try stream.end()
+        try stream.begin(.extraLinks, stride: 4)
+        try stream.append(links)
+        try stream.end()
     }
 
     private func writeScales(_ stream: inout SectionStream) throws(FileError) {

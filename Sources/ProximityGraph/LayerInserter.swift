@@ -27,8 +27,8 @@ struct LayerInserter {
         arrivals = [UInt32](repeating: 0, count: layer.nodeCount)
     }
 
-    /// An eighth of what is there, at most two hundredths of everything.
-    func batchSize(after done: Int, of total: Int) -> Int { max(1, min(done / 8, max(total / 50, 64))) }
+    /// A sixteenth of what is there, at most a hundredth of everything: larger batches overlook more of each other.
+    func batchSize(after done: Int, of total: Int) -> Int { max(1, min(done / 16, max(total / 100, 64))) }
 
     mutating func insert(_ batch: Range<Int>, _ cancellation: Cancellation?) {
         let (table, layer, above, workers, breadth, forward) = (table, layer, above, workers, breadth, forward)

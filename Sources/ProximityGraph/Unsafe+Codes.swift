@@ -81,6 +81,15 @@ extension PageArray where Element == UInt8 {
     var extraCount = 0
 }
 
+extension LinkTable {
+    /// Asks for a node's list, of which `degree` is known to be a few cache lines.
+    @inline(__always) func prefetch(_ node: Int) {
+        let list = unsafe links + node &* degree
+        unsafe ck_prefetch(list)
+        if degree > 16 { unsafe ck_prefetch(list + 16) }
+    }
+}
+
 let noLink = UInt32.max
 let extraDegreeMax = 256  // of one node, whatever a damaged offset claims
 

@@ -48,6 +48,7 @@ extension Graph {
             }
         }
         return zip(queries, pools).map { query, pool in
+            pool.settle(width: limit)
             query.withViews { _, fine in pool.refine(table, fine) }
             return answer(pool, query, width: limit, distances: nodeCount)
         }
@@ -60,12 +61,13 @@ extension SearchScratch {
         _ table: CodeTable, base: Float, multiplier: Float, from start: Int, _ length: Int, _ dots: [Int32],
         _ column: Int, _ columns: Int, width: Int
     ) {
+        precondition(width >= 1 && 2 * width <= poolCapacity)
         precondition(start >= 0 && start + length <= table.count && length * columns <= dots.count)
         for index in 0..<length {
             let node = start + index
             let value = unsafe base + (multiplier * table.scales[2 * node]) * Float(dots[index * columns + column])
             let key = PoolKey(similarity: value, node: UInt32(node))
-            if count < width || key < worst { add(key, width: width) }
+            keep(key, width: width)
         }
     }
 }

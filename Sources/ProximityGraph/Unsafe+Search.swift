@@ -17,10 +17,12 @@ import CKernels
     private static let listMax = 2 * connectivityMax + extraDegreeMax
     private(set) var distances = 0
     private(set) var hops = 0
+    /// Of a wide scan: keys from here on are not among the best.
+    private var threshold = PoolKey(bits: .max)
 
     init(nodeCapacity: Int, width: Int) {
         self.nodeCapacity = nodeCapacity
-        poolCapacity = max(width, 64)
+        poolCapacity = max(2 * width, 64)
         unsafe visited = .allocate(capacity: nodeCapacity + 1)
         unsafe visited.initialize(repeating: 0, count: nodeCapacity + 1)
         unsafe pool = .allocate(capacity: poolCapacity)
@@ -42,12 +44,13 @@ import CKernels
 
     /// Forgets the last search and its counts.
     func reset(width: Int) {
-        if width > poolCapacity {
+        if 2 * width > poolCapacity {
             unsafe pool.deallocate()
-            poolCapacity = width
-            unsafe pool = .allocate(capacity: width)
+            poolCapacity = 2 * width
+            unsafe pool = .allocate(capacity: poolCapacity)
         }
         (count, distances, hops) = (0, 0, 0)
+        threshold = PoolKey(bits: .max)
     }
 
     private func nextEpoch() {
@@ -85,13 +88,28 @@ import CKernels
         return low
     }
 
-    /// The last key of the pool, which must not be empty.
-    var worst: PoolKey { self[count - 1] }
+    /// Keeps a key of a scan if it may be among the best `width`; `settle` ends the scan. A narrow pool is kept sorted, a
+    /// wide one is sorted whenever it is full: O(log width) a key either way.
+    @inline(__always)
+    func keep(_ key: PoolKey, width: Int) {
+        if width <= sortedWidthMax {
+            _ = unsafe Self.insert(key, pool, &count, width)
+            return
+        }
+        if key >= threshold { return }
+        if count == poolCapacity { settle(width: width) }
+        unsafe pool[count] = key
+        count &+= 1
+    }
 
-    /// Adds a key from outside the loops; `width` as given to `reset`.
-    func add(_ key: PoolKey, width: Int) {
-        precondition(width >= 1 && width <= poolCapacity)
-        _ = unsafe Self.insert(key, pool, &count, width)
+    /// Leaves the best `width` of the kept keys, best first.
+    func settle(width: Int) {
+        guard width > sortedWidthMax else { return }
+        var kept = unsafe UnsafeMutableBufferPointer(start: pool, count: count)
+        unsafe kept.sort()
+        guard count >= width else { return }
+        count = width
+        unsafe threshold = pool[width - 1]
     }
 
     // MARK: One hop
@@ -106,11 +124,12 @@ import CKernels
             let id = unsafe list[slot]
             let next = Int(id)
             if next >= layer.count { if id == noLink { break } else { continue } }
-            if unsafe visited[next] == epoch { continue }
+            // No branch on what was seen: it cannot be predicted.
+            let isNew = unsafe visited[next] != epoch
             unsafe visited[next] = epoch
             unsafe ck_prefetch(table.scales + 2 &* next)
             unsafe ids[found] = id
-            found &+= 1
+            found &+= isNew ? 1 : 0
         }
         guard let offsets = unsafe layer.extraOffsets, let extra = unsafe layer.extraLinks else { return found }
         let start = Int(unsafe offsets[node]), end = Int(unsafe offsets[node &+ 1])
@@ -204,13 +223,16 @@ import CKernels
             cursor &+= 1
             hops &+= 1
             let found = gather(layer, table, best.node)
-            if cursor < count { unsafe ck_prefetch(layer.links + pool[cursor].node &* layer.degree) }
+            if cursor < count { unsafe layer.prefetch(pool[cursor].node) }
             score(table, query, found)
             for index in 0..<found {
                 let id = unsafe ids[index]
                 let key = unsafe PoolKey(similarity: Self.similarity(table, query, Int(id), dots[index]), node: id)
                 let position = unsafe Self.insert(key, pool, &count, width)
-                if position < cursor { cursor = position }
+                if position <= cursor && position < width {
+                    cursor = position
+                    layer.prefetch(Int(id))  // likely the next to be looked at
+                }
             }
         }
         self.count = count
@@ -302,7 +324,7 @@ import CKernels
 
     /// The best `width` of all codes, or of the admitted ones.
     func scan(_ table: CodeTable, _ query: QueryView, width: Int, admitted: Span<UInt64>?) {
-        precondition(width >= 1 && width <= poolCapacity)
+        precondition(width >= 1 && 2 * width <= poolCapacity)
         count = 0
         var start = 0
         while start < table.count {
@@ -317,6 +339,7 @@ import CKernels
             }
             start += length
         }
+        settle(width: width)
     }
 
     private func scanAdmitted(
@@ -340,14 +363,11 @@ import CKernels
 
     @inline(__always)
     private func offer(_ table: CodeTable, _ query: QueryView, _ width: Int, _ length: Int, _ node: (Int) -> Int) {
-        let pool = unsafe self.pool, dots = unsafe self.dots
-        var count = self.count
         for index in 0..<length {
             let id = node(index)
             let value = unsafe Self.similarity(table, query, id, dots[index])
-            _ = unsafe Self.insert(PoolKey(similarity: value, node: UInt32(id)), pool, &count, width)
+            keep(PoolKey(similarity: value, node: UInt32(id)), width: width)
         }
-        self.count = count
     }
 
     /// Adds to each pooled similarity what the query's fine plane says, and sorts again.
@@ -369,6 +389,7 @@ import CKernels
 }
 
 let scanBlock = 512
+let sortedWidthMax = 512  // above it, moving keys to keep the pool of a scan sorted costs more than sorting it at times
 
 @inline(__always) func isSet(_ words: Span<UInt64>, _ index: Int) -> Bool {
     words[index >> 6] >> UInt64(index & 63) & 1 == 1

@@ -128,4 +128,43 @@ struct GraphTests {
             }
         }
     }
+
+    @Test func wideScansAreThePrefixOfWiderOnes() throws {
+        let dimension = 16
+        let values = clustered(3000, dimension, clusters: 10, seed: 81)
+        let graph = try makeGraph(values, settings: .standard(dimension: dimension, quality: .fast)).graph
+        let query = row(values, 5, dimension)
+        let all = graph.scan(query.span, limit: 3000).hits
+        #expect(Set(all.map(\.label)).count == 3000)
+        #expect(zip(all, all.dropFirst()).allSatisfy { $0.similarity >= $1.similarity })
+        for limit in [100, 511, 512, 513, 700, 1400] {
+            let hits = graph.scan(query.span, limit: limit).hits
+            #expect(hits.count == limit && hits.prefix(limit * 9 / 10) == all.prefix(limit * 9 / 10), "limit \(limit)")
+            #expect(graph.scanMany(query.span, limit: limit, threads: 1)[0].hits == hits)
+        }
+    }
+
+    @Test func extraLinksAreFollowed() throws {
+        let dimension = 32
+        let values = clustered(800, dimension, clusters: 8, spread: 0.3, seed: 61)
+        let settings = GraphSettings(dimension: dimension, connectivity: 2, constructionBreadth: 4)
+        let scratch = Scratch()
+        let builder = try GraphBuilder(
+            settings: settings, capacity: 800, mean: mean(values, dimension), threads: 2)
+        try builder.append(labels: (0..<800).map { Int64(1000 + $0) }, vectors: values.span)
+        _ = try builder.build()
+        let queries = (0..<30).map { row(values, $0 * 20, dimension) }
+        func open(_ name: String) throws -> Graph {
+            let checksum = try builder.write(to: scratch.file(name), identity: someone)
+            return try Graph(path: scratch.file(name), identity: someone, checksum: checksum)
+        }
+        let plain = try open("plain.vgx")
+        for label in 1000..<1800 {
+            let near = plain.scan(row(values, label - 1000, dimension).span, limit: 12).hits.map(\.label)
+            builder.addExtraLinks(from: Int64(label), to: near + [5])
+        }
+        let extended = try open("extended.vgx")
+        #expect(extended.verifyChecksums() == [] && extended.checkInvariants() == [])
+        #expect(recall(extended, values, queries: queries, width: 10) > recall(plain, values, queries: queries, width: 10))
+    }
 }
