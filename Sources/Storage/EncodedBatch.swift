@@ -121,7 +121,8 @@ package struct EncodedBatch: Sendable {
     private mutating func append(name: String, called what: String, _ index: Int) throws(StorageError) -> Range<Int> {
         let range = append(utf8: name)
         guard (1...StorageLimits.idBytesMax).contains(range.count) else {
-            throw .invalidRow(index: index, what: "the \(what) has \(range.count) bytes, 1 to \(StorageLimits.idBytesMax) are allowed")
+            let allowed = "1 to \(StorageLimits.idBytesMax) are allowed"
+            throw .invalidRow(index: index, what: "the \(what) has \(range.count) bytes, \(allowed)")
         }
         guard !storage[range].contains(0) else {
             throw .invalidRow(index: index, what: "the \(what) contains a NUL character")

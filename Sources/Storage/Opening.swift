@@ -52,6 +52,7 @@ struct Opening {
         }
         _ = try connection.checkpoint(truncating: true)
         connection.foldLogOnClose()
+        connection.close()
     }
 
     private func synchronizeDirectory() throws(StorageError) {

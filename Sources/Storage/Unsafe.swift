@@ -26,6 +26,7 @@ enum OpenPurpose {
     /// Pages in the write-ahead log after this connection's last commit; SQLite's hook writes it.
     private let logPages: UnsafeMutablePointer<Int32>
     private var idle: [String: Statement] = [:]
+    private var isOpen = true
 
     init(path: String, for purpose: OpenPurpose, busyTimeoutMs: Int32) throws(StorageError) {
         guard sqlite3_threadsafe() != 0 else {
@@ -53,9 +54,16 @@ enum OpenPurpose {
     }
 
     deinit {
+        close()
+        unsafe logPages.deallocate()
+    }
+
+    /// Closes the file now, where the moment matters (a lock must outlive it); the connection is not used again.
+    func close() {
+        guard isOpen else { return }
+        isOpen = false
         idle.removeAll()
         unsafe sqlite3_close_v2(handle)
-        unsafe logPages.deallocate()
     }
 
     /// What a hostile file may not do to us: storage.md, "Open every database like this".
@@ -84,12 +92,14 @@ enum OpenPurpose {
 
     /// Runs one or more statements without bindings or results.
     func execute(_ sql: String) throws(StorageError) {
+        precondition(isOpen)
         let code = unsafe sqlite3_exec(handle, sql, nil, nil, nil)
         guard code == SQLITE_OK else { throw failure(code, operation(of: sql)) }
     }
 
     /// A prepared statement, from the cache when it is idle there; hand it back with `give`.
     func take(_ sql: String) throws(StorageError) -> Statement {
+        precondition(isOpen)
         if let statement = idle.removeValue(forKey: sql) { return statement }
         var prepared: OpaquePointer?
         let code = unsafe sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)

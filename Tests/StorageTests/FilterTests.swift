@@ -160,7 +160,9 @@ private struct Generator {
     for seed in UInt64(0)..<4 {
         var generator = Generator(numbers: SeededNumbers(seed: seed))
         let rows = (0..<80).map { index in
-            Row(id: "\(generator.pick(Generator.words))\(index)", item: generator.pick(["cat", "dog", "x"]), metadata: generator.object())
+            Row(
+                id: "\(generator.pick(Generator.words))\(index)", item: generator.pick(["cat", "dog", "x"]),
+                metadata: generator.object())
         }
         let fixture = try Fixture(dimension: 1)
         try fixture.insert(BatchInput(

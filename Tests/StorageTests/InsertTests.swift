@@ -83,7 +83,8 @@ import Testing
     let batch = try EncodedBatch.encode(input)
     #expect(throws: StorageError.self) {
         try fixture.store.write { writer in
-            _ = try writer.insert(EncodedBatch.encode(plainBatch(1, dimension: 8, prefix: "first")), into: fixture.modality, onConflict: .error)
+            let first = try EncodedBatch.encode(plainBatch(1, dimension: 8, prefix: "first"))
+            _ = try writer.insert(first, into: fixture.modality, onConflict: .error)
             _ = try? writer.insert(batch, into: fixture.modality, onConflict: .error)
         }
     }
