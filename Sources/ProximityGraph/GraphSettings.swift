@@ -121,6 +121,10 @@ package struct GraphHit: Sendable, Equatable {
     package var similarity: Float
     /// The true cosine lies within this of the estimate, always.
     package var errorBound: Float
+
+    package init(label: Int64, similarity: Float, errorBound: Float) {
+        (self.label, self.similarity, self.errorBound) = (label, similarity, errorBound)
+    }
 }
 
 /// What a search found, best first, and what it cost.
