@@ -63,13 +63,6 @@ enum SharedData {
     }
 }
 
-/// True in builds whose kernels are compiled with optimisation; heavier tests run only there.
-let isOptimised: Bool = {
-    var debug = false
-    assert({ debug = true; return true }())
-    return !debug
-}()
-
 func randomMatrix(_ rows: Int, _ columns: Int, seed: UInt64) -> Matrix<Double> {
     var random = SeededRandom(seed: seed)
     return Matrix(rows: rows, columns: columns, elements: (0..<rows * columns).map { _ in random.normal() })

@@ -149,7 +149,7 @@ private func uniform(_ rows: Int, _ columns: Int) -> TransportMasses {
     }
 }
 
-/// Debug builds compile C without optimisation: forty times slower.
+/// True in builds whose kernels are compiled with optimisation: without it C is forty times slower.
 var isOptimised: Bool {
     var optimised = true
     assert({ optimised = false; return true }())
