@@ -8,7 +8,8 @@
 #pragma STDC FP_CONTRACT OFF
 
 typedef double f64x8 __attribute__((ext_vector_type(8)));
-typedef int64_t i64x8 __attribute__((ext_vector_type(8)));
+// The type comparisons of f64x8 have: `long` on every system of ours, where int64_t is `long long` on macOS.
+typedef long i64x8 __attribute__((ext_vector_type(8)));
 
 #define INLINE static inline __attribute__((always_inline))
 
