@@ -30,12 +30,13 @@ import VectorMath
         else { return }
         var options = AlignmentTrainingOptions(method: method)
         options.lambda = 0.03
+        options.epochs = method == .ranking ? 2 : nil
         let report = try train("wikipedia", AlignmentData(sources: text, targets: image), options)
         let side = report.targetToSource
         #expect((side.learned.recall(at: 10) ?? 0) > 1.5 * side.chance[2])
     }
 
-    @Test(arguments: [AlignmentMethod.cca, .contrastive])
+    @Test(arguments: [AlignmentMethod.cca])
     func unalignedEncodersAreBridged(method: AlignmentMethod) throws {
         guard let text = SharedData.floats("flickr8k-train/text_raw.npy"),
             let image = SharedData.floats("flickr8k-train/image_raw.npy"),

@@ -80,7 +80,7 @@ package struct GapReport: Sendable, Equatable, Codable {
 
 package struct GapOptions: Sendable {
     package var seed: UInt64 = 0
-    /// Rows a half, at most, for everything but exact transport and decompositions' worth of it.
+    /// Rows a half, at most, for everything but exact transport (cost grows with the square).
     package var sampleMax = 2_000
     /// Rows a half, at most, for exact transport (cost grows with the cube).
     package var transportSampleMax = 500
