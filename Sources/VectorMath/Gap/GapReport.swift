@@ -45,7 +45,7 @@ package enum GapKind: String, Sendable, Codable, CaseIterable {
         case .uniformitySource, .uniformityTarget:
             "Spread of one modality on the sphere; the null is an even spread of equally many points."
         case .linearCKA:
-            "Blind to translation, rotation and scale; biased up while n is not far above the dimension. The null pairs at random."
+            "Blind to translation, rotation and scale; biased up unless n is far above the dimension. The null pairs at random."
         case .mutualNearestNeighbours:
             "Depends on k and n; blind to translation of a whole modality. The null is chance, k/(n−1)."
         case .relativeGap:
