@@ -148,11 +148,13 @@ class Run:
         a, b = self.set.files
         for source, target in ((a, b), (b, a)):
             dimensions = [str(self.arrays[side].shape[1]) for side in (source, target)]
-            for words in (
-                ["search", self.program.database, "--queries", self.paths[source], "--exact"],
-                ["search", self.program.database, "--id", "0"],
+            database = self.program.database
+            for status, *words in (
+                (1, "evaluate", database),
+                (4, "search", database, "--id", "0"),
+                (4, "search", database, "--queries", self.paths[source], "--exact"),
             ):
-                done = self.program.run(*words, "--collection", "c", "--from", source, "--to", target, status=4)
+                done = self.program.run(*words, "--collection", "c", "--from", source, "--to", target, status=status)
                 if done.stdout or not all(number in done.stderr for number in dimensions):
                     self.fault(f"{source}→{target} refusal", [f"message '{done.stderr.strip()}', output '{done.stdout[:100]}'"])
             print(f"{self.set.name} {source}→{target}: refused: {done.stderr.strip()}", flush=True)
