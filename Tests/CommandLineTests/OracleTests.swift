@@ -1,4 +1,4 @@
-/// The executable against NumPy on the real paired sets: runs Tests/Oracle/paired_sets.py, which says what it compares.
+/// The executable against NumPy, on real paired sets and on hard cases: runs the scripts of Tests/Oracle.
 import Foundation
 import Testing
 
@@ -25,22 +25,34 @@ import Testing
         #endif
     }()
 
+    /// Runs a script of Tests/Oracle, which prints what it compared and ends with 1 where anything differs.
+    private func run(_ script: String, _ arguments: [String], timeLimit: Double) throws -> Finished {
+        let python = try #require(Self.python)
+        let path = Self.root.appendingPathComponent("Tests/Oracle/\(script)").path
+        let finished = try python.run([path] + arguments, timeLimit: timeLimit)
+        #expect(finished.succeeded, "\(finished.ending)\n\(finished.output)\n\(finished.errorText.suffix(2_000))")
+        #expect(finished.output.hasSuffix("0 faults (seed 0)\n"))
+        return finished
+    }
+
     @Test(
         .enabled(if: isOptimised, "compares 50,000 searches: run it with swift test -c release"),
         .enabled(if: FileManager.default.fileExists(atPath: data), "no paired sets at ../shared/data of the package"),
         .enabled(if: python != nil, "no python3 with numpy"))
-    func answersEqualBruteForce() throws {
-        let python = try #require(Self.python)
-        let script = Self.root.appendingPathComponent("Tests/Oracle/paired_sets.py").path
+    func pairedSetsEqualBruteForce() throws {
         let wanted = ProcessInfo.processInfo.environment["CAUSEWAY_ORACLE_QUERIES"]  // a number, or all
-        let queries = wanted.map { ["--queries", $0] } ?? []
-        let finished = try python.run(
-            [script, Self.data, Executable.causeway().path] + queries, timeLimit: wanted == nil ? 900 : 14_400)
-        let report = finished.output
-        if wanted != nil { print(report) }
-        #expect(finished.succeeded, "\(finished.ending)\n\(report)\n\(finished.errorText.suffix(2_000))")
+        let arguments = [Self.data, try Executable.causeway().path] + (wanted.map { ["--queries", $0] } ?? [])
+        let finished = try run("paired_sets.py", arguments, timeLimit: wanted == nil ? 900 : 14_400)
+        if wanted != nil { print(finished.output) }
         // A script that compared nothing would end well too.
-        #expect(report.components(separatedBy: "exact equal").count - 1 >= 80, "\(report)")
-        #expect(report.hasSuffix("0 faults (seed 0)\n"))
+        #expect(finished.lines.count { $0.contains("exact equal") } >= 80, "\(finished.output)")
+    }
+
+    @Test(
+        .enabled(if: isOptimised, "compares 5,000 searches: run it with swift test -c release"),
+        .enabled(if: python != nil, "no python3 with numpy"))
+    func hardCasesEqualBruteForce() throws {
+        let finished = try run("hard_cases.py", [try Executable.causeway().path], timeLimit: 600)
+        #expect(finished.lines.count { $0.contains(": equal") } >= 100, "\(finished.output)")
     }
 }

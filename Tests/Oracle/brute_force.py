@@ -77,29 +77,29 @@ class Judge:
             if abs(a - b) <= NEAR_TIE * max(abs(a), abs(b)):
                 near_ties += 1
             else:
-                faults.append(f"query {number} rank {rank + 1}: row {theirs} ({b!r}), not row {mine} ({a!r})")
+                faults.append(f"query {number} rank {rank + 1}: row {theirs} ({float(b)!r}), not row {mine} ({float(a)!r})")
         return faults + self._copies(number, rows), near_ties
 
     def approximate(self, metric, number, rows, got):
-        """(faults, recall by score): results may be missing, but those there are have exact scores in order."""
+        """(faults, recall by score): not the best perhaps, but as many as asked for, with exact scores in order."""
         truth = self.scores[metric][number]
         best = best_first(truth, metric, self.k)
         faults = self._scores(metric, number, rows, got)
-        if len(rows) > self.k or len(set(rows)) != len(rows):
-            faults.append(f"query {number}: more than {self.k} results, or one twice: {rows}")
+        if len(rows) != self.k or len(set(rows)) != len(rows):
+            faults.append(f"query {number}: not {self.k} results, or one twice: {rows}")
         sign = 1 if metric in SIMILARITIES else -1
         bar = truth[best[-1]]
         slack = NEAR_TIE * abs(bar)
         for rank in range(1, len(rows)):
             before, after = truth[rows[rank - 1]], truth[rows[rank]]
             if sign * (after - before) > NEAR_TIE * max(abs(before), abs(after)):
-                faults.append(f"query {number} rank {rank + 1}: {after!r} after {before!r}")
+                faults.append(f"query {number} rank {rank + 1}: {float(after)!r} after {float(before)!r}")
         return faults, sum(sign * (truth[row] - bar) >= -slack for row in rows) / self.k
 
     def _scores(self, metric, number, rows, got):
         truth = self.scores[metric][number]
         return [
-            f"query {number} row {row}: {metric} {value!r}, truly {truth[row]!r}"
+            f"query {number} row {row}: {metric} {value!r}, truly {float(truth[row])!r}"
             for row, value in zip(rows, got)
             if not abs(value - truth[row]) <= TOLERANCE * abs(truth[row]) + 1e-12
         ]
