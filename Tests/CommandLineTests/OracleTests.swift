@@ -2,7 +2,8 @@
 import Foundation
 import Testing
 
-@Suite struct OracleTests {
+/// Serialized: a script keeps the processors busy by itself, and other tests need a thread.
+@Suite(.serialized) struct OracleTests {
     private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     private static let data = root.deletingLastPathComponent().appendingPathComponent("shared/data").path
