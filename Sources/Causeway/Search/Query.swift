@@ -58,6 +58,12 @@ public struct Hit: Sendable, Equatable {
     public var item: String
     /// The exact value of the metric on the stored float32 vectors: a similarity or a distance, as the metric says.
     public var score: Double
+
+    public init(id: String, item: String, score: Double) {
+        self.id = id
+        self.item = item
+        self.score = score
+    }
 }
 
 /// The answer to one query, best first, ties by id.
