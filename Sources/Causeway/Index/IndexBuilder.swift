@@ -107,7 +107,8 @@ struct IndexBuilder {
 
     /// Writes the file and names it in one transaction; returns its bytes, or nil where another build came first.
     private func publish(
-        _ builder: GraphBuilder, _ built: BuildReport, of modality: ModalityRecord, through: ChangeSequence, replacing old: GenerationRecord?
+        _ builder: GraphBuilder, _ built: BuildReport, of modality: ModalityRecord, through: ChangeSequence,
+        replacing old: GenerationRecord?
     ) throws -> Int? {
         let files = database.files
         // A name is never used twice: the number grows past the published one and past any file left by a crash.

@@ -71,6 +71,12 @@ public struct Hit: Sendable, Equatable {
     public var score: Double
     /// Which query token went to which token of this embedding, where it was asked for; by query token, then token.
     public var transportPlan: [TokenFlow]?
+
+    public init(id: String, item: String, score: Double) {
+        self.id = id
+        self.item = item
+        self.score = score
+    }
 }
 
 /// Mass that optimal transport sends from one token of the query to one of a hit.

@@ -10,7 +10,10 @@ package enum IngestCommand: Command {
             "Every batch is a transaction: kept whole or not at all, and on disk before the next begins. Bad input is refused "
                 + "with file, row and reason, and nothing of its batch is kept. An interrupted ingest goes on with --resume.",
         ],
-        positionals: [.database("the database file, made when it is missing"), PositionalDescription("FILE", .oneOrMore, kind: .file, help: "what to take in")],
+        positionals: [
+            .database("the database file, made when it is missing"),
+            PositionalDescription("FILE", .oneOrMore, kind: .file, help: "what to take in"),
+        ],
         options: [
             .collection,
             .value("modality", "M", short: "m", help: "the modality; needed for matrices, the default for records"),
@@ -29,7 +32,10 @@ package enum IngestCommand: Command {
             .flag("resume", help: "go on where an interrupted ingest of the same files stopped"),
             .flag("dry-run", help: "read and check everything, write nothing"),
         ],
-        constraints: [.requires("token-offsets", "tokens"), .requires("token-weights", "tokens"), .requires("tokens", "token-offsets")],
+        constraints: [
+            .requires("token-offsets", "tokens"), .requires("token-weights", "tokens"),
+            .requires("tokens", "token-offsets"),
+        ],
         examples: [
             "causeway ingest photos.db --collection photos --modality image images.npy --ids names.txt",
             "encoder | causeway ingest photos.db --collection photos -",
