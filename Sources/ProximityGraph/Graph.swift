@@ -31,8 +31,8 @@ package final class Graph: Sendable {
         var scratches: [SearchScratch] = []
     }
 
-    /// Maps a graph file and checks its header, its section table and the checksums' own checksum; sections are checked by
-    /// `verifyChecksums`. Throws when the file is damaged, another generation's, or not the one with this checksum.
+    /// Maps a graph file and checks its header, its section table and the checksums' own checksum, and that of the mean; other
+    /// sections are checked by `verifyChecksums`. Throws when the file is damaged, another generation's, or not the one with this checksum.
     package init(
         path: String, identity: GraphIdentity, checksum: UInt32, fileSystem: any FileSystem = PosixFileSystem()
     ) throws(GraphError) {
@@ -53,12 +53,17 @@ package final class Graph: Sendable {
             header.section(name).map { whole.subsection($0.offset, $0.length) }
         }
         guard let labels = section(.labels), let order = section(.labelOrder), let errors = section(.errors),
-            let upperNodes = section(.upperNodes), let mean = section(.mean), let checksums = section(.checksums),
+            let upperNodes = section(.upperNodes), let mean = section(.mean), let meanEntry = header.section(.mean),
+            let checksums = section(.checksums),
             let view = GraphView(header, section)
         else { throw .damaged(path: path, what: "a section is missing") }
         guard checksums.checksum(0..<checksums.length) == header.checksumOfChecksums else {
             throw .damaged(path: path, what: "the checksum of the checksums")
         }
+        // Every estimate leans on the mean, and one page or a few are quickly read: the others wait for `verifyChecksums`.
+        guard meanEntry.checksumCount == 1, checksums.u32(meanEntry.firstChecksum)
+            == whole.checksum(meanEntry.offset..<meanEntry.offset + meanEntry.paddedLength)
+        else { throw .damaged(path: path, what: "the checksum of the mean") }
         let center = (0..<header.settings.dimension).map { mean.float($0) }
         guard center.allSatisfy({ $0.isFinite }) else { throw .damaged(path: path, what: "the mean is not finite") }
         (self.path, self.file, self.whole, self.header) = (path, file, whole, header)
