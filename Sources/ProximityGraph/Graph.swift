@@ -31,8 +31,9 @@ package final class Graph: Sendable {
         var scratches: [SearchScratch] = []
     }
 
-    /// Maps a graph file and checks its header, its section table and the checksums' own checksum, and that of the mean; other
-    /// sections are checked by `verifyChecksums`. Throws when the file is damaged, another generation's, or not the one with this checksum.
+    /// Maps a graph file and checks its header, its section table, the checksums' own checksum, and that of the mean; other
+    /// sections are checked by `verifyChecksums`. Throws when the file is damaged, another generation's, or not the one with
+    /// this checksum.
     package init(
         path: String, identity: GraphIdentity, checksum: UInt32, fileSystem: any FileSystem = PosixFileSystem()
     ) throws(GraphError) {

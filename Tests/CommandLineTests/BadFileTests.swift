@@ -203,5 +203,6 @@ import Testing
                 "another model", [("r.jsonl", Plain.lines([#"{"modality":"m","id":"x","vector":[1,2,3,4]}"#]))],
                 ["--collection", "c", "r.jsonl", "--model", "beta"], says: ["alpha", "beta"]),
         ])
+        #expect(try bench.database.count() == 12)
     }
 }
