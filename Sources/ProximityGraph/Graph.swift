@@ -33,7 +33,8 @@ package final class Graph: Sendable {
     }
 
     /// Maps a graph file and checks its header, its section table, the checksums' own checksum and the mean; searches check
-    /// the rest, chunk by chunk, when they first read it. Throws when the file is damaged, another generation's, or not the one with this checksum.
+    /// the rest, chunk by chunk, when they first read it. Throws when the file is damaged, another generation's, or not the
+    /// one with this checksum.
     package init(
         path: String, identity: GraphIdentity, checksum: UInt32, fileSystem: any FileSystem = PosixFileSystem()
     ) throws(GraphError) {
