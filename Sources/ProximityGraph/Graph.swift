@@ -75,27 +75,29 @@ package final class Graph: Sendable {
 
     /// The best `width` nodes' labels for a query, best first. With `admitting`, only labels of that set are returned; the
     /// walk passes through the others until `budget` codes are scored (by default as many as a scan of the set would cost
-    /// four times over, at least 64 times the width). A query without a direction finds nothing.
+    /// four times over, at least 64 times the width). A query without a direction finds nothing. Extra links are walked
+    /// when `crossModal`: they were chosen for queries of another modality and would only delay those of the graph's own.
     package func search(
-        _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil
+        _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, crossModal: Bool = true
     ) -> GraphAnswer {
         guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
-        return search(coded, width: width, admitting: admitting, budget: budget)
+        return search(coded, width: width, admitting: admitting, budget: budget, crossModal: crossModal)
     }
 
     package func search(
-        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil
+        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, crossModal: Bool = true
     ) -> GraphAnswer {
         run(query, width: width, admitting) { scratch, view, coarse, width in
+            let base = crossModal ? view.base : view.base.plain
             let entry = scratch.descend(
                 view.table, view.upper, names: upperNodes, coarse, fallback: header.entry)
             guard let admitting else {
-                scratch.search(view.table, view.base, coarse, from: entry, width: width)
+                scratch.search(view.table, base, coarse, from: entry, width: width)
                 return true
             }
             let limit = budget ?? max(64 * width, 4 * admitting.count)
             return scratch.search(
-                view.table, view.base, coarse, from: entry, width: width, admitted: admitting.nodes.span, budget: limit)
+                view.table, base, coarse, from: entry, width: width, admitted: admitting.nodes.span, budget: limit)
         }
     }
 

@@ -38,7 +38,7 @@ struct Searcher {
             case .candidates(let plan):
                 let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
                 admission = admitted
-                let narrowed = Narrowing(plan: plan, admission: admitted).answer(query, options)
+                let narrowed = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, options)
                 if narrowed.isComplete {
                     answers[index] = try decide(narrowed, for: query)
                 } else {
