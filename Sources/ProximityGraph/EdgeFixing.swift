@@ -69,7 +69,7 @@ package final class EdgeFixer {
 
     /// Looks at n × d queries in their order and adds the links they ask for. Queries without a direction are passed over.
     /// Throws `.cancelled`; the links so far stay until `undo`.
-    package func fix(_ queries: Span<Float>, cancellation: Cancellation? = nil) throws(GraphError) {
+    package func fix(_ queries: [Float], cancellation: Cancellation? = nil) throws(GraphError) {
         let coded = encoded(queries)
         let truth = truths(coded)
         let (workers, graph, size) = (workers, graph, settings.batch)
@@ -92,12 +92,12 @@ package final class EdgeFixer {
         report.added = 0
     }
 
-    func encoded(_ queries: Span<Float>) -> [CodedQuery] {
-        let dimension = quantizer.dimension
+    func encoded(_ queries: [Float]) -> [CodedQuery] {
+        let (dimension, quantizer) = (quantizer.dimension, quantizer)
         precondition(queries.count % dimension == 0, "queries of another dimension")
-        return (0..<(queries.count / dimension)).compactMap {
-            quantizer.encode(query: queries.extracting(($0 * dimension)..<(($0 + 1) * dimension)))
-        }
+        return Parallel.map(queries.count / dimension, threads: threads) { index in
+            quantizer.encode(query: queries.span.extracting((index * dimension)..<((index + 1) * dimension)))
+        }.compactMap { $0 }
     }
 
     /// The neighbours of each query by a scan of all codes; nil where searches are cheaper.
@@ -166,7 +166,7 @@ extension EdgeFixer {
 
     /// Measures searches of the graph as it is with n × d queries that `fix` must never have seen. Truth is the scan of the
     /// codes.
-    package func judge(_ queries: Span<Float>, recalls: [Double] = [0.90, 0.95, 0.99]) -> SearchCosts {
+    package func judge(_ queries: [Float], recalls: [Double] = [0.90, 0.95, 0.99]) -> SearchCosts {
         let coded = encoded(queries)
         let truth = scanned(coded, limit: settings.judged).map { Set($0) }
         var costs = SearchCosts(recalls: recalls, distances: recalls.map { _ in nil })

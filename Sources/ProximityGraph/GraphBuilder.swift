@@ -136,15 +136,9 @@ package final class GraphBuilder {
     private func extraTable() throws(GraphError) -> ExtraLinks {
         precondition(!layers.isEmpty, "extra links before build")
         if let extra { return extra }
-        do {
-            guard let made = try ExtraLinks(nodeCount: nodeCount) else { throw GraphError.capacity(limit: nodesMax / 8) }
-            extra = made
-            return made
-        } catch let error as FileError {
-            throw .file(error)
-        } catch let error as GraphError {
-            throw error
-        } catch { preconditionFailure("\(error)") }
+        do { extra = try ExtraLinks(nodeCount: nodeCount) } catch { throw .file(error) }
+        guard let extra else { throw .capacity(limit: Int(UInt32.max) / ExtraLinks.degree) }
+        return extra
     }
 
     // MARK: Order
