@@ -85,28 +85,33 @@ package final class Graph: Sendable {
     /// The best `width` nodes' labels for a query, best first. With `admitting`, only labels of that set are returned; the
     /// walk passes through the others until `budget` codes are scored (by default half of what a scan of the set costs). It
     /// gives up at once where fewer than `localShare` of the nodes about the place where it would begin are in the set.
-    /// A query without a direction finds nothing.
+    /// A query without a direction finds nothing. Extra links are walked when `crossModal`: they were chosen for queries of
+    /// another modality and would only delay those of the graph's own.
     package func search(
-        _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0
+        _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0,
+        crossModal: Bool = true
     ) -> GraphAnswer {
         guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
-        return search(coded, width: width, admitting: admitting, budget: budget, localShare: localShare)
+        return search(
+            coded, width: width, admitting: admitting, budget: budget, localShare: localShare, crossModal: crossModal)
     }
 
     package func search(
-        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0
+        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0,
+        crossModal: Bool = true
     ) -> GraphAnswer {
         run(query, width: width, admitting) { scratch, view, coarse, width in
+            let base = crossModal ? view.base : view.base.plain
             let entry = scratch.descend(
                 view.table, view.upper, names: upperNodes, coarse, fallback: header.entry)
             guard let admitting else {
-                scratch.search(view.table, view.base, coarse, from: entry, width: width)
+                scratch.search(view.table, base, coarse, from: entry, width: width)
                 return true
             }
             let admitted = admitting.nodes.span
-            if localShare > 0, scratch.share(of: admitted, around: entry, view.base) < localShare { return false }
+            if localShare > 0, scratch.share(of: admitted, around: entry, base) < localShare { return false }
             return scratch.walk(
-                view.table, view.base, coarse, from: entry, seeds: admitting.spread(Graph.seedsOfWalk), width: width,
+                view.table, base, coarse, from: entry, seeds: admitting.spread(Graph.seedsOfWalk), width: width,
                 admitted: admitted, budget: budget ?? admitting.count / 2)
         }
     }

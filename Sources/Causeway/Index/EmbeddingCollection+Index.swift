@@ -46,6 +46,7 @@ extension EmbeddingCollection {
             }
             status.generation = generation.generation
             status.file = generation.fileName
+            status.crossModal = GenerationSettings(recorded: generation)?.edges ?? []
             status.tunings = try tunings(of: record, in: reader, count: status.embeddings)
             switch database.files.open(generation, of: record) {
             case .failure(let problem):

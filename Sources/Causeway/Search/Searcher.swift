@@ -38,7 +38,7 @@ struct Searcher {
             case .candidates(let plan):
                 let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
                 admission = admitted
-                let narrowed = Narrowing(plan: plan, admission: admitted).answer(query, options)
+                let narrowed = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, options)
                 guard narrowed.isComplete else {
                     scanned.append((index, "exact scan: the graph found too few rows that match the filter"))
                     continue
