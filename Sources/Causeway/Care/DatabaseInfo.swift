@@ -5,6 +5,8 @@ import Platform
 public struct DatabaseInfo: Sendable {
     public struct CollectionInfo: Sendable {
         public var name: String
+        /// The metric of searches that name none; nil means cosine.
+        public var defaultMetric: Metric?
         public var modalities: [Modality]
         public var indexes: [IndexStatus]
     }
@@ -40,7 +42,7 @@ extension Database {
                 collections: try collections().map { collection in
                     let modalities = try collection.modalities()
                     return DatabaseInfo.CollectionInfo(
-                        name: collection.name, modalities: modalities,
+                        name: collection.name, defaultMetric: try collection.storedDefaultMetric(), modalities: modalities,
                         indexes: try modalities.map { try collection.indexStatus(of: $0.name) })
                 })
         }

@@ -4,6 +4,8 @@ import Causeway
 struct BatchSearch {
     /// Queries held in memory at once; an exact scan serves a block in one pass over the stored vectors.
     private static let blockMax = 1_024
+    /// The same with token sets, which are tens of times as large.
+    private static let tokenBlockMax = 64
 
     let collection: EmbeddingCollection
     let request: SearchRequest
@@ -11,15 +13,19 @@ struct BatchSearch {
 
     func run(_ path: String) throws {
         let file = try QueryFile(path: path)
+        let tokens = try request.queryTokens.map { try QueryTokenFile($0, count: file.count) }
+        let blockMax = tokens == nil ? Self.blockMax : Self.tokenBlockMax
         let results = context.results(["query", "rank", "id", "item", .init(request.options.metric.key)])
         let matrix = try request.output.map { try IDMatrixWriter(path: $0, columns: request.options.k) }
         let progress = context.progress("search", unit: "queries", total: file.count)
         var latencies: [Double] = []
         var wall = 0.0
         var told: Set<String> = []
-        for start in stride(from: 0, to: file.count, by: Self.blockMax) {
-            let vectors = try file.vectors(rows: start, count: min(Self.blockMax, file.count - start))
-            let queries = vectors.map { Query.vector($0, from: request.source) }
+        for start in stride(from: 0, to: file.count, by: blockMax) {
+            let vectors = try file.vectors(rows: start, count: min(blockMax, file.count - start))
+            let queries = try vectors.enumerated().map { index, vector in
+                Query.vector(vector, tokens: try tokens?.tokens(of: start + index), from: request.source)
+            }
             let clock = ContinuousClock()
             let begin = clock.now
             let answers = try collection.search(
