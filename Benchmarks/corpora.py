@@ -19,7 +19,7 @@ class TwoModalities:
     constant offset: the gap. `text_noise` decides how much harder the other modality's queries are.
     """
 
-    def __init__(self, rows, dimension, seed=1, latent=128, decay=0.35, spread=1.0, image_noise=0.35, text_noise=0.8, gap=1.0):
+    def __init__(self, rows, dimension, seed=1, latent=160, decay=0.25, spread=1.25, image_noise=0.35, text_noise=1.0, gap=1.0):
         rng = np.random.default_rng(seed)
         self.rng, self.rows, self.dimension, self.spread = rng, rows, dimension, spread
         self.latent = latent
