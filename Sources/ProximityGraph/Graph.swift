@@ -80,20 +80,32 @@ package final class Graph: Sendable {
 
     /// What a search of this graph found damaged, in words; nil as long as nothing was. From then on searches find nothing.
     package var damage: String? { verifier.damage }
+    /// Every byte that searches read was compared with its checksum.
+    package var isVerified: Bool { verifier.isComplete }
+
+    /// Compares everything that searches read with its checksums, as far as that was not done; what is damaged, if anything.
+    package func verify(threads: Int = 1) -> String? {
+        _ = verifier.verifyAll(threads: threads)
+        return damage
+    }
 
     /// The best `width` nodes' labels for a query, best first. With `admitting`, only labels of that set are returned; the
-    /// walk passes through the others until `budget` codes are scored (by default half of what a scan of the set costs). It
-    /// gives up at once where fewer than `localShare` of the nodes about the place where it would begin are in the set.
-    /// A query without a direction finds nothing.
+    /// walk goes on until `budget` codes are scored (by default half of what a scan of the set costs). Where fewer than
+    /// `sweepShare` of a node's neighbours are in the set, it looks past the others without scoring them; with 0 it is an
+    /// ordinary search that drops what was not asked for. It gives up at once where fewer than `localShare` of the nodes about
+    /// the place where it would begin are in the set. A query without a direction finds nothing.
     package func search(
-        _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0
+        _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0,
+        sweepShare: Double = Graph.sweepShare
     ) -> GraphAnswer {
         guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
-        return search(coded, width: width, admitting: admitting, budget: budget, localShare: localShare)
+        return search(
+            coded, width: width, admitting: admitting, budget: budget, localShare: localShare, sweepShare: sweepShare)
     }
 
     package func search(
-        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0
+        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0,
+        sweepShare: Double = Graph.sweepShare
     ) -> GraphAnswer {
         run(query, width: width, admitting) { scratch, view, coarse, width in
             let entry = scratch.descend(
@@ -106,7 +118,7 @@ package final class Graph: Sendable {
             if localShare > 0, scratch.share(of: admitted, around: entry, view.base) < localShare { return false }
             return scratch.walk(
                 view.table, view.base, coarse, from: entry, seeds: admitting.spread(Graph.seedsOfWalk), width: width,
-                admitted: admitted, budget: budget ?? admitting.count / 2)
+                admitted: admitted, sweepShare: sweepShare, budget: budget ?? admitting.count / 2)
         }
     }
 
@@ -123,6 +135,16 @@ package final class Graph: Sendable {
             } else {
                 scratch.scan(view.table, coarse, width: width, admitted: nil)
             }
+            return true
+        }
+    }
+
+    /// An ordinary search whose answer lacks what is not in the set; may be shorter than `width` allows.
+    func searchDropping(_ query: CodedQuery, width: Int, _ admitting: LabelSet) -> GraphAnswer {
+        run(query, width: width, admitting) { scratch, view, coarse, width in
+            let entry = scratch.descend(
+                view.table, view.upper, names: upperNodes, coarse, fallback: header.entry)
+            scratch.search(view.table, view.base, coarse, from: entry, width: width)
             return true
         }
     }
@@ -215,8 +237,7 @@ package final class Graph: Sendable {
     /// and, from warm page cache, about a second a few GB; searches may run meanwhile.
     package func warm(threads: Int = 1) throws(GraphError) {
         let view = state.withLock { $0.view }
-        _ = verifier.verifyAll(threads: threads)
-        if let damage { throw .damaged(path: path, what: damage) }
+        if let damage = verify(threads: threads) { throw .damaged(path: path, what: damage) }
         do {
             let (copy, owners) = try view.copied()
             state.withLock {
@@ -233,6 +254,8 @@ package final class Graph: Sendable {
 extension Graph {
     /// Nodes of the set, spread over the whole graph, that a filtered walk also starts from.
     static let seedsOfWalk = 32
+    /// Up to here passing through what is not asked for costs no more than half of the search again.
+    package static let sweepShare = 0.7
 }
 
 let labelsOfNodeMax = 4096  // of one node in one answer: a million equal rows must not all be read again

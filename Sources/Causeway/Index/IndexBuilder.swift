@@ -27,13 +27,9 @@ struct IndexBuilder {
             let modality = try collection.modality(name, in: reader)
             return (modality, try reader.generation(of: modality.id))
         }
-        let (count, change) = try database.read { reader in
-            (try reader.count(of: modality.id), try reader.lastChange(of: modality.id))
-        }
+        let count = try database.read { try $0.count(of: modality.id) }
         guard count >= Self.graphMin else { return try leaveWithoutGraph(modality, report) }
-        if !options.rebuild, let old, old.throughSequence == change,
-            case .success = database.files.open(old, of: modality)
-        {
+        if !options.rebuild, let old, try isWorthKeeping(old, of: modality) {
             report.outcome = .current
             report.embeddings = count
             return report
@@ -55,6 +51,13 @@ struct IndexBuilder {
         try Tuner(collection: collection, target: modality, threads: options.threads, progress: progress).tuneAll()
         report.tuningSeconds = clock.now.seconds(since: tuningStart)
         return report
+    }
+
+    /// The published graph is sound in every byte, and too little changed since to deserve another.
+    private func isWorthKeeping(_ old: GenerationRecord, of modality: ModalityRecord) throws -> Bool {
+        guard case .success(let graph) = database.files.open(old, of: modality) else { return false }
+        let freshness = try database.read { try $0.freshness(of: old, in: modality.id, inGraph: graph.count) }
+        return !freshness.deservesRebuild && graph.verifyChecksums(threads: options.threads).isEmpty
     }
 
     /// The build proper; the progress handler is asked now and then whether to go on.

@@ -39,7 +39,8 @@ extension EmbeddingCollection {
             let target = try self.modality(modality, in: reader)
             let prepared = try queries.map { try prepare($0, for: target, in: reader) }
             let searcher = Searcher(
-                reader: reader, cache: database.indexes, target: target, options: options, threads: threads)
+                reader: reader, cache: database.indexes, vectors: database.vectors, target: target, options: options,
+                threads: threads)
             return try searcher.answers(to: prepared)
         }
     }

@@ -15,6 +15,7 @@ struct PreparedQuery: Sendable {
 struct Searcher {
     let reader: Reader
     let cache: IndexCache
+    let vectors: VectorCache
     let target: ModalityRecord
     let options: SearchOptions
     let threads: Int
@@ -29,20 +30,22 @@ struct Searcher {
         let planner = try Planner(
             target: target, options: options, matchCount: matches?.count, reader: reader, cache: cache)
         var answers = [SearchAnswer?](repeating: nil, count: queries.count)
-        var scanned: [(index: Int, reason: String)] = []
+        var scanned: [(index: Int, reason: String, note: String?)] = []
         var admission: Admission?
         for (index, query) in queries.enumerated() {
             switch planner.plan(for: query) {
-            case .exactScan(let reason):
-                scanned.append((index, reason))
+            case .exactScan(let reason, let note):
+                scanned.append((index, reason, note))
             case .candidates(let plan):
                 let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
                 admission = admitted
                 let narrowed = Narrowing(plan: plan, admission: admitted).answer(query, options)
                 if narrowed.isComplete {
                     answers[index] = try decide(narrowed, for: query)
+                } else if let damage = narrowed.damage, case .exactScan(let reason, let note) = Plan.damaged(damage) {
+                    scanned.append((index, reason, note))
                 } else {
-                    scanned.append((index, "exact scan: the graph found too few rows that match the filter"))
+                    scanned.append((index, "exact scan: the graph found too few rows that match the filter", nil))
                 }
             }
         }
@@ -65,7 +68,7 @@ struct Searcher {
         let clock = ContinuousClock()
         var explanation = narrowed.explanation
         let start = clock.now
-        let ranked = try Reranker(target: target, options: options, reader: reader)
+        let ranked = try Reranker(target: target, options: options, reader: reader, vectors: vectors)
             .rank(narrowed.candidates, for: query, explanation: &explanation)
         let ranking = clock.now
         let hits = try lookUp(ranked)
@@ -75,7 +78,7 @@ struct Searcher {
     }
 
     private func scan(
-        _ scanned: [(index: Int, reason: String)], of queries: [PreparedQuery], matches: [RowID]?,
+        _ scanned: [(index: Int, reason: String, note: String?)], of queries: [PreparedQuery], matches: [RowID]?,
         into answers: inout [SearchAnswer?]
     ) throws {
         guard !scanned.isEmpty else { return }
@@ -88,6 +91,7 @@ struct Searcher {
         for (position, entry) in scanned.enumerated() {
             var explanation = Explanation()
             explanation.plan = entry.reason
+            explanation.notes = [entry.note].compactMap { $0 }
             explanation.candidates = result.rowsRead
             explanation.reranked = result.rowsRead
             explanation.bytesRead = result.rowsRead * target.dimension * 4
