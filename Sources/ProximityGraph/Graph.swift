@@ -171,7 +171,7 @@ package final class Graph: Sendable {
             collect(scratch, query, width, admitting, &answer)
             return answer
         }
-        if let damage { answer = GraphAnswer(damage: damage) }
+        if let damage { answer = GraphAnswer(damage: damage) } else { verifier.advance() }
         state.withLock { $0.scratches.append(scratch) }
         return answer
     }

@@ -7,11 +7,14 @@ extension Graph {
     static let dropShare = 0.9
     /// With fewer of the nodes about the query in the set, two hops do not find a list's worth of them.
     static let localShareMin = 0.02
+    /// A scan keeps so many times the width: a set that shuns the query has hundreds of rows whose estimates are too close to
+    /// tell apart. The certified bound of each says which of them the caller must read.
+    static let scanBreadth = 4
 
-    /// The best `width` nodes' labels of a set, best first. Costs at most half as much again as a scan of the set.
+    /// The best `width` nodes' labels of a set, best first, and more where that is cheap (a scan). Costs at most half as much again as a scan of the set.
     ///
     /// Three ways: where nearly all nodes are in the set, an ordinary search a little wider; where the nodes about the query
-    /// are in it about as often as elsewhere, or more often, a walk that scores hardly others; otherwise, where the set is so
+    /// are in it at least half as often as elsewhere, a walk that scores hardly others; otherwise, where the set is so
     /// small that even an unfiltered search would cost more, and where a walk gives up, a scan of the set. A set that shuns the
     /// query's place is scanned because a walk would have to leave, in all directions, a region that holds nothing it may keep.
     package func searchFiltered(_ query: Span<Float>, width: Int, admitting: LabelSet) -> GraphAnswer {
@@ -27,20 +30,23 @@ extension Graph {
         let share = Double(matches) / Double(nodeCount)
         var spent = GraphAnswer()
         if share >= Self.dropShare {
-            let answer = searchDropping(query, width: Int(Double(width) / share) + 2, admitting)
-            if answer.damage != nil || 10 * answer.hits.count >= 9 * width { return answer }
+            var answer = searchDropping(query, width: Int(Double(width) / share) + 2, admitting)
+            if answer.damage != nil || 10 * answer.hits.count >= 9 * width {
+                answer.hits.removeLast(max(0, answer.hits.count - width))
+                return answer
+            }
             spent = answer  // what is near the query is gone: the walk must go farther
         }
         var answer = search(
             query, width: width, admitting: admitting, budget: max(matches / 2 - spent.distances, 0),
-            localShare: max(Self.localShareMin, share / 4))
+            localShare: max(Self.localShareMin, share / 2))
         answer.visited += spent.visited
         answer.distances += spent.distances
         return answer.exhausted || answer.damage != nil ? answer : scanned(query, width, admitting, after: answer)
     }
 
     private func scanned(_ query: CodedQuery, _ width: Int, _ admitting: LabelSet, after walk: GraphAnswer) -> GraphAnswer {
-        var answer = scan(query, limit: width, admitting: admitting)
+        var answer = scan(query, limit: Self.scanBreadth * width, admitting: admitting)
         answer.visited += walk.visited
         answer.distances += walk.distances
         answer.isScan = true

