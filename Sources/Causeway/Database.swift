@@ -23,6 +23,7 @@ public final class Database: Sendable {
     let store: Store
     let files: GenerationFiles
     let indexes: IndexCache
+    let vectors = VectorCache()
     let fileSystem: any FileSystem
 
     /// Opens a database.

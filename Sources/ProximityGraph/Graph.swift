@@ -81,24 +81,34 @@ package final class Graph: Sendable {
 
     /// What a search of this graph found damaged, in words; nil as long as nothing was. From then on searches find nothing.
     package var damage: String? { verifier.damage }
+    /// Every byte that searches read was compared with its checksum.
+    package var isVerified: Bool { verifier.isComplete }
+
+    /// Compares everything that searches read with its checksums, as far as that was not done; what is damaged, if anything.
+    package func verify(threads: Int = 1) -> String? {
+        _ = verifier.verifyAll(threads: threads)
+        return damage
+    }
 
     /// The best `width` nodes' labels for a query, best first. With `admitting`, only labels of that set are returned; the
-    /// walk passes through the others until `budget` codes are scored (by default half of what a scan of the set costs). It
-    /// gives up at once where fewer than `localShare` of the nodes about the place where it would begin are in the set.
-    /// A query without a direction finds nothing. Extra links are walked when `crossModal`: they were chosen for queries of
-    /// another modality and would only delay those of the graph's own.
+    /// walk goes on until `budget` codes are scored (by default half of what a scan of the set costs). Where fewer than
+    /// `sweepShare` of a node's neighbours are in the set, it looks past the others without scoring them; with 0 it is an
+    /// ordinary search that drops what was not asked for. It gives up at once where fewer than `localShare` of the nodes about
+    /// the place where it would begin are in the set. A query without a direction finds nothing. Extra links are walked when
+    /// `crossModal`: they were chosen for queries of another modality and would only delay those of the graph's own.
     package func search(
         _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0,
-        crossModal: Bool = true
+        sweepShare: Double = Graph.sweepShare, crossModal: Bool = true
     ) -> GraphAnswer {
         guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
         return search(
-            coded, width: width, admitting: admitting, budget: budget, localShare: localShare, crossModal: crossModal)
+            coded, width: width, admitting: admitting, budget: budget, localShare: localShare, sweepShare: sweepShare,
+            crossModal: crossModal)
     }
 
     package func search(
         _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0,
-        crossModal: Bool = true
+        sweepShare: Double = Graph.sweepShare, crossModal: Bool = true
     ) -> GraphAnswer {
         run(query, width: width, admitting) { scratch, view, coarse, width in
             let base = crossModal ? view.base : view.base.plain
@@ -112,7 +122,7 @@ package final class Graph: Sendable {
             if localShare > 0, scratch.share(of: admitted, around: entry, base) < localShare { return false }
             return scratch.walk(
                 view.table, base, coarse, from: entry, seeds: admitting.spread(Graph.seedsOfWalk), width: width,
-                admitted: admitted, budget: budget ?? admitting.count / 2)
+                admitted: admitted, sweepShare: sweepShare, budget: budget ?? admitting.count / 2)
         }
     }
 
@@ -129,6 +139,17 @@ package final class Graph: Sendable {
             } else {
                 scratch.scan(view.table, coarse, width: width, admitted: nil)
             }
+            return true
+        }
+    }
+
+    /// An ordinary search whose answer lacks what is not in the set; may be shorter than `width` allows.
+    func searchDropping(_ query: CodedQuery, width: Int, _ admitting: LabelSet, crossModal: Bool) -> GraphAnswer {
+        run(query, width: width, admitting) { scratch, view, coarse, width in
+            let base = crossModal ? view.base : view.base.plain
+            let entry = scratch.descend(
+                view.table, view.upper, names: upperNodes, coarse, fallback: header.entry)
+            scratch.search(view.table, base, coarse, from: entry, width: width)
             return true
         }
     }
@@ -155,7 +176,7 @@ package final class Graph: Sendable {
             collect(scratch, query, width, admitting, &answer)
             return answer
         }
-        if let damage { answer = GraphAnswer(damage: damage) }
+        if let damage { answer = GraphAnswer(damage: damage) } else { verifier.advance() }
         state.withLock { $0.scratches.append(scratch) }
         return answer
     }
@@ -221,8 +242,7 @@ package final class Graph: Sendable {
     /// and, from warm page cache, about a second a few GB; searches may run meanwhile.
     package func warm(threads: Int = 1) throws(GraphError) {
         let view = state.withLock { $0.view }
-        _ = verifier.verifyAll(threads: threads)
-        if let damage { throw .damaged(path: path, what: damage) }
+        if let damage = verify(threads: threads) { throw .damaged(path: path, what: damage) }
         do {
             let (copy, owners) = try view.copied()
             state.withLock {
@@ -239,6 +259,8 @@ package final class Graph: Sendable {
 extension Graph {
     /// Nodes of the set, spread over the whole graph, that a filtered walk also starts from.
     static let seedsOfWalk = 32
+    /// Up to here passing through what is not asked for costs no more than half of the search again.
+    package static let sweepShare = 0.7
 }
 
 let labelsOfNodeMax = 4096  // of one node in one answer: a million equal rows must not all be read again

@@ -136,6 +136,8 @@ package struct GraphAnswer: Sendable, Equatable {
     package var distances = 0
     /// False when a filtered search gave up, at its budget or for want of a way on: nodes it did not reach may be better.
     package var exhausted = true
+    /// Every admitted code was compared.
+    package var isScan = false
     /// What is wrong with the file, in words; then there are no hits, and an exact scan must answer.
     package var damage: String?
 

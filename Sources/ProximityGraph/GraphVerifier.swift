@@ -17,6 +17,8 @@ final class GraphVerifier: Sendable {
     let extraLinks: VerifiedSection?
     private let mean: VerifiedSection
     private let ledger = DamageLedger()
+    /// Where `advance` goes on.
+    private let cursor = Atomic<Int>(0)
 
     /// Nil when a section is missing.
     init?(_ header: GraphHeader, whole: Section, checksums: Section) {
@@ -45,11 +47,28 @@ final class GraphVerifier: Sendable {
     /// The mean, which is read when a graph is opened.
     func admitsMean() -> Bool { mean.admitsAll() }
 
+    private var sections: [VerifiedSection] {
+        [codes, links, upperLinks, upperNodes, errors, labels, labelOffsets, labelOrder, extraOffsets, extraLinks, mean]
+            .compactMap { $0 }
+    }
+
+    /// Compares one more chunk once searches have met most of the file, so that they soon need not ask any more. A graph of
+    /// which they read little is left alone: it may be larger than memory.
+    func advance() {
+        guard ledger.isMostlyDone else { return }
+        var index = cursor.wrappingAdd(1, ordering: .relaxed).oldValue
+        for section in sections {
+            if index < section.chunkCount {
+                _ = section.admitsChunk(index)
+                return
+            }
+            index -= section.chunkCount
+        }
+        cursor.store(0, ordering: .relaxed)
+    }
+
     /// Compares every chunk that was not compared before, on `threads` threads; false at damage.
     func verifyAll(threads: Int) -> Bool {
-        let sections = [
-            codes, links, upperLinks, upperNodes, errors, labels, labelOffsets, labelOrder, extraOffsets, extraLinks, mean,
-        ].compactMap { $0 }
         for section in sections {
             Parallel.forEach(section.chunkCount, threads: threads) { chunk, _ in _ = section.admitsChunk(chunk) }
         }
@@ -113,13 +132,21 @@ final class VerifiedSection: Sendable {
 
 /// What was found wrong, and how many chunks are yet to be compared.
 final class DamageLedger: Sendable {
+    private let all = Atomic<Int>(0)
     private let left = Atomic<Int>(0)
     private let isDamaged = Atomic<Bool>(false)
     private let text = Mutex<String?>(nil)
 
-    func expect(_ chunks: Int) { left.add(chunks, ordering: .relaxed) }
+    func expect(_ chunks: Int) {
+        all.add(chunks, ordering: .relaxed)
+        left.add(chunks, ordering: .relaxed)
+    }
     func settle() { left.subtract(1, ordering: .relaxed) }
     var isComplete: Bool { left.load(ordering: .relaxed) == 0 }
+    var isMostlyDone: Bool {
+        let left = left.load(ordering: .relaxed)
+        return left > 0 && 2 * left < all.load(ordering: .relaxed)
+    }
     var damage: String? { isDamaged.load(ordering: .acquiring) ? text.withLock { $0 } : nil }
 
     func record(_ what: String) {

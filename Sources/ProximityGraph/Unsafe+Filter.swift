@@ -3,10 +3,6 @@
 import CKernels
 
 extension SearchScratch {
-    /// From this share of admitted neighbours on, all of them are scored and passed through; below it the others are not
-    /// scored, and the walk looks past them at their neighbours.
-    private static let sweepShare = 0.7
-
     /// The share of `admitted` among a node's neighbours and theirs, without scoring any.
     func share(of admitted: Span<UInt64>, around node: Int, _ layer: LinkTable) -> Double {
         precondition(admitted.count * 64 >= layer.count)
@@ -32,11 +28,12 @@ extension SearchScratch {
 
     /// Keeps the best `width` nodes of `admitted` (a bit a node), starting from `entry` and from `seeds`, until no place to
     /// go on from is better than the worst of them. After ACORN-1 (Patel et al. 2024), with the choice between neighbours
-    /// and their neighbours made at every node from its own share of admitted ones (as in NaviX, Sehgal et al. 2025).
+    /// and their neighbours made at every node from its own share of admitted ones (as in NaviX, Sehgal et al. 2025): from
+    /// `sweepShare` on all of them are scored and passed through, below it the walk looks past the others without scoring.
     /// Returns false when `budget` codes were scored, or the ways on ran out, before that.
     func walk(
         _ table: CodeTable, _ layer: LinkTable, _ query: QueryView, from entry: Int, seeds: [Int], width: Int,
-        admitted: Span<UInt64>, budget: Int
+        admitted: Span<UInt64>, sweepShare: Double, budget: Int
     ) -> Bool {
         precondition(width >= 1 && width <= poolCapacity && layer.count <= min(nodeCapacity, table.count))
         precondition(admitted.count * 64 >= layer.count)
@@ -56,7 +53,7 @@ extension SearchScratch {
             if distances >= budget { return false }
             hops += 1
             guard admitsList(layer, best.node) else { return false }
-            let found = gather(layer, best.node, admitted)
+            let found = gather(layer, best.node, admitted, sweepShare)
             guard !isDamaged, keepScored(table, query, found, width, admitted, &frontier) else { return false }
         }
         return count == width
@@ -82,8 +79,9 @@ extension SearchScratch {
     }
 
     /// Into `ids`: the admitted neighbours of a node not seen before; with them all others where the admitted prevail,
-    /// otherwise admitted neighbours of the others, until there are as many as a list holds.
-    private func gather(_ layer: LinkTable, _ node: Int, _ admitted: Span<UInt64>) -> Int {
+    /// otherwise admitted neighbours of the others, until there are half as many as a list holds: more than an ordinary search
+    /// finds new at a node.
+    private func gather(_ layer: LinkTable, _ node: Int, _ admitted: Span<UInt64>, _ sweepShare: Double) -> Int {
         let visited = unsafe self.visited, ids = unsafe self.ids, epoch = self.epoch
         var aside: [UInt32] = []
         aside.reserveCapacity(layer.degree)
@@ -98,7 +96,7 @@ extension SearchScratch {
                 aside.append(UInt32(truncatingIfNeeded: next))
             }
         }
-        if Double(found) >= Self.sweepShare * Double(found + aside.count) {
+        if Double(found) >= sweepShare * Double(found + aside.count) {
             for id in aside {
                 unsafe visited[Int(id)] = epoch
                 unsafe ids[found] = id
@@ -106,7 +104,7 @@ extension SearchScratch {
             }
             return found
         }
-        for id in aside where found < layer.degree {
+        for id in aside where found < layer.degree / 2 {
             unsafe visited[Int(id)] = epoch
             guard admitsList(layer, Int(id)) else { return found }
             forEachNeighbor(layer, Int(id)) { next in

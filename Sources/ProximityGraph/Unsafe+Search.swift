@@ -24,6 +24,8 @@ import Synchronization
     private var verifier: GraphVerifier?
     private var codeFlags: UnsafeMutablePointer<Atomic<UInt8>>?
     private var codeShift = 0
+    private var linkFlags: UnsafeMutablePointer<Atomic<UInt8>>?
+    private var linkShift = 0
     /// The search met bytes that do not match their checksum and stopped.
     private(set) var isDamaged = false
 
@@ -54,6 +56,8 @@ import Synchronization
         self.verifier = verifier?.isComplete == true ? nil : verifier
         unsafe codeFlags = self.verifier?.codes.flags.base
         codeShift = verifier?.codes.shift ?? 0
+        unsafe linkFlags = self.verifier?.links.flags.base
+        linkShift = verifier?.links.shift ?? 0
         isDamaged = false
         if 2 * width > poolCapacity {
             unsafe pool.deallocate()
@@ -69,11 +73,13 @@ import Synchronization
     /// Whether the first `found` nodes of `ids` may be scored.
     @inline(__always) func admitsCodes(_ found: Int) -> Bool {
         guard let flags = unsafe codeFlags else { return true }
+        let ids = unsafe self.ids, shift = codeShift
+        var all: UInt8 = 1
         for index in 0..<found {
-            let chunk = unsafe Int(ids[index]) >> codeShift
-            if unsafe flags[chunk].load(ordering: .relaxed) == 0 { return checkCodes(found) }
+            // No branch on each: the loads overlap.
+            all &= unsafe flags[Int(ids[index]) >> shift].load(ordering: .relaxed)
         }
-        return true
+        return all == 1 || checkCodes(found)
     }
 
     @inline(never) private func checkCodes(_ found: Int) -> Bool {
@@ -91,11 +97,12 @@ import Synchronization
 
     /// Whether the list of a node of level 0 may be read, with its extra links.
     @inline(__always) func admitsList(_ layer: LinkTable, _ node: Int) -> Bool {
-        guard unsafe codeFlags != nil else { return true }
+        guard let flags = unsafe linkFlags else { return true }
+        if unsafe layer.extraOffsets == nil, unsafe flags[node >> linkShift].load(ordering: .relaxed) == 1 { return true }
         return checkList(layer, node)
     }
 
-    private func checkList(_ layer: LinkTable, _ node: Int) -> Bool {
+    @inline(never) private func checkList(_ layer: LinkTable, _ node: Int) -> Bool {
         guard let verifier else { return true }
         if !verifier.links.admits(node) { isDamaged = true }
         if let offsets = unsafe layer.extraOffsets, let sums = verifier.extraOffsets, let lists = verifier.extraLinks {

@@ -116,3 +116,10 @@ func makeGraph(
     let graph = try Graph(path: path, identity: someone, checksum: checksum)
     return Built(scratch: scratch, graph: graph, report: report, checksum: checksum)
 }
+
+/// True in builds whose kernels are compiled with optimisation: without it C is many times slower.
+var isOptimised: Bool {
+    var optimised = true
+    assert({ optimised = false; return true }())
+    return optimised
+}

@@ -66,9 +66,10 @@ extension EmbeddingCollection {
             case .success(let graph):
                 status.embeddingsInGraph = graph.count
                 status.bytes = graph.fileBytes
-                status.changedSince = try reader.changedRows(of: record.id, after: generation.throughSequence).count
-                status.deletedSince = try reader.deletedRows(of: record.id, after: generation.throughSequence).count
-                status.state = status.changedSince + status.deletedSince == 0 ? .current : .stale
+                let freshness = try reader.freshness(of: generation, in: record.id, inGraph: graph.count)
+                (status.changedSince, status.deletedSince) = (freshness.added, freshness.dead)
+                status.state = freshness.isCurrent ? .current : .stale
+                if freshness.deservesRebuild { status.detail = "`causeway index build` makes searches faster" }
             }
             return status
         }

@@ -27,14 +27,11 @@ struct IndexBuilder {
             let modality = try collection.modality(name, in: reader)
             return (modality, try reader.generation(of: modality.id))
         }
-        let (count, change) = try database.read { reader in
-            (try reader.count(of: modality.id), try reader.lastChange(of: modality.id))
-        }
+        let count = try database.read { try $0.count(of: modality.id) }
         guard count >= Self.graphMin else { return try leaveWithoutGraph(modality, report) }
         let fixing = CrossModalFixing(collection: collection, target: modality, options: options, progress: progress)
-        if !options.rebuild, let old, old.throughSequence == change, let recorded = GenerationSettings(recorded: old),
-            case .success = database.files.open(old, of: modality),
-            try database.read({ try fixing.isSettled(recorded, in: $0) })
+        if !options.rebuild, let old, let recorded = GenerationSettings(recorded: old),
+            try isWorthKeeping(old, of: modality), try database.read({ try fixing.isSettled(recorded, in: $0) })
         {
             report.outcome = .current
             report.embeddings = count
@@ -75,6 +72,13 @@ struct IndexBuilder {
             try reader.tunings(of: modality.id).contains { $0.generation == generation.generation }
         }
         return isTuned ? 0 : try tune(modality)
+    }
+
+    /// The published graph is sound in every byte, and too little changed since to deserve another.
+    private func isWorthKeeping(_ old: GenerationRecord, of modality: ModalityRecord) throws -> Bool {
+        guard case .success(let graph) = database.files.open(old, of: modality) else { return false }
+        let freshness = try database.read { try $0.freshness(of: old, in: modality.id, inGraph: graph.count) }
+        return !freshness.deservesRebuild && graph.verifyChecksums(threads: options.threads).isEmpty
     }
 
     /// The build proper; the progress handler is asked now and then whether to go on.

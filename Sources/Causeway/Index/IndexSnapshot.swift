@@ -5,13 +5,14 @@ import ProximityGraph
 import Storage
 import Synchronization
 
-/// Immutable but for `beside`, which only grows: rows a snapshot's reader cannot see yet drop out at the exact stage.
+/// Immutable but for `beside`, which follows the newest reader: whoever searches passes over rows that his own state of the
+/// database does not have yet.
 final class IndexSnapshot: Sendable {
     let generation: GenerationRecord
     let graph: Graph
     /// The newest change this snapshot knows.
     let lastChange: ChangeSequence
-    /// Labels deleted since the graph was built, ascending.
+    /// Labels of the graph deleted since it was built, ascending.
     let dead: [Int64]
     /// Labels that are not dead; nil when none is.
     let alive: LabelSet?
@@ -34,12 +35,16 @@ final class IndexSnapshot: Sendable {
 final class IndexCache: Sendable {
     enum State: Sendable {
         case ready(IndexSnapshot)
-        /// No index, or one that cannot be used; the reason is for the user.
+        /// No index; the reason is for the user.
         case absent(reason: String)
+        /// One that cannot be used, and why.
+        case damaged(String)
     }
 
     private let files: GenerationFiles
     private let entries = Mutex<[ModalityID: IndexSnapshot]>([:])
+    /// Held while a snapshot is made: one that knows less must never put back into `beside` what a newer one took out.
+    private let refreshing = Mutex<Void>(())
 
     init(files: GenerationFiles) { self.files = files }
 
@@ -50,16 +55,31 @@ final class IndexCache: Sendable {
             return .absent(reason: "there is no index")
         }
         let change = try reader.lastChange(of: modality.id)
-        let known = entries.withLock { $0[modality.id] }
-        if let known, known.generation.generation == generation.generation, known.lastChange >= change {
-            return .ready(known)
+        if let state = known(modality.id, generation, change) { return state }
+        return try refreshing.withLock { _ in
+            try known(modality.id, generation, change) ?? refreshed(modality, generation, change, in: reader)
         }
+    }
+
+    /// What is held, if it knows the reader's generation and newest change, or newer ones.
+    private func known(_ modality: ModalityID, _ generation: GenerationRecord, _ change: ChangeSequence) -> State? {
+        guard let known = entries.withLock({ $0[modality] }), known.generation.generation >= generation.generation else {
+            return nil
+        }
+        if let damage = known.graph.damage { return .damaged(damage) }
+        return known.lastChange >= change ? .ready(known) : nil
+    }
+
+    private func refreshed(
+        _ modality: ModalityRecord, _ generation: GenerationRecord, _ change: ChangeSequence, in reader: Reader
+    ) throws -> State {
+        let known = entries.withLock { $0[modality.id] }
         let base: IndexSnapshot
         if let known, known.generation.generation == generation.generation {
             base = known
         } else {
             switch files.open(generation, of: modality) {
-            case .failure(let problem): return .absent(reason: "the index cannot be used: \(problem)")
+            case .failure(let problem): return .damaged(problem.description)
             case .success(let graph):
                 base = IndexSnapshot(
                     generation: generation, graph: graph, lastChange: generation.throughSequence, dead: [],
@@ -67,11 +87,7 @@ final class IndexCache: Sendable {
             }
         }
         let snapshot = try caughtUp(base, to: change, of: modality, in: reader)
-        entries.withLock { entries in
-            if let current = entries[modality.id], current.generation.generation == generation.generation,
-                current.lastChange >= snapshot.lastChange { return }
-            entries[modality.id] = snapshot
-        }
+        entries.withLock { $0[modality.id] = snapshot }
         return .ready(snapshot)
     }
 
@@ -79,14 +95,16 @@ final class IndexCache: Sendable {
         _ base: IndexSnapshot, to change: ChangeSequence, of modality: ModalityRecord, in reader: Reader
     ) throws -> IndexSnapshot {
         guard change > base.lastChange else { return base }
+        // Changes of metadata alone keep the row and its vector: neither call reports them.
         let deleted = try reader.deletedRows(of: modality.id, after: base.lastChange).map(\.rawValue)
         let added = try reader.changedRows(of: modality.id, after: base.lastChange).sorted()
-        for label in deleted { base.beside.remove(label: label) }
+        let inGraph = deleted.filter { $0 <= base.generation.throughSequence.rawValue }
+        for label in deleted where label > base.generation.throughSequence.rawValue { base.beside.remove(label: label) }
         _ = try reader.forEachVector(added, of: modality) { index, vector in
             _ = base.beside.append(label: added[index].rawValue, vector: vector)
         }
         return IndexSnapshot(
             generation: base.generation, graph: base.graph, lastChange: change,
-            dead: deleted.isEmpty ? base.dead : (base.dead + deleted).sorted(), beside: base.beside)
+            dead: inGraph.isEmpty ? base.dead : (base.dead + inGraph).sorted(), beside: base.beside)
     }
 }

@@ -67,13 +67,15 @@ struct CandidateSource {
         var admission: Admission?
         for (index, query) in queries.enumerated() {
             switch planner.plan(for: query) {
-            case .exactScan(let reason): scanned.append((index, reason))
+            case .exactScan(let reason, _): scanned.append((index, reason))
             case .candidates(let plan):
                 let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
                 admission = admitted
                 var answer = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, narrow)
                 guard answer.isComplete else {
-                    scanned.append((index, "exact scan: the graph found too few rows that match the filter"))
+                    var reason = "exact scan: the graph found too few rows that match the filter"
+                    if let damage = answer.damage, case .exactScan(let why, _) = Plan.damaged(damage) { reason = why }
+                    scanned.append((index, reason))
                     continue
                 }
                 answer.explanation.plan += ", then \(options.metric)"

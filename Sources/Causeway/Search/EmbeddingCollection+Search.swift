@@ -48,7 +48,8 @@ extension EmbeddingCollection {
                 ).answers(to: prepared, tokens: tokens)
             }
             let searcher = Searcher(
-                reader: reader, cache: database.indexes, target: target, options: options, threads: threads)
+                reader: reader, cache: database.indexes, vectors: database.vectors, target: target, options: options,
+                threads: threads)
             return try searcher.answers(to: prepared)
         }
     }

@@ -23,6 +23,13 @@ struct GroupReranker {
         var list: TopList
         var needed: Int
         var found = 0
+        var cached = 0
+
+        mutating func take(_ row: RowID, _ vector: Span<Float>, isCached: Bool) {
+            list.insert(row, scorer.score(vector))
+            found += 1
+            if isCached { cached += 1 }
+        }
     }
 
     /// A row that a member needs.
@@ -33,17 +40,19 @@ struct GroupReranker {
 
     private let options: SearchOptions
     private let reader: Reader
+    private let vectors: VectorCache
     private let target: ModalityRecord
     private let single: Reranker
     private var members: [Member] = []
     private var wants: [Want] = []
     private var candidateCount = 0
 
-    init(target: ModalityRecord, options: SearchOptions, reader: Reader) {
+    init(target: ModalityRecord, options: SearchOptions, reader: Reader, vectors: VectorCache) {
+        self.vectors = vectors
         self.options = options
         self.reader = reader
         self.target = target
-        single = Reranker(target: target, options: options, reader: reader)
+        single = Reranker(target: target, options: options, reader: reader, vectors: vectors)
     }
 
     var isEmpty: Bool { members.isEmpty }
@@ -68,20 +77,23 @@ struct GroupReranker {
         swap(&wants, &self.wants)
         candidateCount = 0
         wants.sort { ($0.row, $0.member) < ($1.row, $1.member) }
-        var rows: [RowID] = []
-        var starts: [Int] = []
-        for (position, want) in wants.enumerated() where want.row != rows.last {
-            rows.append(want.row)
-            starts.append(position)
-        }
-        starts.append(wants.count)
-        // Damage is told below, by the single ranking of those that met it.
-        _ = try reader.forEachVector(rows, of: target) { index, vector in
-            for position in starts[index]..<starts[index + 1] {
-                let (row, member) = (wants[position].row, wants[position].member)
-                members[member].list.insert(row, members[member].scorer.score(vector))
-                members[member].found += 1
+        var unread: [(row: RowID, wants: Range<Int>)] = []
+        var start = 0
+        while start < wants.count {
+            let row = wants[start].row
+            let end = wants[start...].firstIndex { $0.row != row } ?? wants.count
+            if let vector = vectors.vector(of: row.rawValue), vector.count == target.dimension {
+                for want in wants[start..<end] { members[want.member].take(row, vector.span, isCached: true) }
+            } else {
+                unread.append((row, start..<end))
             }
+            start = end
+        }
+        // Damage is told below, by the single ranking of those that met it.
+        _ = try reader.forEachVector(unread.map(\.row), of: target) { index, vector in
+            let (row, range) = unread[index]
+            for want in wants[range] { members[want.member].take(row, vector, isCached: false) }
+            vectors.keep(vector, of: row.rawValue)
         }
         var ranked: [Ranked] = []
         ranked.reserveCapacity(members.count)
@@ -99,7 +111,8 @@ struct GroupReranker {
         explanation.candidates = member.narrowed.candidates.count
         explanation.reranked = member.found
         explanation.pruned = explanation.candidates - member.needed
-        explanation.bytesRead = member.found * target.dimension * 4
+        explanation.cached = member.cached
+        explanation.bytesRead = (member.found - member.cached) * target.dimension * 4
         return Ranked(index: member.index, best: member.list.finish(), explanation: explanation)
     }
 }

@@ -9,6 +9,8 @@ struct Narrowed {
     var explanation: Explanation
     /// False when fewer rows were found than could answer; the caller then scans exactly.
     var isComplete: Bool
+    /// What of the graph is damaged; then nothing was found.
+    var damage: String?
 }
 
 /// The rows that may answer, in the forms the two searches need. Made once for all queries of a call.
@@ -16,10 +18,12 @@ struct Admission {
     /// Label positions of the graph; nil admits all.
     let labels: LabelSet?
     /// Rows beside the graph; nil admits all.
-    let rows: [RowID]?
+    let beside: [Int64]?
 
     init(matches: [RowID]?, snapshot: IndexSnapshot) {
-        rows = matches
+        // Rows are numbered by the change that inserted them, so those beside the graph come last.
+        let newest = snapshot.generation.throughSequence.rawValue
+        beside = matches?.reversed().prefix { $0.rawValue > newest }.map(\.rawValue)
         labels = matches.map { snapshot.graph.labelSet(containing: $0.map(\.rawValue)) } ?? snapshot.alive
     }
 }
@@ -33,19 +37,23 @@ struct Narrowing {
         let clock = ContinuousClock()
         let start = clock.now
         let snapshot = plan.snapshot
-        let answer: GraphAnswer
-        switch plan.method {
-        case .graph:
-            answer = snapshot.graph.search(
-                query.vector.span, width: plan.width, admitting: admission.labels, crossModal: query.modality.id != target)
-        case .codeScan:
-            answer = snapshot.graph.scan(query.vector.span, limit: plan.width, admitting: admission.labels)
+        let crossModal = query.modality.id != target
+        let answer = if let labels = admission.labels {
+            snapshot.graph.searchFiltered(
+                query.vector.span, width: plan.width, admitting: labels, crossModal: crossModal)
+        } else {
+            snapshot.graph.search(query.vector.span, width: plan.width, crossModal: crossModal)
         }
-        let beside = snapshot.beside.scan(
-            query.vector.span, limit: plan.width, admitting: admission.rows.map { $0.map(\.rawValue) })
-        let candidates = merge(answer.hits, beside.hits)
+        if let damage = answer.damage {
+            return Narrowed(candidates: [], explanation: Explanation(), isComplete: false, damage: damage)
+        }
+        let beside = snapshot.beside.scan(query.vector.span, limit: plan.width, admitting: admission.beside)
+        // What a scan finds beyond the width is read only where its certified bound says that it may be among the best.
+        let isOpen = answer.isScan && options.metric == .cosine && options.candidates == nil
+        let candidates = merge(answer.hits, beside.hits, limit: isOpen ? answer.hits.count : plan.candidates)
         var explanation = Explanation()
-        explanation.plan = plan.method == .graph ? "graph" : "code scan of the rows that match the filter"
+        let scanned = options.filter == nil ? "code scan of the rows alive" : "code scan of the rows that match the filter"
+        explanation.plan = answer.isScan ? scanned : "graph"
         explanation.width = plan.width
         explanation.nodesVisited = answer.visited
         explanation.codesCompared = answer.distances + beside.distances
@@ -57,13 +65,13 @@ struct Narrowing {
             isComplete: candidates.count >= min(options.k, plan.eligible))
     }
 
-    private func merge(_ graph: [GraphHit], _ beside: [GraphHit]) -> [Candidate] {
+    private func merge(_ graph: [GraphHit], _ beside: [GraphHit], limit: Int) -> [Candidate] {
         var seen = Set<Int64>()
-        var all = (graph + beside).filter { seen.insert($0.label).inserted }
+        var all = (graph + beside).filter { $0.label <= plan.newestRow.rawValue && seen.insert($0.label).inserted }
         if !beside.isEmpty {
             all.sort { $0.similarity == $1.similarity ? $0.label < $1.label : $0.similarity > $1.similarity }
         }
-        return all.prefix(plan.candidates).map {
+        return all.prefix(limit).map {
             Candidate(row: RowID(rawValue: $0.label), estimate: $0.similarity, errorBound: $0.errorBound)
         }
     }

@@ -3,15 +3,24 @@ import ProximityGraph
 import Storage
 
 enum Plan {
-    /// The reason is for the user, and starts with "exact scan".
-    case exactScan(reason: String)
+    /// The reason is for the user, and starts with "exact scan"; so is the note, a caution.
+    case exactScan(reason: String, note: String? = nil)
     case candidates(CandidatePlan)
 }
 
+extension Plan {
+    /// Instead of an index whose file is damaged.
+    static func damaged(_ what: String) -> Plan {
+        .exactScan(
+            reason: "exact scan: the index is damaged",
+            note: "the index is damaged (\(what)); every row was compared instead; run `causeway index rebuild`")
+    }
+}
+
 struct CandidatePlan {
-    enum Method { case graph, codeScan }
     var snapshot: IndexSnapshot
-    var method: Method
+    /// Rows with a greater number were inserted after the state that is searched.
+    var newestRow: RowID
     /// Width of the graph search.
     var width: Int
     /// How many candidates, best estimate first, the exact metric may see.
@@ -23,11 +32,7 @@ struct CandidatePlan {
 
 struct Planner {
     /// Reading so few stored vectors is cheaper than any detour through codes.
-    private static let directScanMax = 1_000
-    /// Up to here a scan of the matching codes beats a filtered walk, whatever the width.
-    private static let codeScanMax = 10_000
-    /// Visits per unit of width, the middle of what was measured (11…31).
-    private static let visitsPerWidth = 16.0
+    private static let directScanMax = 200
     /// A stored vector read out of order costs about this many read in order.
     private static let randomReadCost = 16
 
@@ -37,6 +42,7 @@ struct Planner {
     private let rowCount: Int
     private let tunings: [TuningRecord]
     private let index: IndexCache.State
+    private let newestRow: RowID
 
     init(
         target: ModalityRecord, options: SearchOptions, matchCount: Int?, reader: Reader, cache: IndexCache
@@ -45,6 +51,7 @@ struct Planner {
         self.options = options
         self.matchCount = matchCount
         rowCount = try reader.count(of: target.id)
+        newestRow = RowID(rawValue: try reader.lastChange(of: target.id).rawValue)
         if options.effort == .exact {
             index = .absent(reason: "asked for")
             tunings = []
@@ -58,9 +65,11 @@ struct Planner {
     var eligible: Int { matchCount ?? rowCount }
 
     func plan(for query: PreparedQuery) -> Plan {
-        guard case .ready(let snapshot) = index else {
-            guard case .absent(let reason) = index else { return .exactScan(reason: "exact scan") }
-            return .exactScan(reason: "exact scan: \(reason)")
+        let snapshot: IndexSnapshot
+        switch index {
+        case .ready(let ready): snapshot = ready
+        case .absent(let reason): return .exactScan(reason: "exact scan: \(reason)")
+        case .damaged(let what): return .damaged(what)
         }
         if query.vector.allSatisfy({ $0 == 0 }) { return .exactScan(reason: "exact scan: the query is a zero vector") }
         guard let budget = budget(for: query) else {
@@ -76,20 +85,18 @@ struct Planner {
         }
         return .candidates(
             CandidatePlan(
-                snapshot: snapshot, method: method(width: budget.width), width: budget.width,
-                candidates: budget.candidates, eligible: eligible, notes: budget.notes + staleness(snapshot)))
-    }
-
-    private func method(width: Int) -> CandidatePlan.Method {
-        guard let matchCount else { return .graph }
-        let walk = (Self.visitsPerWidth * Double(width) * Double(rowCount)).squareRoot()
-        return matchCount <= max(Self.codeScanMax, Int(walk)) ? .codeScan : .graph
+                snapshot: snapshot, newestRow: newestRow, width: budget.width, candidates: budget.candidates,
+                eligible: eligible, notes: budget.notes + staleness(snapshot)))
     }
 
     private func staleness(_ snapshot: IndexSnapshot) -> [String] {
-        let changed = snapshot.beside.count + snapshot.dead.count
-        guard changed * 5 > max(snapshot.graph.count, 1) else { return [] }
-        return ["\(changed) rows changed since the index was built; `causeway index build` makes searches faster"]
+        let freshness = IndexFreshness(
+            inGraph: snapshot.graph.count, dead: snapshot.dead.count, added: snapshot.beside.count)
+        guard freshness.deservesRebuild else { return [] }
+        return [
+            "\(freshness.dead + freshness.added) rows changed since the index was built; "
+                + "`causeway index build` makes searches faster",
+        ]
     }
 
     // MARK: Width and candidates

@@ -121,6 +121,8 @@ public struct Explanation: Sendable, Equatable {
     /// Candidates found, those whose stored vector was read, and those whose error bound ruled them out.
     public var candidates = 0
     public var reranked = 0
+    /// Of those re-ranked, the ones whose decoded vector was still in memory.
+    public var cached = 0
     public var pruned = 0
     /// Decoded bytes of stored vectors that the exact stage read.
     public var bytesRead = 0

@@ -13,6 +13,7 @@ struct Reranker {
     let target: ModalityRecord
     let options: SearchOptions
     let reader: Reader
+    let vectors: VectorCache
 
     /// The candidates' best k and all ties, by the exact metric. Equals scoring every candidate; reads fewer where it can.
     func rank(
@@ -48,18 +49,31 @@ struct Reranker {
         return parts
     }
 
-    /// Reads and scores rows in storage order; returns how many were sound.
+    /// Scores rows, and reads those that are not in memory in storage order; returns how many were sound.
     private func score(
         _ candidates: [Candidate], with scorer: VectorScorer, into list: inout TopList, explanation: inout Explanation
     ) throws -> Int {
-        let rows = candidates.map(\.row).sorted()
+        var rows: [RowID] = []
+        var held = 0
+        for row in candidates.lazy.map(\.row) {
+            if let vector = vectors.vector(of: row.rawValue), vector.count == target.dimension {
+                list.insert(row, scorer.score(vector.span))
+                held += 1
+            } else {
+                rows.append(row)
+            }
+        }
+        rows.sort()
         var found = 0
         let damaged = try reader.forEachVector(rows, of: target) { index, vector in
             list.insert(rows[index], scorer.score(vector))
+            vectors.keep(vector, of: rows[index].rawValue)
             found += 1
         }
-        explanation.reranked += found
         explanation.bytesRead += found * target.dimension * 4
+        explanation.cached += held
+        found += held
+        explanation.reranked += found
         if !damaged.isEmpty {
             explanation.damagedRows += damaged.count
             explanation.notes.append(Searcher.damageNote(damaged.count))

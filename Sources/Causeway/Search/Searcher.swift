@@ -15,6 +15,7 @@ struct PreparedQuery: Sendable {
 struct Searcher {
     let reader: Reader
     let cache: IndexCache
+    let vectors: VectorCache
     let target: ModalityRecord
     let options: SearchOptions
     let threads: Int
@@ -29,21 +30,23 @@ struct Searcher {
         let planner = try Planner(
             target: target, options: options, matchCount: matches?.count, reader: reader, cache: cache)
         var answers = [SearchAnswer?](repeating: nil, count: queries.count)
-        var scanned: [(index: Int, reason: String)] = []
+        var scanned: [(index: Int, reason: String, note: String?)] = []
         var admission: Admission?
-        var group = GroupReranker(target: target, options: options, reader: reader)
+        var group = GroupReranker(target: target, options: options, reader: reader, vectors: vectors)
         for (index, query) in queries.enumerated() {
             switch planner.plan(for: query) {
-            case .exactScan(let reason):
-                scanned.append((index, reason))
+            case .exactScan(let reason, let note):
+                scanned.append((index, reason, note))
             case .candidates(let plan):
                 let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
                 admission = admitted
                 let narrowed = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, options)
                 if narrowed.isComplete {
                     group.append(narrowed, for: query, at: index)
+                } else if let damage = narrowed.damage, case .exactScan(let reason, let note) = Plan.damaged(damage) {
+                    scanned.append((index, reason, note))
                 } else {
-                    scanned.append((index, "exact scan: the graph found too few rows that match the filter"))
+                    scanned.append((index, "exact scan: the graph found too few rows that match the filter", nil))
                 }
             }
             if group.isFull { scanned += try decide(&group, eligible: planner.eligible, into: &answers) }
@@ -67,7 +70,7 @@ struct Searcher {
     /// - Returns: the queries left with too few hits, because labels of the graph or rows among the candidates are damaged.
     private func decide(
         _ group: inout GroupReranker, eligible: Int, into answers: inout [SearchAnswer?]
-    ) throws -> [(index: Int, reason: String)] {
+    ) throws -> [(index: Int, reason: String, note: String?)] {
         guard !group.isEmpty else { return [] }
         let clock = ContinuousClock()
         let start = clock.now
@@ -76,10 +79,10 @@ struct Searcher {
         let hits = try HitNames(metric: options.metric, k: options.k, reader: reader).hits(of: ranked.map(\.best))
         let share = 1 / Double(ranked.count)
         let seconds = (rerank: ranking.seconds(since: start) * share, lookUp: clock.now.seconds(since: ranking) * share)
-        var short: [(index: Int, reason: String)] = []
+        var short: [(index: Int, reason: String, note: String?)] = []
         for position in ranked.indices {
             guard hits[position].count >= min(options.k, eligible) else {
-                short.append((ranked[position].index, "exact scan: too many of the graph's candidates are damaged"))
+                short.append((ranked[position].index, "exact scan: too many of the graph's candidates are damaged", nil))
                 continue
             }
             ranked[position].explanation.seconds[.rerank] = seconds.rerank
@@ -91,7 +94,7 @@ struct Searcher {
     }
 
     private func scan(
-        _ scanned: [(index: Int, reason: String)], of queries: [PreparedQuery], matches: [RowID]?,
+        _ scanned: [(index: Int, reason: String, note: String?)], of queries: [PreparedQuery], matches: [RowID]?,
         into answers: inout [SearchAnswer?]
     ) throws {
         guard !scanned.isEmpty else { return }
@@ -107,6 +110,7 @@ struct Searcher {
         for (position, entry) in scanned.enumerated() {
             var explanation = Explanation()
             explanation.plan = entry.reason
+            explanation.notes = [entry.note].compactMap { $0 }
             explanation.candidates = result.rowsRead
             explanation.reranked = result.rowsRead
             explanation.bytesRead = result.rowsRead * target.dimension * 4

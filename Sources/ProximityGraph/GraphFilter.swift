@@ -1,0 +1,60 @@
+/// Searches among some of the labels: drop, walk or scan, whichever compares fewer codes. Knows counts, not times.
+
+extension Graph {
+    /// Codes that an unfiltered search compares per unit of its width, at the lower end of what was measured (8 to 31).
+    static let codesPerWidth = 8
+    /// With so many of the nodes in the set, an ordinary search that drops the others is the cheapest.
+    static let dropShare = 0.9
+    /// With fewer of the nodes about the query in the set, two hops do not find a list's worth of them.
+    static let localShareMin = 0.02
+    /// A scan keeps so many times the width: a set that shuns the query has hundreds of rows whose estimates are too close to
+    /// tell apart. The certified bound of each says which of them the caller must read.
+    static let scanBreadth = 4
+
+    /// The best `width` nodes' labels of a set, best first, and more where that is cheap (a scan). Costs at most half as much again as a scan of the set.
+    ///
+    /// Three ways: where nearly all nodes are in the set, an ordinary search a little wider; where the nodes about the query
+    /// are in it at least half as often as elsewhere, a walk that scores hardly others; otherwise, where the set is so
+    /// small that even an unfiltered search would cost more, and where a walk gives up, a scan of the set. A set that shuns the
+    /// query's place is scanned because a walk would have to leave, in all directions, a region that holds nothing it may keep.
+    package func searchFiltered(
+        _ query: Span<Float>, width: Int, admitting: LabelSet, crossModal: Bool = true
+    ) -> GraphAnswer {
+        guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
+        return searchFiltered(coded, width: width, admitting: admitting, crossModal: crossModal)
+    }
+
+    package func searchFiltered(
+        _ query: CodedQuery, width: Int, admitting: LabelSet, crossModal: Bool = true
+    ) -> GraphAnswer {
+        let matches = min(admitting.count, nodeCount)
+        guard 2 * matches > 3 * Self.codesPerWidth * width else {
+            return scanned(query, width, admitting, after: GraphAnswer())
+        }
+        let share = Double(matches) / Double(nodeCount)
+        var spent = GraphAnswer()
+        if share >= Self.dropShare {
+            var answer = searchDropping(
+                query, width: Int(Double(width) / share) + 2, admitting, crossModal: crossModal)
+            if answer.damage != nil || 10 * answer.hits.count >= 9 * width {
+                answer.hits.removeLast(max(0, answer.hits.count - width))
+                return answer
+            }
+            spent = answer  // what is near the query is gone: the walk must go farther
+        }
+        var answer = search(
+            query, width: width, admitting: admitting, budget: max(matches / 2 - spent.distances, 0),
+            localShare: max(Self.localShareMin, share / 2), crossModal: crossModal)
+        answer.visited += spent.visited
+        answer.distances += spent.distances
+        return answer.exhausted || answer.damage != nil ? answer : scanned(query, width, admitting, after: answer)
+    }
+
+    private func scanned(_ query: CodedQuery, _ width: Int, _ admitting: LabelSet, after walk: GraphAnswer) -> GraphAnswer {
+        var answer = scan(query, limit: Self.scanBreadth * width, admitting: admitting)
+        answer.visited += walk.visited
+        answer.distances += walk.distances
+        answer.isScan = true
+        return answer
+    }
+}

@@ -1,0 +1,116 @@
+// Filtered searches against brute force: what they find and how many codes they compare, for filters that have nothing to
+// do with the query, that lie where it does, and that lie where it does not.
+import ProximityGraph
+import Testing
+
+/// How the rows that match are chosen for a query.
+enum Correlation: String, CaseIterable {
+    /// At random.
+    case none
+    /// The nearest, the farthest; the farther, the likelier.
+    case positive, negative, shunning
+    /// Whole regions of the data, which may be the query's or not.
+    case regions
+}
+
+struct FilterRecallTests {
+    private let dimension = 32
+    private let count = isOptimised ? 12_000 : 3_000
+    private let k = 10
+    private let width = 64
+
+    /// Labels of about `share` of the rows, ascending.
+    private func labels(
+        _ share: Double, _ correlation: Correlation, _ scores: [Double], _ regions: [Int], _ random: inout Random
+    ) -> [Int64] {
+        let wanted = max(1, Int(share * Double(scores.count)))
+        let rows: [Int]
+        switch correlation {
+        case .none: rows = scores.indices.filter { _ in random.unit() < share }
+        case .positive: rows = Array(scores.indices.sorted { scores[$0] > scores[$1] }.prefix(wanted))
+        case .negative: rows = Array(scores.indices.sorted { scores[$0] < scores[$1] }.prefix(wanted))
+        case .shunning:
+            rows = scores.indices.sorted { scores[$0] > scores[$1] }.enumerated().filter { rank, _ in
+                random.unit() < 2 * share * Double(rank) / Double(scores.count)
+            }.map(\.element)
+        case .regions:
+            let salt = random.next()
+            rows = scores.indices.filter {
+                var hash = Random(salt ^ UInt64(regions[$0]))
+                return hash.unit() < share
+            }
+        }
+        return rows.map { Int64(1000 + $0) }.sorted()
+    }
+
+    private struct Sums { var found = 0, wanted = 0, cost = 0, sweep = 0, plain = 0, matches = 0, scans = 0 }
+
+    @Test(arguments: [UInt64](1...(isOptimised ? 2 : 1)))
+    func filtersFindWhatMatchesAtTheCostOfTheBetterWay(seed: UInt64) throws {
+        let values = clustered(count, dimension, clusters: 40, seed: seed)
+        let graph = try makeGraph(values, settings: .standard(dimension: dimension, seed: seed)).graph
+        var random = Random(seed &+ 900)
+        let rows = (0..<count).map { row(values, $0, dimension) }
+        let regions = rows.map { vector in
+            rows[..<24].indices.max { cosine(vector, rows[$0]) < cosine(vector, rows[$1]) } ?? 0
+        }
+        let queries = (0..<8).map { _ in
+            zip(rows[random.below(count)], random.vector(dimension)).map { $0 + 0.5 * $1 }
+        }
+        let scores = queries.map { query in rows.map { cosine(query, $0) } }
+        for share in [0.5, 0.1, 0.01, 0.001] {
+            for correlation in Correlation.allCases {
+                var sums = Sums()
+                for (query, scores) in zip(queries, scores) {
+                    let admitted = labels(share, correlation, scores, regions, &random)
+                    if !admitted.isEmpty { measure(query, admitted, scores, graph, &sums) }
+                }
+                let place: Comment = "seed \(seed), share \(share), \(correlation.rawValue): \(sums)"
+                #expect(Double(sums.found) >= 0.95 * Double(sums.wanted), place)
+                #expect(Double(sums.cost) <= 1.5 * Double(sums.matches), place)
+                // Soft borders: a scan compares more codes than a walk across them would, in less time.
+                if correlation == .shunning || correlation == .regions { continue }
+                // Against the better of a search that drops what does not match, and a scan of what does.
+                #expect(Double(sums.cost) <= 1.5 * Double(min(sums.sweep, sums.matches)), place)
+                if correlation == .none || correlation == .positive {
+                    #expect(Double(sums.cost) <= 1.5 * Double(min(sums.plain, sums.matches)), place)
+                }
+            }
+        }
+    }
+
+    private func measure(_ query: [Float], _ admitted: [Int64], _ scores: [Double], _ graph: Graph, _ sums: inout Sums) {
+        func best(_ labels: [Int64]) -> ArraySlice<Int64> {
+            labels.sorted { scores[Int($0) - 1000] > scores[Int($1) - 1000] }.prefix(k)
+        }
+        let set = graph.labelSet(containing: admitted)
+        let answer = graph.searchFiltered(query.span, width: width, admitting: set)
+        let truth = best(admitted)
+        #expect(answer.hits.count >= truth.count)
+        sums.found += Set(truth).intersection(best(answer.hits.map(\.label))).count
+        sums.wanted += truth.count
+        sums.cost += answer.distances
+        sums.scans += answer.isScan ? 1 : 0
+        sums.sweep += graph.search(query.span, width: width, admitting: set, budget: .max, sweepShare: 0).distances
+        sums.plain += graph.search(query.span, width: width).distances
+        sums.matches += admitted.count
+    }
+
+    @Test func deletedRowsCostNoMoreThanTheirShare() throws {
+        let values = clustered(3_000, dimension, clusters: 20, seed: 9)
+        let graph = try makeGraph(values, settings: .standard(dimension: dimension)).graph
+        let alive = graph.labelSet(excluding: (0..<150).map { Int64(1000 + 20 * $0) })
+        // All that is near row 7 is gone.
+        let query = row(values, 7, dimension)
+        let near = graph.scan(query.span, limit: 250).hits.map(\.label).sorted()
+        let spared = graph.labelSet(excluding: near)
+        for index in 0..<20 {
+            let query = row(values, 140 * index, dimension)
+            let answer = graph.searchFiltered(query.span, width: 40, admitting: alive)
+            #expect(answer.hits.allSatisfy { $0.label % 20 != 0 } && answer.hits.count >= 36)
+            #expect(answer.distances <= graph.search(query.span, width: 40).distances * 5 / 4)
+        }
+        let answer = graph.searchFiltered(query.span, width: 40, admitting: spared)
+        #expect(answer.hits.count >= 40 && Set(answer.hits.map(\.label)).isDisjoint(with: near))
+    }
+}
