@@ -4,12 +4,12 @@ import Platform
 import Synchronization
 
 package struct EdgeFixingSettings: Sendable, Equatable {
-    /// Width of the ordinary search that tells which queries are hard.
-    package var width = 64
+    /// Width of the search that tells which queries are hard. Narrow: what only a wider search finds is worth a link.
+    package var width = 16
     /// The best so many must be found; and the width of the search that shows where walks end.
     package var judged = 10
     /// So many nearest neighbours are connected with each other, in turn.
-    package var kept = [100, 10]
+    package var kept = [100, 30, 10]
     /// Width of the search for the true neighbours where a scan costs more.
     package var truthWidth = 1_000
     /// Code bytes up to which the true neighbours come from a scan.
