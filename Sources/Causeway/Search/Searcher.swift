@@ -39,10 +39,16 @@ struct Searcher {
                 let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
                 admission = admitted
                 let narrowed = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, options)
-                if narrowed.isComplete {
-                    answers[index] = try decide(narrowed, for: query)
-                } else {
+                guard narrowed.isComplete else {
                     scanned.append((index, "exact scan: the graph found too few rows that match the filter"))
+                    continue
+                }
+                let answer = try decide(narrowed, for: query)
+                if answer.hits.count >= min(options.k, plan.eligible) {
+                    answers[index] = answer
+                } else {
+                    // Labels of a damaged graph, or damaged rows among the candidates.
+                    scanned.append((index, "exact scan: too many of the graph's candidates are damaged"))
                 }
             }
         }
@@ -123,7 +129,7 @@ struct Searcher {
 
 /// The order of ids: decimal integers by value and before all others, the rest by their UTF-8 bytes.
 /// Row numbers, the default ids, so sort as the numbers they are.
-func idPrecedes(_ a: String, _ b: String) -> Bool {
+package func idPrecedes(_ a: String, _ b: String) -> Bool {
     switch (decimalID(a), decimalID(b)) {
     case (let x?, let y?): x < y
     case (_?, nil): true
