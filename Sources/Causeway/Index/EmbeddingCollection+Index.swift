@@ -58,6 +58,7 @@ extension EmbeddingCollection {
             }
             status.generation = generation.generation
             status.file = generation.fileName
+            status.crossModal = GenerationSettings(recorded: generation)?.edges ?? []
             switch database.files.open(generation, of: record) {
             case .failure(let problem):
                 status.state = .damaged

@@ -38,11 +38,17 @@ struct Searcher {
             case .candidates(let plan):
                 let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
                 admission = admitted
-                let narrowed = Narrowing(plan: plan, admission: admitted).answer(query, options)
-                if narrowed.isComplete {
-                    answers[index] = try decide(narrowed, for: query)
-                } else {
+                let narrowed = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, options)
+                guard narrowed.isComplete else {
                     scanned.append((index, "exact scan: the graph found too few rows that match the filter"))
+                    continue
+                }
+                let answer = try decide(narrowed, for: query)
+                if answer.hits.count >= min(options.k, plan.eligible) {
+                    answers[index] = answer
+                } else {
+                    // Labels of a damaged graph, or damaged rows among the candidates.
+                    scanned.append((index, "exact scan: too many of the graph's candidates are damaged"))
                 }
             }
         }

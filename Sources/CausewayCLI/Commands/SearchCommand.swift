@@ -110,7 +110,8 @@ package enum SearchCommand: Command {
     /// Cautions, and a plan that is not the usual one, on standard error.
     static func tell(_ explanation: Explanation, _ context: Context) {
         if explanation.plan.hasPrefix("exact scan: there is no index")
-            || explanation.plan.hasPrefix("exact scan: the index cannot") {
+            || explanation.plan.hasPrefix("exact scan: the index cannot")
+            || explanation.plan.hasPrefix("exact scan: too many") {
             context.note("note: \(explanation.plan)")
         }
         for note in explanation.notes { context.note("note: \(note)") }
