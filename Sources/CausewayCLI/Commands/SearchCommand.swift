@@ -41,11 +41,12 @@ package enum SearchCommand: Command {
             .flag("explain", help: "add what was done: plan, nodes, reads, time"),
             .flag("timing", help: "a JSON line on standard error, measured round the searches alone"),
             .value("threads", "N", kind: .integer(1...256), default: "1", help: "searches at once"),
+            .value("batch", "N", kind: .integer(1...65_536), help: "how many of --queries share reads; 1 answers one by one"),
             .value("output", "FILE", kind: .file, help: "write the ids as int64, (queries, k), -1 where there are fewer"),
         ],
         constraints: [
             .exactlyOne(["id", "vector", "queries"]), .atMostOne(["recall", "ef", "exact"]), .requires("row", "vector"),
-            .requires("output", "queries"), .requires("query-tokens", "queries"),
+            .requires("output", "queries"), .requires("batch", "queries"), .requires("query-tokens", "queries"),
             .requires("query-tokens", "query-token-offsets"), .requires("query-token-offsets", "query-tokens"),
             .requires("query-token-weights", "query-tokens"),
         ],
@@ -68,11 +69,9 @@ package enum SearchCommand: Command {
     private static func single(
         _ query: Query, _ request: SearchRequest, _ collection: EmbeddingCollection, _ context: Context
     ) throws {
-        let clock = ContinuousClock()
-        let start = clock.now
-        let answer = try collection.search(query, in: request.target, options: request.options)
-        let seconds = (clock.now - start).seconds
-        if request.timing { context.warn(Timing([seconds], wall: seconds, threads: 1).json.compact) }
+        var timing = Timing(threads: 1)
+        let answer = try timing.measure { [try collection.search(query, in: request.target, options: request.options)] }[0]
+        if request.timing { context.warn(timing.json.compact) }
         tell(answer.explanation, context)
         if context.format == .table {
             let results = context.results(["rank", "id", "item", .init(answer.metric.key)])
@@ -129,6 +128,7 @@ struct SearchRequest {
     var threads: Int
     var output: String?
     var queryTokens: QueryTokens?
+    var batch: Int?
 
     init(_ arguments: ParsedArguments, _ collection: EmbeddingCollection) throws {
         target = arguments.text("to")
@@ -150,6 +150,7 @@ struct SearchRequest {
         timing = arguments.flag("timing")
         threads = arguments.integer("threads")
         output = arguments.textIfGiven("output")
+        batch = arguments.integerIfGiven("batch")
     }
 
     func query(_ arguments: ParsedArguments) throws -> Query {
