@@ -10,7 +10,8 @@ package enum SearchCommand: Command {
             "Metrics on token sets (wasserstein, max-sim and the like) compare the tokens of the query with those stored; "
                 + "parameters follow the name: wasserstein:cosine, wasserstein2, sinkhorn:cosine:epsilon=0.05, "
                 + "chamfer:euclidean, sliced-wasserstein:directions=128. Cosine of the vectors proposes the candidates: as "
-                + "many as `index tune --metric` measured for the recall, or 1000. Under wasserstein --explain adds which token went where.",
+                + "many as `index tune --metric` measured for the recall, or 1000. Under wasserstein "
+                + "--explain adds which token went where.",
             "EXPR compares metadata: license = 'cc-by' AND year >= 2019 AND tags CONTAINS 'cat' AND NOT archived AND "
                 + "author.name IN ('a','b') AND title LIKE 'red%' AND note IS NULL. id and item are fields too.",
         ],
