@@ -9,7 +9,7 @@ extension Program {
             IngestCommand.self, ExportCommand.self, GetCommand.self, ListCommand.self, SetCommand.self,
             DeleteCommand.self,
             IndexBuildCommand.self, IndexRebuildCommand.self, IndexTuneCommand.self, IndexStatusCommand.self,
-            SearchCommand.self, EvaluateCommand.self,
+            SearchCommand.self, EvaluateCommand.self, GapCommand.self,
             InfoCommand.self, CheckCommand.self, BackupCommand.self, CompactCommand.self,
             DemoCommand.self, CompletionsCommand.self, HelpCommand.self,
         ],

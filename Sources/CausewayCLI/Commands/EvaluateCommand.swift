@@ -7,6 +7,8 @@ package enum EvaluateCommand: Command {
         discussion: [
             "Ranks exactly, for every embedding of M1, those of M2 with the same item; several right answers are allowed. "
                 + "recall@k is the share of queries with a right answer among the best k. Intervals are 95 %, by bootstrap.",
+            "With --approximate the ordinary search, at its default settings, is compared with the exact one for stored queries "
+                + "of M1: recall@k is then the share of the exact best k that was found, with the worst queries by id.",
         ],
         positionals: [.database()],
         options: [
@@ -16,8 +18,10 @@ package enum EvaluateCommand: Command {
             .value("metrics", "A,B", kind: .choices(Metric.names), default: "cosine", help: "the metrics, side by side"),
             .value("at", "K,K", kind: .integers(1...1_000_000), default: "1,5,10", help: "the k of recall@k"),
             .value("queries", "N", kind: .integer(1...Int.max), help: "at most this many queries, drawn by the seed"),
-            .seed, .threads,
+            .flag("approximate", help: "audit the index instead: what it finds of the exact best, for stored queries (256)"),
+            .filter, .seed, .threads,
         ],
+        constraints: [.requires("where", "approximate")],
         examples: ["causeway evaluate photos.db --collection photos --from text --to image --metrics cosine,manhattan"],
         printsResults: true)
 
@@ -27,6 +31,7 @@ package enum EvaluateCommand: Command {
             metrics: try arguments.list("metrics").map { try Metric(named: $0) }, at: arguments.integers("at"),
             queries: arguments.integerIfGiven("queries"), seed: UInt64(arguments.integer("seed")))
         if let threads = arguments.integerIfGiven("threads") { options.threads = threads }
+        if arguments.flag("approximate") { return try audit(collection, options, arguments, context) }
         let (handler, finish) = context.progressHandler(unit: "embeddings")
         defer { finish() }
         let evaluation = try collection.evaluate(
