@@ -15,7 +15,7 @@ struct AuditTests {
         #expect(audit.queries == 40 && audit.items == 120)
         #expect(audit.metrics.map(\.metric) == [.cosine, .manhattan])
         for recall in audit.metrics.flatMap(\.recalls) {
-            #expect(recall.mean == Evaluation.Figure(value: 1, low: 1, high: 1))
+            #expect(recall.mean.value == 1 && recall.mean.low == 1 && recall.mean.high == 1)
             #expect(recall.minimum == 1 && recall.fifthPercentile == 1 && recall.worst.isEmpty)
             #expect(recall.plan.hasPrefix("exact scan"))
         }

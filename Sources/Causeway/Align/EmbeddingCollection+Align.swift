@@ -24,7 +24,7 @@ extension EmbeddingCollection {
                 from: source, to: target, itemsMax: options.itemsMax, seed: options.seed, in: reader))
         }
         let cancellation = Cancellation()
-        let trained = try translatingAlignmentErrors {
+        let trained = try translatingAlignmentErrors { () throws(AlignmentError) in
             try trainAlignment(pairs.data, options: options.core, cancellation: cancellation) { step in
                 let told = Progress(stage: step.stage, done: step.done, total: step.total)
                 if progress?(told) == false { cancellation.cancel() }

@@ -13,7 +13,7 @@ package enum SearchCommand: Command {
         positionals: [.database()],
         options: [
             .collection,
-            .value("to", "M", isRequired: true, help: "the modality to search"),
+            .value("to", "M", isRequired: true, help: "the modality to search; several, as image,text, are merged"),
             .value("from", "M", help: "the query's modality; that of --id's embedding, or the target's own"),
             .value("id", "ID", help: "the query is the stored embedding of this id"),
             .value("vector", "VECTOR", help: "the query, as '[0.1, 0.2]' or a .npy file"),
@@ -32,7 +32,7 @@ package enum SearchCommand: Command {
             .flag("timing", help: "a JSON line on standard error, measured round the searches alone"),
             .value("threads", "N", kind: .integer(1...256), default: "1", help: "searches at once"),
             .value("output", "FILE", kind: .file, help: "write the ids as int64, (queries, k), -1 where there are fewer"),
-        ],
+        ] + OptionDescription.acrossModalities,
         constraints: [
             .exactlyOne(["id", "vector", "queries"]), .atMostOne(["recall", "ef", "exact"]), .requires("row", "vector"),
             .requires("output", "queries"),
@@ -44,6 +44,7 @@ package enum SearchCommand: Command {
         printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        if try AcrossSearch.answered(arguments, context) { return }
         let collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
         let request = try SearchRequest(arguments)
         if let path = arguments.textIfGiven("queries") {
