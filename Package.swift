@@ -51,7 +51,7 @@ let package = Package(
         tests("VectorFilesTests", ["VectorFiles", "Platform"]),
         tests("VectorMathTests", ["VectorMath", "CKernels", "Platform"]),
         tests("ProximityGraphTests", ["ProximityGraph", "VectorMath", "CKernels", "Platform"]),
-        tests("CausewayTests", ["Causeway", "Platform"]),
+        tests("CausewayTests", ["Causeway", "Platform", "VectorMath"]),
         tests("CommandLineTests", ["CausewayCLI", "Causeway", "Platform"]),
     ],
     swiftLanguageModes: [.v6]

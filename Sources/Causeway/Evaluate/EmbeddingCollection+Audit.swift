@@ -36,7 +36,7 @@ extension EmbeddingCollection {
                 let block = Array(ids[start..<min(start + AuditRun.blockSize, ids.count)])
                 let truth = try run.answers(to: block, k: deepest, effort: .exact)
                 for slot in tables.indices {
-                    let found = try run.answers(to: block, k: tables[slot].k, effort: nil)
+                    let found = try run.answers(to: block, k: tables[slot].k, effort: options.effort)
                     for (index, id) in block.enumerated() {
                         tables[slot].add(found[index], truth: truth[index].hits, id: id, metric: metric)
                     }

@@ -40,7 +40,7 @@ extension EmbeddingCollection {
     }
 
     /// Refuses before anything is computed what the metric cannot compare.
-    private func check(_ metric: Metric, _ source: ModalityRecord, _ target: ModalityRecord) throws(CausewayError) {
+    func check(_ metric: Metric, _ source: ModalityRecord, _ target: ModalityRecord) throws(CausewayError) {
         var dimensions = (source.dimension, target.dimension)
         if metric.operand == .tokenSets {
             for modality in [source, target] { try refuseWithoutTokens(modality, metric) }

@@ -40,6 +40,8 @@ public struct IndexAuditOptions: Sendable {
     /// At most this many stored queries, drawn with the seed.
     public var queries = 256
     public var filter: String?
+    /// The ordinary search's work; nil is its default.
+    public var effort: SearchOptions.Effort?
     public var seed: UInt64 = 0
     public var threads = IndexOptions.processors
     /// How many of the worst queries are named.

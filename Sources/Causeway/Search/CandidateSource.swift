@@ -71,7 +71,7 @@ struct CandidateSource {
             case .candidates(let plan):
                 let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
                 admission = admitted
-                var answer = Narrowing(plan: plan, admission: admitted).answer(query, narrow)
+                var answer = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, narrow)
                 guard answer.isComplete else {
                     scanned.append((index, "exact scan: the graph found too few rows that match the filter"))
                     continue

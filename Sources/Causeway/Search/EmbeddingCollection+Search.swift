@@ -6,7 +6,7 @@ import Synchronization
 extension EmbeddingCollection {
     /// The embeddings of `modality` that are best for the query, best first, ties by id.
     /// - Throws: `.unknownCollection`, `.unknownModality`, `.unknownID`, `.badFilter`, `.badInput` (a component that is not
-    ///   finite), `.invalidArgument` (a query of another dimension than the target; k below 1).
+    ///   finite), `.dimensionMismatch` (a query of another dimension than the target), `.invalidArgument` (k below 1).
     /// Complexity: about O(width × log n) code comparisons with an index, O(n) stored vectors without.
     public func search(_ query: Query, in modality: String, options: SearchOptions = SearchOptions()) throws -> SearchAnswer {
         try search([query], in: modality, options: options)[0]
@@ -66,9 +66,8 @@ extension EmbeddingCollection {
             vector = try self.vector(of: row, id: id, modality: modality, in: reader)
         }
         guard vector.count == target.dimension else {
-            throw CausewayError.invalidArgument(
-                reason: "the query has \(vector.count) dimensions and modality \(target.name) has \(target.dimension)",
-                remedy: "use embeddings of one joint space")
+            throw CausewayError.dimensionMismatch(
+                expected: target.dimension, got: vector.count, modality: target.name)
         }
         if let index = vector.firstIndex(where: { !$0.isFinite }) {
             throw CausewayError.badInput("component \(index) of the query is not finite", remedy: "repair the query")

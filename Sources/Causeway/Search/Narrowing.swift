@@ -27,6 +27,7 @@ struct Admission {
 struct Narrowing {
     let plan: CandidatePlan
     let admission: Admission
+    let target: ModalityID
 
     func answer(_ query: PreparedQuery, _ options: SearchOptions) -> Narrowed {
         let clock = ContinuousClock()
@@ -35,7 +36,8 @@ struct Narrowing {
         let answer: GraphAnswer
         switch plan.method {
         case .graph:
-            answer = snapshot.graph.search(query.vector.span, width: plan.width, admitting: admission.labels)
+            answer = snapshot.graph.search(
+                query.vector.span, width: plan.width, admitting: admission.labels, crossModal: query.modality.id != target)
         case .codeScan:
             answer = snapshot.graph.scan(query.vector.span, limit: plan.width, admitting: admission.labels)
         }

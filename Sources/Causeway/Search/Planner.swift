@@ -54,13 +54,15 @@ struct Planner {
         }
     }
 
+    /// Rows that may answer: of the modality, or of the filter.
+    var eligible: Int { matchCount ?? rowCount }
+
     func plan(for query: PreparedQuery) -> Plan {
         guard case .ready(let snapshot) = index else {
             guard case .absent(let reason) = index else { return .exactScan(reason: "exact scan") }
             return .exactScan(reason: "exact scan: \(reason)")
         }
         if query.vector.allSatisfy({ $0 == 0 }) { return .exactScan(reason: "exact scan: the query is a zero vector") }
-        let eligible = matchCount ?? rowCount
         guard let budget = budget(for: query) else {
             return .exactScan(
                 reason: "exact scan: no number of cosine candidates is known to hold the best by \(options.metric)")

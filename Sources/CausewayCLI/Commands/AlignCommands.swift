@@ -24,9 +24,9 @@ package enum AlignTrainCommand: Command {
             .value("epochs", "N", kind: .integer(1...10_000), help: "at most; 60 for contrastive, 12 for ranking"),
             .value("batch", "N", kind: .integer(2...65_536), help: "pairs a batch; 256 for contrastive, 48 for ranking"),
             .value("learning-rate", "R", kind: .real(1e-8...10), help: "3e-4 for contrastive, 1e-3 for ranking"),
-            .value("hidden", "N", kind: .integer(0...65_536), help: "width of the hidden layer; 0 for contrastive, 64 for ranking"),
+            .value("hidden", "N", kind: .integer(0...65_536), help: "width of the hidden layer; contrastive 0, ranking 64"),
             .value("lambda", "L", kind: .real(0...1e9), help: "the regulariser; cross-validated when left out"),
-            .value("items", "N", kind: .integer(20...10_000_000), default: "50000", help: "at most so many items, drawn by the seed"),
+            .value("items", "N", kind: .integer(20...10_000_000), default: "50000", help: "at most so many, drawn by the seed"),
             .flag("replace", help: "replace the model of that name"),
             .seed, .threads,
         ],
@@ -104,9 +104,11 @@ extension LearnedModel {
     fileprivate func print(_ context: Context) throws {
         guard context.format == .table else { return try context.print(json) }
         try context.output.writeLine(
-            "\(name) (version \(version), \(method.rawValue)): \(from) and \(to), \(trainingPairs) pairs of \(trainingItems) items; "
-                + "held out: \(heldOutItems) items")
-        let results = context.results(["from", "to", "k", "learned", .init("moved", title: "as a graph query"), "cosine", "chance"])
+            "\(name) (version \(version), \(method.rawValue)): \(from) and \(to), \(trainingPairs) pairs of "
+                + "\(trainingItems) items; held out: \(heldOutItems) items")
+        let results = context.results([
+            "from", "to", "k", "learned", .init("moved", title: "as a graph query"), "cosine", "chance",
+        ])
         for direction in heldOut {
             for recall in direction.recall {
                 try results.add([

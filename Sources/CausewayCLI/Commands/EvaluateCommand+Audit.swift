@@ -15,9 +15,11 @@ extension EvaluateCommand {
             from: arguments.text("from"), to: arguments.text("to"), options: wanted, progress: handler)
         finish()
         guard context.format == .table else { return try context.print(audit.json) }
-        let filter = audit.filter.map { ", \($0.matches) of them (\(rounded($0.selectivity * 100, decimals: 2)) %) by the filter" }
+        let filter = audit.filter.map {
+            ", \($0.matches) of them (\(rounded($0.selectivity * 100, decimals: 2)) %) by the filter"
+        } ?? ""
         try context.output.writeLine(
-            "\(audit.from) to \(audit.to): \(audit.queries) queries among \(audit.items)\(filter ?? ""); against the exact search")
+            "\(audit.from) to \(audit.to): \(audit.queries) queries among \(audit.items)\(filter); against the exact search")
         let results = context.results([
             "metric", "k", "recall", "p5", "minimum", .init("vectorsRead", title: "vectors read"), "ms",
             .init("worst", title: "worst queries"),

@@ -24,9 +24,9 @@ package enum EvaluateCommand: Command {
             .value(
                 "normalize", "HOW", kind: .choice(ScoreNormalization.allCases.map(\.rawValue)), default: "none",
                 help: "bank: also with a query bank, on queries outside it"),
-            .filter, .seed, .threads,
+            .filter, .report, .seed, .threads,
         ],
-        constraints: [.requires("where", "approximate")],
+        constraints: [.requires("where", "approximate"), .atMostOne(["report", "approximate"])],
         examples: ["causeway evaluate photos.db --collection photos --from text --to image --metrics cosine,manhattan"],
         printsResults: true)
 
@@ -55,6 +55,10 @@ package enum EvaluateCommand: Command {
             ? try collection.evaluate(from: from, to: to, options: options, progress: handler)
             : try collection.evaluate(
                 from: from, to: to, scores: scores, normalization: normalization, options: options, progress: handler)
+        if let path = arguments.textIfGiven("report") {
+            try writeReport(evaluationPage(evaluation, of: collection, options), to: path)
+            context.note("wrote \(path)")
+        }
         finish()
         try print(evaluation, context)
     }
@@ -84,7 +88,7 @@ package enum EvaluateCommand: Command {
 
 extension Evaluation.Figure {
     /// `0.312 (0.298–0.327)`
-    fileprivate var words: String { "\(short(value)) (\(short(low))–\(short(high)))" }
+    var words: String { "\(short(value)) (\(short(low))–\(short(high)))" }
 
     private func short(_ number: Double) -> String {
         number >= 100 ? String(Int(number.rounded())) : String((number * 1000).rounded() / 1000)

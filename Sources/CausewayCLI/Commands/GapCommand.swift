@@ -14,7 +14,7 @@ package enum GapCommand: Command {
             .collection,
             .values("between", "M1 M2", .exactly(2), isRequired: true, help: "the two modalities"),
             .value("sample", "N", kind: .integer(8...20_000), default: "4000", help: "at most so many rows of each modality"),
-            .seed, .threads,
+            .report, .seed, .threads,
         ],
         examples: ["causeway gap photos.db --collection photos --between image text"], printsResults: true)
 
@@ -29,6 +29,11 @@ package enum GapCommand: Command {
         defer { finish() }
         let report = try collection.gap(between: names[0], and: names[1], options: options, progress: handler)
         finish()
+        if let path = arguments.textIfGiven("report") {
+            let picture = try collection.picture(between: names[0], and: names[1], seed: options.seed)
+            try writeReport(gapPage(report, picture, collection: collection.name), to: path)
+            context.note("wrote \(path)")
+        }
         try print(report, context)
     }
 
