@@ -57,12 +57,12 @@ struct AcrossSearch {
 
     private func run() throws {
         if let path = arguments.textIfGiven("queries") { return try batch(QueryFile(path: path)) }
-        let clock = ContinuousClock()
         let query = try query()
-        let start = clock.now
-        let answer = try collection.search([query], across: targets, options: options)[0]
-        let seconds = (clock.now - start).seconds
-        if arguments.flag("timing") { context.warn(Timing([seconds], wall: seconds, threads: 1).json.compact) }
+        var timing = Timing(threads: 1)
+        let answer = try timing.measure(\.explanation) {
+            try collection.search([query], across: targets, options: options)
+        }[0]
+        if arguments.flag("timing") { context.warn(timing.json.compact) }
         SearchCommand.tell(answer.explanation, context)
         let explains = arguments.flag("explain")
         if context.format == .json || (explains && context.format == .jsonl) {
@@ -97,14 +97,14 @@ struct AcrossSearch {
         let results = context.results(["query", "rank", "id", "item", "modality", "similarity", "distance", "probability"])
         let matrix = try arguments.textIfGiven("output").map { try IDMatrixWriter(path: $0, columns: options.search.k) }
         let progress = context.progress("search", unit: "queries", total: file.count)
-        var wall = 0.0, told: Set<String> = []
+        var timing = Timing(threads: arguments.integer("threads")), told: Set<String> = []
         for start in stride(from: 0, to: file.count, by: Self.blockMax) {
             let vectors = try file.vectors(rows: start, count: min(Self.blockMax, file.count - start))
-            let clock = ContinuousClock(), begin = clock.now
-            let answers = try collection.search(
-                vectors.map { .vector($0, from: source) }, across: targets, options: options,
-                threads: arguments.integer("threads"))
-            wall += (clock.now - begin).seconds
+            let answers = try timing.measure(\.explanation) {
+                try collection.search(
+                    vectors.map { .vector($0, from: source) }, across: targets, options: options,
+                    threads: arguments.integer("threads"))
+            }
             for (index, answer) in answers.enumerated() {
                 if told.insert(answer.explanation.plan + answer.explanation.notes.joined()).inserted {
                     SearchCommand.tell(answer.explanation, context)
@@ -125,9 +125,7 @@ struct AcrossSearch {
         progress.finish()
         try matrix?.finish()
         if matrix == nil { try results.finish() }
-        guard arguments.flag("timing") else { return }
-        let each = [Double](repeating: wall / Double(max(file.count, 1)), count: file.count)
-        context.warn(Timing(each, wall: wall, threads: arguments.integer("threads")).json.compact)
+        if arguments.flag("timing") { context.warn(timing.json.compact) }
     }
 }
 
