@@ -224,10 +224,3 @@ struct EdgeFixingTests {
         return false
     }
 }
-
-/// True in builds whose kernels are compiled with optimisation: without it C is forty times slower.
-private var isOptimised: Bool {
-    var optimised = true
-    assert({ optimised = false; return true }())
-    return optimised
-}

@@ -73,7 +73,7 @@ extension EmbeddingCollection {
         if let index = vector.firstIndex(where: { !$0.isFinite }) {
             throw CausewayError.badInput("component \(index) of the query is not finite", remedy: "repair the query")
         }
-        return PreparedQuery(vector: vector, modality: modality)
+        return PreparedQuery(vector: vector, modality: modality, isModalityKnown: query.isModalityKnown)
     }
 }
 

@@ -37,7 +37,7 @@ struct Narrowing {
         let clock = ContinuousClock()
         let start = clock.now
         let snapshot = plan.snapshot
-        let crossModal = query.modality.id != target
+        let crossModal = query.modality.id != target || !query.isModalityKnown
         let answer = if let labels = admission.labels {
             snapshot.graph.searchFiltered(
                 query.vector.span, width: plan.width, admitting: labels, crossModal: crossModal)
@@ -71,7 +71,10 @@ struct Narrowing {
         if !beside.isEmpty {
             all.sort { $0.similarity == $1.similarity ? $0.label < $1.label : $0.similarity > $1.similarity }
         }
-        return all.prefix(limit).map {
+        // Copies have one estimate: a limit that cut between them would leave out what is as good as what it kept.
+        var end = min(limit, all.count)
+        while end > 0, end < all.count, all[end].similarity == all[end - 1].similarity { end += 1 }
+        return all[..<end].map {
             Candidate(row: RowID(rawValue: $0.label), estimate: $0.similarity, errorBound: $0.errorBound)
         }
     }

@@ -123,10 +123,18 @@ struct Planner {
         }
     }
 
-    /// The cheapest measured row of the table that promises the recall for at least this k.
+    /// What was measured for queries of the query's modality; of an unknown one, what serves the most demanding.
     private func tuned(for query: PreparedQuery, recall: Double) -> Budget? {
+        guard !query.isModalityKnown else { return tuned(from: query.modality.id, recall: recall) }
+        let budgets = Set(tunings.map(\.queryModality)).map { tuned(from: $0, recall: recall) }
+        guard !budgets.contains(where: { $0 == nil }) else { return nil }
+        return budgets.compactMap { $0 }.max { ($0.width, $0.candidates) < ($1.width, $1.candidates) }
+    }
+
+    /// The cheapest measured row of the table that promises the recall for at least this k.
+    private func tuned(from modality: ModalityID, recall: Double) -> Budget? {
         let rows = tunings.filter {
-            $0.queryModality == query.modality.id && $0.metric == options.metric.name && $0.k >= options.k
+            $0.queryModality == modality && $0.metric == options.metric.name && $0.k >= options.k
         }
         guard let bucket = rows.map(\.k).min() else { return nil }
         let ladder = rows.filter { $0.k == bucket }.sorted { $0.recallTarget < $1.recallTarget }
@@ -140,9 +148,9 @@ struct Planner {
         return Budget(width: max(row.width, candidates, options.k), candidates: candidates)
     }
 
-    /// Starting widths by dimension, for queries of the target's own modality and of another ; tuning replaces them.
+    /// Starting widths by dimension, for queries of the target's own modality and of another; tuning replaces them.
     private func defaultWidth(for query: PreparedQuery) -> Int {
-        let own = query.modality.id == target.id
+        let own = query.modality.id == target.id && query.isModalityKnown
         switch target.dimension {
         case ..<513: return own ? 64 : 128
         case ..<1024: return own ? 80 : 192

@@ -12,6 +12,11 @@ public struct Query: Sendable {
     /// The tokens of a vector that is not stored, for the metrics on token sets.
     var tokens: TokenSet?
 
+    /// False for a vector that names no modality: it may be of any.
+    var isModalityKnown: Bool {
+        if case .stored = source { true } else { modality != nil }
+    }
+
     /// A vector that is not stored. `modality` names where it comes from, which picks the tuning measured for such queries.
     /// - Parameter tokens: what the metrics on token sets compare; the vector then proposes candidates by cosine.
     public static func vector(_ vector: [Float], tokens: TokenSet? = nil, from modality: String? = nil) -> Query {

@@ -8,8 +8,10 @@ import VectorMath
 /// A query whose vector is known and fits the target.
 struct PreparedQuery: Sendable {
     var vector: [Float]
-    /// The modality it comes from, which picks the tuning.
+    /// The modality it comes from, the target's own where none was named.
     var modality: ModalityRecord
+    /// False for a vector that came without a modality: it may be of any.
+    var isModalityKnown = true
 }
 
 struct Searcher {
