@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The paper's questions, asked of real paired embeddings with causeway's own commands; the answers as a table.
 
-    python3 Benchmarks/findings.py PROGRAM DATA [PAGE]
+    python3 Benchmarks/findings.py PROGRAM DATA [PAGE [SECTIONS]]
 
+SECTIONS is a comma-separated part of metrics,gap,learned,bank,speed; all of them when left out.
 PROGRAM is the release build of causeway, DATA the folder of paired sets (README.md there), PAGE the Markdown file to write.
 Needs NumPy; with SciPy and scikit-learn it also checks Wasserstein, CCA and ridge. Missing sets are left out and named.
 """
@@ -11,6 +12,7 @@ import numpy as np
 
 PROGRAM, DATA = sys.argv[1], sys.argv[2]
 PAGE = sys.argv[3] if len(sys.argv) > 3 else None
+SECTIONS = (sys.argv[4] if len(sys.argv) > 4 else "metrics,gap,learned,bank,speed").split(",")
 METRICS = ["cosine", "euclidean", "dot", "chi-square", "manhattan"]
 lines = []
 
@@ -270,18 +272,24 @@ def main():
         if missing:
             say(f"Left out, because their files are absent: {', '.join(missing)}.")
         say()
-        metrics_table(db, joint)
         small = [name for name in joint if name != "debian"]
-        say(f"Against a NumPy reference (300 text queries, five metrics, {len(small)} sets) the largest difference of any "
-            f"recall, median rank or MRR is {check_against_numpy(db, small):.2g}.\n")
-        gap_table(db, [name for name, _ in present])
-        learned_table(db, [(name, methods) for name, methods in [
-            ("clip", ["center", "procrustes", "ridge", "cca", "contrastive", "ranking"]),
-            ("flickr8k-joint", ["center", "procrustes", "cca"]),
-            ("wikipedia", ["ridge", "cca", "contrastive"]), ("flickr8k-unaligned", ["ridge", "cca"]),
-        ] if name in dict(present)])
-        bank_table(db, joint)
-        speed(db)
+        if "metrics" in SECTIONS:
+            metrics_table(db, joint)
+            say(f"Against a NumPy reference (300 text queries, five metrics, {len(small)} sets) the largest difference of any "
+                f"recall, median rank or MRR is {check_against_numpy(db, small):.2g}.\n")
+        if "gap" in SECTIONS:
+            gap_table(db, [name for name, _ in present])
+        if "learned" in SECTIONS:
+            plans = {
+                "clip": ["center", "procrustes", "ridge", "cca", "contrastive", "ranking"],
+                "flickr8k-joint": ["center", "procrustes"], "wikipedia": ["ridge", "cca", "contrastive"],
+                "flickr8k-unaligned": ["cca", "ridge"],
+            }
+            learned_table(db, [(name, methods) for name, methods in plans.items() if name in dict(present)])
+        if "bank" in SECTIONS:
+            bank_table(db, joint)
+        if "speed" in SECTIONS:
+            speed(db)
     if PAGE:
         open(PAGE, "w").write("\n".join(lines).rstrip() + "\n")
 

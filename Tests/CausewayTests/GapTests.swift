@@ -44,6 +44,14 @@ struct ModalityGapReportTests {
         #expect(abs(transport.value - (transport.null ?? .nan) - debiased.value) < 1e-12 && transport.n == 30)
     }
 
+    @Test func partnersInOneSampleDoNotHideTheGap() throws {
+        let temporary = try TemporaryDatabase()
+        let report = try collection(temporary, pairs: 160, shift: 0).gap(between: "image", and: "text", options: options())
+        let debiased = try #require(report.measures.first { $0.name == "debiased-wasserstein" })
+        // Matched rows lie 0.3 apart where strangers lie 1.2 apart: within one sample this would be far below zero.
+        #expect(abs(debiased.value) < 0.08, "\(debiased.value)")
+    }
+
     @Test func equalSeedsGiveEqualFigures() throws {
         let temporary = try TemporaryDatabase()
         let collection = try collection(temporary, pairs: 60, shift: 1)

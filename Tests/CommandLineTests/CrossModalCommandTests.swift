@@ -27,7 +27,7 @@ private final class Pairs {
     deinit { try? FileManager.default.removeItem(atPath: directory) }
 
     @discardableResult
-    func run(_ words: String..., collection: Bool = true) -> (status: ExitStatus, output: String, errors: String) {
+    func run(_ words: String..., collection: Bool = true) -> (status: CausewayCLI.ExitStatus, output: String, errors: String) {
         let output = MemoryChannel(), errors = MemoryChannel()
         let path = words[0].split(separator: " ").map(String.init)
         let status = Program.causeway.run(

@@ -53,6 +53,7 @@ private struct Demo {
         try index(photos)
         try searchBothWays(photos, corpus)
         try evaluate(photos)
+        try report(photos)
         try say("")
         try say("Everything is in \(databasePath) (and the files it was made from beside it). Go on with:")
         try command("info \(databasePath)")
@@ -117,6 +118,24 @@ private struct Demo {
                 try say("  \(metric.metric): \(recalls.joined(separator: ", ")), median rank \(Int(metric.medianRank.value))")
             }
         }
+    }
+
+    /// Measures the gap and leaves both pages.
+    private func report(_ photos: EmbeddingCollection) throws {
+        let pages = (gap: directory + "/gap.html", evaluation: directory + "/evaluation.html")
+        try say("")
+        try command("gap \(databasePath) --collection photos --between image text --sample 1000 --report \(pages.gap)")
+        var options = ModalityGapOptions()
+        (options.sampleMax, options.transportSampleMax) = (500, 200)
+        let gap = try photos.gap(between: "image", and: "text", options: options)
+        for measure in gap.measures where ["centroid-gap", "energy-distance", "separability"].contains(measure.name) {
+            try say("  \(measure.name): \(rounded(measure.value, decimals: 3)), centred \(rounded(measure.centred, decimals: 3))")
+        }
+        try writeReport(gapPage(gap, photos.picture(between: "image", and: "text"), collection: photos.name), to: pages.gap)
+        let wanted = EvaluationOptions(metrics: [.cosine, .manhattan], queries: 1_000)
+        let evaluation = try photos.evaluate(from: "text", to: "image", options: wanted)
+        try writeReport(evaluationPage(evaluation, of: photos, wanted), to: pages.evaluation)
+        try say("  pages to open: \(pages.gap), \(pages.evaluation)")
     }
 
     private func say(_ line: String) throws {

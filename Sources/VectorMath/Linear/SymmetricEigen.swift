@@ -30,6 +30,9 @@ private struct Tridiagonal {
     /// Element i lies between diagonal[i] and diagonal[i + 1]; the last is 0.
     var subdiagonal: [Double]
     var basis: [Double]
+    /// What is lost in rounding the largest entries. Without it, the block of a rank-deficient matrix whose diagonal is
+    /// itself rounding noise would never come apart.
+    private var floor = 0.0
 
     init(_ matrix: Matrix<Double>, threads: Int) {
         n = matrix.rows
@@ -39,6 +42,7 @@ private struct Tridiagonal {
         let reflectors = Self.reduce(&a, n, &subdiagonal, threads)
         for i in 0..<n { diagonal[i] = a[i * n + i] }
         basis = Matrix<Double>.identity(n).elements
+        floor = Double.ulpOfOne * zip(diagonal, subdiagonal).reduce(0) { max($0, abs($1.0) + abs($1.1)) }
         for (k, reflector) in reflectors.enumerated().reversed() where reflector.tau != 0 {
             let rest = n - k - 1
             let block = Block(rows: rest, columns: rest, stride: n, offset: (k + 1) * n + k + 1)
@@ -88,7 +92,7 @@ private struct Tridiagonal {
         var m = l
         while m < n - 1 {
             let scale = abs(diagonal[m]) + abs(diagonal[m + 1])
-            if abs(subdiagonal[m]) <= Double.ulpOfOne * scale { break }
+            if abs(subdiagonal[m]) <= max(Double.ulpOfOne * scale, floor) { break }
             m += 1
         }
         return m
