@@ -99,6 +99,8 @@ def main():
         "readAndCompareOverReadAlone": round(float(np.median(compare / stages["readMs"])), 2),
         "numpyAndPotLoopMs": round(float(np.median(loops)), 1),
         "timesFasterThanNumpyAndPot": round(float(np.median(loops) / np.median(compare)), 1),
+        "timesFasterThanNumpyAndPotWithoutReading": round(float(np.median(loops) / np.median(stages["rerankMs"])), 1),
+        "processorsBusyWithOtherWork": round(os.getloadavg()[0], 1),
         "neverSolvedShare": round(1 - (work["solved"] + work["abandoned"]) / sum(work.values()), 4),
         "work": work, "answersThatAgreeWithPot": f"{same} of {queries_count}",
     }
