@@ -24,10 +24,46 @@ static uint32_t crc_scalar(uint32_t crc, const uint8_t *bytes, size_t count) {
     return crc;
 }
 
+#if defined(__x86_64__) || defined(__aarch64__)
+// The instruction takes three cycles and starts every cycle: three streams of LANE bytes run side by side, and the first two
+// are moved past what follows them by multiplication with x^(8 LANE) and x^(16 LANE) modulo the polynomial.
+#define LANE 4096
+static const uint32_t past_one_lane = 0x35D73A62, past_two_lanes = 0x28461564;
+
+// a times b modulo the polynomial; bit 31 is the coefficient of x^0.
+static uint32_t multiply(uint32_t a, uint32_t b) {
+    uint32_t product = 0;
+    for (int i = 31; i >= 0; i--) {
+        product ^= a & (0u - ((b >> i) & 1u));
+        a = (a >> 1) ^ (0x82F63B78u & (0u - (a & 1u)));
+    }
+    return product;
+}
+
+static uint32_t joined(uint64_t first, uint64_t second, uint64_t third) {
+    return multiply((uint32_t)first, past_two_lanes) ^ multiply((uint32_t)second, past_one_lane) ^ (uint32_t)third;
+}
+#endif
+
 #if defined(__x86_64__)
 __attribute__((target("sse4.2")))
 static uint32_t crc_hardware(uint32_t crc, const uint8_t *bytes, size_t count) {
     uint64_t wide = crc;
+    while (count >= 3 * LANE) {
+        uint64_t first = wide, second = 0, third = 0;
+        for (size_t i = 0; i < LANE; i += 8) {
+            uint64_t a, b, c;
+            memcpy(&a, bytes + i, 8);
+            memcpy(&b, bytes + LANE + i, 8);
+            memcpy(&c, bytes + 2 * LANE + i, 8);
+            first = _mm_crc32_u64(first, a);
+            second = _mm_crc32_u64(second, b);
+            third = _mm_crc32_u64(third, c);
+        }
+        wide = joined(first, second, third);
+        bytes += 3 * LANE;
+        count -= 3 * LANE;
+    }
     while (count >= 8) {
         uint64_t word;
         memcpy(&word, bytes, 8);
@@ -42,6 +78,21 @@ static uint32_t crc_hardware(uint32_t crc, const uint8_t *bytes, size_t count) {
 #elif defined(__aarch64__)
 __attribute__((target("+crc")))
 static uint32_t crc_hardware(uint32_t crc, const uint8_t *bytes, size_t count) {
+    while (count >= 3 * LANE) {
+        uint64_t first = crc, second = 0, third = 0;
+        for (size_t i = 0; i < LANE; i += 8) {
+            uint64_t a, b, c;
+            memcpy(&a, bytes + i, 8);
+            memcpy(&b, bytes + LANE + i, 8);
+            memcpy(&c, bytes + 2 * LANE + i, 8);
+            first = __crc32cd((uint32_t)first, a);
+            second = __crc32cd((uint32_t)second, b);
+            third = __crc32cd((uint32_t)third, c);
+        }
+        crc = joined(first, second, third);
+        bytes += 3 * LANE;
+        count -= 3 * LANE;
+    }
     while (count >= 8) {
         uint64_t word;
         memcpy(&word, bytes, 8);

@@ -8,7 +8,8 @@
 #pragma STDC FP_CONTRACT OFF
 
 typedef double f64x8 __attribute__((ext_vector_type(8)));
-typedef int64_t i64x8 __attribute__((ext_vector_type(8)));
+// The type comparisons of f64x8 have: `long` on every system of ours, where int64_t is `long long` on macOS.
+typedef long i64x8 __attribute__((ext_vector_type(8)));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -103,7 +104,7 @@ INLINE void lower(const double *costs, double offset, int64_t row, const f64x8 *
     keep_least(&value, &source, distance, predecessor);
 }
 
-/// All rows but the last, row by row for a few and column block by column block for many.
+/// Lowers all distances through some rows, a block of columns at a time.
 INLINE void relax_rows(const double *costs, size_t stride, const int64_t *rows, const double *offsets,
                        size_t row_count, const double *duals, double *distances, int64_t *predecessors) {
     for (size_t j = 0; j < stride && row_count > 0; j += LANES) {
@@ -175,47 +176,6 @@ INLINE int64_t relax(const double *costs, size_t stride, const int64_t *rows, co
     return *least_out < INFINITY ? column : -1;
 }
 
-INLINE void two_least(const double *costs, const double *duals, size_t stride, double least[2], int64_t where[2]) {
-    f64x8 first = INFINITE, second = INFINITE, value, dual;
-    i64x8 index = FIRST_LANES, first_place = FIRST_LANES, second_place = FIRST_LANES;
-    for (size_t j = 0; j < stride; j += LANES) {
-        memcpy(&value, costs + j, sizeof value);
-        memcpy(&dual, duals + j, sizeof dual);
-        value = value - dual;
-        i64x8 lower = value < first, between = value < second;
-        i64x8 chosen_place = index;
-        f64x8 chosen = value;
-        select_f64(&lower, &first, &chosen);
-        select_i64(&lower, &first_place, &chosen_place);
-        select_f64(&between, &chosen, &second);
-        select_i64(&between, &chosen_place, &second_place);
-        select_f64(&lower, &value, &first);
-        select_i64(&lower, &index, &first_place);
-        index = index + LANES;
-    }
-    double values[2 * LANES];
-    int64_t places[2 * LANES];
-    memcpy(values, &first, sizeof first);
-    memcpy(values + LANES, &second, sizeof second);
-    memcpy(places, &first_place, sizeof first_place);
-    memcpy(places + LANES, &second_place, sizeof second_place);
-    least[0] = least[1] = INFINITY;
-    where[0] = where[1] = -1;
-    for (int lane = 0; lane < 2 * LANES; lane++) {
-        double v = values[lane];
-        int64_t p = places[lane];
-        if (v < least[0] || (v == least[0] && p < where[0])) {
-            least[1] = least[0];
-            where[1] = where[0];
-            least[0] = v;
-            where[0] = p;
-        } else if (v < least[1] || (v == least[1] && p < where[1])) {
-            least[1] = v;
-            where[1] = p;
-        }
-    }
-}
-
 #define VARIANT(NAME, TARGET)                                                                                        \
     TARGET static void rows_##NAME(const double *costs, size_t rows, size_t stride, const double *duals,             \
                                    double *minima, int64_t *where) {                                                 \
@@ -231,10 +191,6 @@ INLINE void two_least(const double *costs, const double *duals, size_t stride, d
                                        const double *offsets, size_t row_count, const double *duals,                 \
                                        double *distances, int64_t *predecessors, double *least) {                    \
         return relax(costs, stride, rows, offsets, row_count, duals, distances, predecessors, least);                \
-    }                                                                                                                \
-    TARGET static void two_##NAME(const double *costs, const double *duals, size_t stride, double least[2],          \
-                                  int64_t where[2]) {                                                                \
-        two_least(costs, duals, stride, least, where);                                                               \
     }
 
 VARIANT(baseline, )  // SSE2 on x86-64, NEON on ARM64, plain code elsewhere
@@ -264,8 +220,4 @@ void ck_reduce_columns(const double *costs, size_t rows, size_t columns, size_t 
 int64_t ck_relax(const double *costs, size_t stride, const int64_t *rows, const double *offsets, size_t row_count,
                  const double *duals, double *distances, int64_t *predecessors, double *least) {
     return DISPATCH(relax, costs, stride, rows, offsets, row_count, duals, distances, predecessors, least);
-}
-
-void ck_two_least(const double *costs, const double *duals, size_t stride, double least[2], int64_t where[2]) {
-    DISPATCH(two, costs, duals, stride, least, where);
 }

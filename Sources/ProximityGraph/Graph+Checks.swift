@@ -3,7 +3,7 @@ import Platform
 import Synchronization
 
 extension Graph {
-    /// Every 1 MiB of every section against its checksum; a sentence for each that differs. Reads the whole file.
+    /// Every chunk of every section against its checksum; a sentence for each that differs. Reads the whole file.
     package func verifyChecksums(threads: Int = 1) -> [String] {
         struct Chunk: Sendable { var section: SectionEntry, part: Int }
         let checked = header.sections.filter { $0.name != SectionName.checksums.rawValue }
@@ -13,10 +13,9 @@ extension Graph {
         let findings = Mutex<[(order: Int, text: String)]>([])
         Parallel.forEach(chunks.count, threads: threads) { index, _ in
             let (section, part) = (chunks[index].section, chunks[index].part)
-            let start = section.offset + part * GraphFormat.checksumChunk
-            let end = min(start + GraphFormat.checksumChunk, section.offset + section.paddedLength)
-            if self.whole.checksum(start..<end) != checksums.u32(section.firstChecksum + part) {
-                findings.withLock { $0.append((index, "section \(section.name), bytes \(start)..<\(end) of the file")) }
+            let range = section.chunk(part)
+            if self.whole.checksum(range) != checksums.u32(section.firstChecksum + part) {
+                findings.withLock { $0.append((index, damageText(section, part))) }
             }
         }
         var result = findings.withLock { $0.sorted { $0.order < $1.order }.map(\.text) }

@@ -21,6 +21,7 @@ package final class Graph: Sendable {
     private let labelOrder: Section
     private let errors: Section
     private let upperNodes: Section
+    let verifier: GraphVerifier
     private let meanNorm: Float
     private let state: Mutex<State>
 
@@ -31,8 +32,9 @@ package final class Graph: Sendable {
         var scratches: [SearchScratch] = []
     }
 
-    /// Maps a graph file and checks its header, its section table and the checksums' own checksum; sections are checked by
-    /// `verifyChecksums`. Throws when the file is damaged, another generation's, or not the one with this checksum.
+    /// Maps a graph file and checks its header, its section table, the checksums' own checksum and the mean; searches check
+    /// the rest, chunk by chunk, when they first read it. Throws when the file is damaged, another generation's, or not the
+    /// one with this checksum.
     package init(
         path: String, identity: GraphIdentity, checksum: UInt32, fileSystem: any FileSystem = PosixFileSystem()
     ) throws(GraphError) {
@@ -59,9 +61,13 @@ package final class Graph: Sendable {
         guard checksums.checksum(0..<checksums.length) == header.checksumOfChecksums else {
             throw .damaged(path: path, what: "the checksum of the checksums")
         }
+        guard let verifier = GraphVerifier(header, whole: whole, checksums: checksums), verifier.admitsMean() else {
+            throw .damaged(path: path, what: "the mean")
+        }
         let center = (0..<header.settings.dimension).map { mean.float($0) }
         guard center.allSatisfy({ $0.isFinite }) else { throw .damaged(path: path, what: "the mean is not finite") }
         (self.path, self.file, self.whole, self.header) = (path, file, whole, header)
+        self.verifier = verifier
         (settings, self.identity) = (header.settings, identity)
         (count, nodeCount) = (header.labelCount, header.nodeCount)
         (self.labels, labelOffsets, labelOrder) = (labels, section(.labelOffsets), order)
@@ -73,18 +79,22 @@ package final class Graph: Sendable {
 
     // MARK: Searching
 
+    /// What a search of this graph found damaged, in words; nil as long as nothing was. From then on searches find nothing.
+    package var damage: String? { verifier.damage }
+
     /// The best `width` nodes' labels for a query, best first. With `admitting`, only labels of that set are returned; the
-    /// walk passes through the others until `budget` codes are scored (by default as many as a scan of the set would cost
-    /// four times over, at least 64 times the width). A query without a direction finds nothing.
+    /// walk passes through the others until `budget` codes are scored (by default half of what a scan of the set costs). It
+    /// gives up at once where fewer than `localShare` of the nodes about the place where it would begin are in the set.
+    /// A query without a direction finds nothing.
     package func search(
-        _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil
+        _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0
     ) -> GraphAnswer {
         guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
-        return search(coded, width: width, admitting: admitting, budget: budget)
+        return search(coded, width: width, admitting: admitting, budget: budget, localShare: localShare)
     }
 
     package func search(
-        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil
+        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0
     ) -> GraphAnswer {
         run(query, width: width, admitting) { scratch, view, coarse, width in
             let entry = scratch.descend(
@@ -93,9 +103,11 @@ package final class Graph: Sendable {
                 scratch.search(view.table, view.base, coarse, from: entry, width: width)
                 return true
             }
-            let limit = budget ?? max(64 * width, 4 * admitting.count)
-            return scratch.search(
-                view.table, view.base, coarse, from: entry, width: width, admitted: admitting.nodes.span, budget: limit)
+            let admitted = admitting.nodes.span
+            if localShare > 0, scratch.share(of: admitted, around: entry, view.base) < localShare { return false }
+            return scratch.walk(
+                view.table, view.base, coarse, from: entry, seeds: admitting.spread(Graph.seedsOfWalk), width: width,
+                admitted: admitted, budget: budget ?? admitting.count / 2)
         }
     }
 
@@ -124,19 +136,21 @@ package final class Graph: Sendable {
         precondition(query.coarse.count == quantizer.codeBytes, "a query of another quantizer")
         precondition(admitting == nil || admitting?.nodeCount == nodeCount, "a label set of another graph")
         let width = min(width, max(nodeCount, 1))
+        if let damage { return GraphAnswer(damage: damage) }
         guard nodeCount > 0, admitting?.count != 0 else { return GraphAnswer() }
         let (view, pooled) = state.withLock { ($0.view, $0.scratches.popLast()) }
         let scratch = pooled ?? SearchScratch(nodeCapacity: nodeCount, width: width)
-        scratch.reset(width: width)
-        let answer = query.withViews { coarse, fine in
+        scratch.reset(width: width, verifier: verifier)
+        var answer = query.withViews { coarse, fine in
             let ended = body(scratch, view, coarse, width)
-            let (visited, distances) = (scratch.hops, scratch.distances)
-            scratch.refine(view.table, fine)
             var answer = GraphAnswer()
-            (answer.visited, answer.distances, answer.exhausted) = (visited, distances, ended)
+            (answer.visited, answer.distances, answer.exhausted) = (scratch.hops, scratch.distances, ended)
+            if scratch.isDamaged { return answer }
+            scratch.refine(view.table, fine)
             collect(scratch, query, width, admitting, &answer)
             return answer
         }
+        if let damage { answer = GraphAnswer(damage: damage) }
         state.withLock { $0.scratches.append(scratch) }
         return answer
     }
@@ -146,23 +160,27 @@ package final class Graph: Sendable {
         var answer = GraphAnswer()
         answer.distances = distances
         collect(scratch, query, width, nil, &answer)
-        return answer
+        return damage.map { GraphAnswer(damage: $0) } ?? answer
     }
 
     func nodeError(_ node: Int) -> Float { errors.float(node) }
 
-    /// The labels of the nodes in the scratch's pool, node by node; within one node ascending.
+    /// The labels of the nodes in the scratch's pool, node by node; within one node ascending. Stops at damage.
     private func collect(
         _ scratch: SearchScratch, _ query: CodedQuery, _ width: Int, _ admitting: LabelSet?, _ answer: inout GraphAnswer
     ) {
         answer.hits.reserveCapacity(scratch.count)
         for index in 0..<scratch.count {
             let key = scratch[index]
+            guard verifier.errors.admits(key.node), verifier.labelOffsets?.admits(key.node..<(key.node + 2)) ?? true else {
+                return
+            }
             let isSound = key.similarity.isFinite
             let similarity = isSound ? key.similarity : -1
             let bound = isSound ? query.bound(error: nodeError(key.node), meanNorm: meanNorm) : 2
             for slot in slotRange(of: key.node).prefix(labelsOfNodeMax) {
                 if let admitting, !admitting.admits(slot: slot) { continue }
+                guard verifier.labels.admits(slot) else { return }
                 answer.hits.append(GraphHit(label: label(slot), similarity: similarity, errorBound: bound))
             }
             if answer.hits.count >= width { break }
@@ -194,10 +212,12 @@ package final class Graph: Sendable {
     /// Bytes of the file for each node: code, links, scales, labels.
     package var bytesPerVector: Double { Double(fileBytes) / Double(max(nodeCount, 1)) }
 
-    /// Copies codes, scales and level 0 into huge pages, after which searches read the copies. Takes memory of their size
+    /// Compares the whole file with its checksums and copies codes, scales and level 0 into huge pages, after which searches read the copies. Takes memory of their size
     /// and, from warm page cache, about a second a few GB; searches may run meanwhile.
-    package func warm() throws(GraphError) {
+    package func warm(threads: Int = 1) throws(GraphError) {
         let view = state.withLock { $0.view }
+        _ = verifier.verifyAll(threads: threads)
+        if let damage { throw .damaged(path: path, what: damage) }
         do {
             let (copy, owners) = try view.copied()
             state.withLock {
@@ -209,6 +229,11 @@ package final class Graph: Sendable {
 
     var view: GraphView { state.withLock { $0.view } }
     var upperNames: Section { upperNodes }
+}
+
+extension Graph {
+    /// Nodes of the set, spread over the whole graph, that a filtered walk also starts from.
+    static let seedsOfWalk = 32
 }
 
 let labelsOfNodeMax = 4096  // of one node in one answer: a million equal rows must not all be read again
@@ -231,7 +256,9 @@ struct GraphView: Sendable {
         var offset = 0
         for count in header.layers {
             let length = count * degree * 4
-            upper.append(upperLinks.subsection(offset, length).links(degree: degree, count: count))
+            var layer = upperLinks.subsection(offset, length).links(degree: degree, count: count)
+            layer.firstList = offset / (degree * 4)
+            upper.append(layer)
             offset += length
         }
         var extra: (Section, Section)?

@@ -4,12 +4,13 @@ import Platform
 
 enum GraphFormat {
     static let magic: [UInt8] = [0x89, 0x43, 0x57, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]  // not text, broken by newline translation
-    static let major: UInt16 = 1
+    static let major: UInt16 = 2
     static let minor: UInt16 = 0
     static let endianTag: UInt32 = 0x0102_0304
     static let headerBytes = 4096
     static let alignment = 4096
-    static let checksumChunk = 1 << 20
+    static let chunkBytesMax = 1 << 16
+    static let strideMax = 1 << 16
     static let sectionTableOffset = 512
     static let sectionEntryBytes = 40
     static let sectionsMax = 32
@@ -47,7 +48,16 @@ struct SectionEntry: Sendable, Equatable {
 
     /// The section with the zeros up to the next one: what its checksums cover.
     var paddedLength: Int { roundedUp(length) }
-    var checksumCount: Int { (paddedLength + GraphFormat.checksumChunk - 1) / GraphFormat.checksumChunk }
+    /// A checksum covers 2^`chunkShift` elements: as many as fit 64 KiB, so that no element lies in two chunks.
+    var chunkShift: Int { Int.bitWidth - 1 - (GraphFormat.chunkBytesMax / stride).leadingZeroBitCount }
+    var chunkBytes: Int { stride << chunkShift }
+    var checksumCount: Int { (paddedLength + chunkBytes - 1) / chunkBytes }
+
+    /// The bytes of the file that a chunk covers; the last ones include the padding.
+    func chunk(_ part: Int) -> Range<Int> {
+        let start = offset + part * chunkBytes
+        return start..<min(start + chunkBytes, offset + paddedLength)
+    }
 }
 
 func roundedUp(_ length: Int) -> Int {
@@ -180,9 +190,12 @@ struct GraphHeader: Sendable, Equatable {
                 offset % GraphFormat.alignment == 0, offset >= GraphFormat.headerBytes, offset <= fileBytes,
                 length <= fileBytes - offset, roundedUp(length) <= fileBytes - offset
             else { throw .damaged(path: path, what: "the place of section \(name)") }
+            let stride = Int(reader.u32())
+            guard (1...GraphFormat.strideMax).contains(stride) else {
+                throw .damaged(path: path, what: "the element size of section \(name)")
+            }
             sections.append(SectionEntry(
-                name: name, isCritical: flags & 1 == 1, offset: offset, length: length, stride: Int(reader.u32()),
-                firstChecksum: first))
+                name: name, isCritical: flags & 1 == 1, offset: offset, length: length, stride: stride, firstChecksum: first))
             _ = reader.u32()
         }
         return sections
@@ -220,12 +233,26 @@ struct GraphHeader: Sendable, Equatable {
             guard section.firstChecksum <= checksums - section.checksumCount else {
                 throw .damaged(path: path, what: "the checksums of section \(section.name)")
             }
-            if section.isCritical && SectionName(rawValue: section.name) == nil {
-                throw .unsupportedVersion(path: path, version: Int(GraphFormat.major))
+            guard let name = SectionName(rawValue: section.name) else {
+                if section.isCritical { throw .unsupportedVersion(path: path, version: Int(GraphFormat.major)) }
+                continue
+            }
+            guard section.stride == stride(of: name) else {
+                throw .damaged(path: path, what: "the element size of section \(section.name)")
             }
         }
         if Set(sections.map(\.name)).count != sections.count {
             throw .damaged(path: path, what: "a section occurs twice")
+        }
+    }
+
+    private func stride(of name: SectionName) -> Int {
+        switch name {
+        case .baseLinks: settings.baseDegree * 4
+        case .upperLinks: settings.connectivity * 4
+        case .codes: settings.paddedDimension
+        case .scales, .labels: 8
+        case .upperNodes, .errors, .mean, .labelOffsets, .labelOrder, .extraOffsets, .extraLinks, .checksums: 4
         }
     }
 

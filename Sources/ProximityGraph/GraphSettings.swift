@@ -134,10 +134,12 @@ package struct GraphAnswer: Sendable, Equatable {
     package var visited = 0
     /// Codes scored.
     package var distances = 0
-    /// False when a filtered search ran into its visit budget: nodes that it did not reach may be better.
+    /// False when a filtered search gave up, at its budget or for want of a way on: nodes it did not reach may be better.
     package var exhausted = true
+    /// What is wrong with the file, in words; then there are no hits, and an exact scan must answer.
+    package var damage: String?
 
-    package init() {}
+    package init(damage: String? = nil) { self.damage = damage }
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the next number of the stream and the hash of a number.

@@ -14,6 +14,17 @@ package struct LabelSet: Sendable {
         let words = slots ?? nodes
         return words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
     }
+
+    /// Up to `limit` nodes of the set from places spread evenly over the graph. O(limit) unless the set is sparse.
+    func spread(_ limit: Int) -> [Int] {
+        let step = max(1, nodes.count / max(limit, 1))
+        var found: [Int] = []
+        for start in stride(from: 0, to: nodes.count, by: step) {
+            guard let word = nodes[start..<min(start + step, nodes.count)].firstIndex(where: { $0 != 0 }) else { continue }
+            found.append(word * 64 + nodes[word].trailingZeroBitCount)
+        }
+        return found
+    }
 }
 
 extension Graph {
@@ -23,10 +34,11 @@ extension Graph {
     /// The set of all labels but the given ones (ascending).
     package func labelSet(excluding labels: [Int64]) -> LabelSet { labelSet(slots(of: labels), inverted: true) }
 
-    /// Slots in LABL of the labels that are there.
+    /// Slots in LABL of the labels that are there; none once the file is found damaged, which every search then says.
     private func slots(of labels: [Int64]) -> [Int] {
         var found: [Int] = []
         if labels.count > count / 16 {
+            guard verifier.labelOrder.admitsAll(), verifier.labels.admitsAll() else { return [] }
             var position = 0
             for label in labels {
                 while position < count, let slot = slot(inOrder: position), self.label(slot) < label { position += 1 }
@@ -38,12 +50,19 @@ extension Graph {
             var low = 0, high = count
             while low < high {
                 let middle = (low + high) / 2
-                guard let slot = slot(inOrder: middle) else { break }
+                guard let slot = soundSlot(inOrder: middle) else { return [] }
                 if self.label(slot) < label { low = middle + 1 } else { high = middle }
             }
-            if low < count, let slot = slot(inOrder: low), self.label(slot) == label { found.append(slot) }
+            if low < count, let slot = soundSlot(inOrder: low), self.label(slot) == label { found.append(slot) }
         }
         return found
+    }
+
+    private func soundSlot(inOrder position: Int) -> Int? {
+        guard verifier.labelOrder.admits(position), let slot = slot(inOrder: position), verifier.labels.admits(slot) else {
+            return nil
+        }
+        return slot
     }
 
     private func labelSet(_ found: [Int], inverted: Bool) -> LabelSet {
@@ -56,6 +75,9 @@ extension Graph {
         let admitted = slots.reduce(0) { $0 + $1.nonzeroBitCount }
         guard hasDuplicates else { return LabelSet(count: admitted, nodes: slots, slots: nil, nodeCount: nodeCount) }
         var nodes = [UInt64](repeating: 0, count: (nodeCount + 63) / 64)
+        guard verifier.labelOffsets?.admitsAll() == true else {
+            return LabelSet(count: 0, nodes: nodes, slots: slots, nodeCount: nodeCount)
+        }
         for node in 0..<nodeCount {
             for slot in slotRange(of: node) where slots[slot >> 6] >> UInt64(slot & 63) & 1 == 1 {
                 nodes[node >> 6] |= 1 << UInt64(node & 63)

@@ -79,6 +79,8 @@ extension PageArray where Element == UInt8 {
     var extraOffsets: UnsafePointer<UInt32>?
     var extraLinks: UnsafePointer<UInt32>?
     var extraCount = 0
+    /// The number of the first list in its section, where several layers share one.
+    var firstList = 0
 }
 
 extension LinkTable {

@@ -2,6 +2,36 @@
 /// Invariants: a Section lies wholly inside its MappedFile or PageBuffer, which the Graph keeps alive, and starts on a
 /// multiple of 4,096 bytes; every index is compared with the section's length.
 import Platform
+import Synchronization
+
+/// Flags that threads set and read without a lock, each set once.
+@safe final class AtomicFlags: @unchecked Sendable {
+    let count: Int
+    /// One byte a flag, 1 when set.
+    let base: UnsafeMutablePointer<Atomic<UInt8>>
+
+    init(count: Int) {
+        self.count = count
+        unsafe base = .allocate(capacity: count)
+        for index in 0..<count { unsafe (base + index).initialize(to: Atomic(0)) }
+    }
+
+    deinit {
+        unsafe base.deinitialize(count: count)
+        unsafe base.deallocate()
+    }
+
+    @inline(__always) subscript(index: Int) -> Bool {
+        precondition(index >= 0 && index < count, "index out of range")
+        return unsafe base[index].load(ordering: .relaxed) != 0
+    }
+
+    /// True when this call was the first to set it.
+    func set(_ index: Int) -> Bool {
+        precondition(index >= 0 && index < count, "index out of range")
+        return unsafe base[index].exchange(1, ordering: .relaxed) == 0
+    }
+}
 
 /// Appends sections to a new file. The header's place is left free at the start.
 struct SectionStream {
@@ -13,7 +43,7 @@ struct SectionStream {
 
     init(file: any WritableFile) throws(FileError) {
         self.file = file
-        buffer.reserveCapacity(GraphFormat.checksumChunk)
+        buffer.reserveCapacity(GraphFormat.chunkBytesMax)
         try file.append([UInt8](repeating: 0, count: GraphFormat.headerBytes))
         position = GraphFormat.headerBytes
     }
@@ -38,19 +68,31 @@ struct SectionStream {
     }
 
     private mutating func append(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
-        var done = 0
-        while done < bytes.count {
-            let length = min(bytes.count - done, GraphFormat.checksumChunk - buffer.count)
-            unsafe buffer.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[done..<(done + length)]))
-            done += length
-            sections[sections.count - 1].length += length
-            if buffer.count == GraphFormat.checksumChunk { try flush() }
-        }
+        try unsafe put(bytes)
+        sections[sections.count - 1].length += bytes.count
     }
 
     mutating func end() throws(FileError) {
-        while buffer.count % GraphFormat.alignment != 0 { buffer.append(0) }
+        let length = position + buffer.count
+        let padding = [UInt8](repeating: 0, count: roundedUp(length) - length)
+        var failure: FileError?
+        unsafe padding.withUnsafeBytes { bytes in
+            do throws(FileError) { try unsafe put(bytes) } catch { failure = error }
+        }
+        if let failure { throw failure }
         try flush()
+    }
+
+    /// Cuts bytes into chunks of the section.
+    private mutating func put(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
+        let chunkBytes = sections[sections.count - 1].chunkBytes
+        var done = 0
+        while done < bytes.count {
+            let length = min(bytes.count - done, chunkBytes - buffer.count)
+            unsafe buffer.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[done..<(done + length)]))
+            done += length
+            if buffer.count == chunkBytes { try flush() }
+        }
     }
 
     private mutating func flush() throws(FileError) {
@@ -156,8 +198,9 @@ extension SearchScratch {
     ) -> Int {
         guard let lowest = layers.last else { return fallback }
         precondition(names.length / 4 >= lowest.count)
+        guard admitsNames(lowest.count) else { return fallback }
         var ordinal = 0
-        for layer in layers {
+        for layer in layers where !isDamaged {
             ordinal = unsafe descend(
                 table, layer, names: names.base.assumingMemoryBound(to: UInt32.self), query, from: ordinal)
         }

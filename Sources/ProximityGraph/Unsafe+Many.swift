@@ -39,6 +39,7 @@ extension Graph {
         var dots = [Int32](repeating: 0, count: scanBlock * queries.count)
         for start in stride(from: 0, to: nodeCount, by: scanBlock) {
             let length = min(scanBlock, nodeCount - start)
+            guard verifier.codes.admits(start..<(start + length)) else { break }
             unsafe ck_codes_many(
                 table.codes + start * table.codeBytes, table.codeBytes, length, planes, offsets, queries.count, &dots)
             for (column, query) in queries.enumerated() {

@@ -2,23 +2,30 @@
 /// Invariants: a scratch serves one thread at a time; `visited`, `pool`, `ids` and `dots` are owned by it and as long as
 /// their capacities say; every node number read from a list is compared with the tables' counts before it is used.
 import CKernels
+import Synchronization
 
 /// The memory of one running search. Reused, so that a search allocates nothing once warm.
 @safe final class SearchScratch: @unchecked Sendable {
     let nodeCapacity: Int
-    private let visited: UnsafeMutablePointer<UInt8>
-    private var epoch: UInt8 = 0
+    let visited: UnsafeMutablePointer<UInt8>
+    private(set) var epoch: UInt8 = 0
     private(set) var poolCapacity: Int
-    private var pool: UnsafeMutablePointer<PoolKey>
+    private(set) var pool: UnsafeMutablePointer<PoolKey>
     /// Keys in the pool, best first.
-    private(set) var count = 0
-    private let ids: UnsafeMutablePointer<UInt32>
-    private let dots: UnsafeMutablePointer<Int32>
-    private static let listMax = 2 * connectivityMax + extraDegreeMax
+    var count = 0
+    let ids: UnsafeMutablePointer<UInt32>
+    let dots: UnsafeMutablePointer<Int32>
+    static let listMax = 2 * connectivityMax + extraDegreeMax
     private(set) var distances = 0
-    private(set) var hops = 0
+    var hops = 0
     /// Of a wide scan: keys from here on are not among the best.
     private var threshold = PoolKey(bits: .max)
+    /// What must be asked before a file's bytes are used; nil for codes in memory and for files known to be sound.
+    private var verifier: GraphVerifier?
+    private var codeFlags: UnsafeMutablePointer<Atomic<UInt8>>?
+    private var codeShift = 0
+    /// The search met bytes that do not match their checksum and stopped.
+    private(set) var isDamaged = false
 
     init(nodeCapacity: Int, width: Int) {
         self.nodeCapacity = nodeCapacity
@@ -43,7 +50,11 @@ import CKernels
     }
 
     /// Forgets the last search and its counts.
-    func reset(width: Int) {
+    func reset(width: Int, verifier: GraphVerifier? = nil) {
+        self.verifier = verifier?.isComplete == true ? nil : verifier
+        unsafe codeFlags = self.verifier?.codes.flags.base
+        codeShift = verifier?.codes.shift ?? 0
+        isDamaged = false
         if 2 * width > poolCapacity {
             unsafe pool.deallocate()
             poolCapacity = 2 * width
@@ -53,7 +64,61 @@ import CKernels
         threshold = PoolKey(bits: .max)
     }
 
-    private func nextEpoch() {
+    // MARK: Damage
+
+    /// Whether the first `found` nodes of `ids` may be scored.
+    @inline(__always) func admitsCodes(_ found: Int) -> Bool {
+        guard let flags = unsafe codeFlags else { return true }
+        for index in 0..<found {
+            let chunk = unsafe Int(ids[index]) >> codeShift
+            if unsafe flags[chunk].load(ordering: .relaxed) == 0 { return checkCodes(found) }
+        }
+        return true
+    }
+
+    @inline(never) private func checkCodes(_ found: Int) -> Bool {
+        for index in 0..<found {
+            if let verifier, unsafe !verifier.codes.admits(Int(ids[index])) { isDamaged = true }
+        }
+        return !isDamaged
+    }
+
+    /// Whether a run of nodes may be scored.
+    func admitsCodes(_ nodes: Range<Int>) -> Bool {
+        if let verifier, !verifier.codes.admits(nodes) { isDamaged = true }
+        return !isDamaged
+    }
+
+    /// Whether the list of a node of level 0 may be read, with its extra links.
+    @inline(__always) func admitsList(_ layer: LinkTable, _ node: Int) -> Bool {
+        guard unsafe codeFlags != nil else { return true }
+        return checkList(layer, node)
+    }
+
+    private func checkList(_ layer: LinkTable, _ node: Int) -> Bool {
+        guard let verifier else { return true }
+        if !verifier.links.admits(node) { isDamaged = true }
+        if let offsets = unsafe layer.extraOffsets, let sums = verifier.extraOffsets, let lists = verifier.extraLinks {
+            if !sums.admits(node..<(node + 2)) { isDamaged = true }
+            let start = Int(unsafe offsets[node]), end = Int(unsafe offsets[node &+ 1])
+            if start < end, end <= layer.extraCount, !lists.admits(start..<end) { isDamaged = true }
+        }
+        return !isDamaged
+    }
+
+    /// Whether the list of an ordinal of an upper layer may be read.
+    private func admitsUpperList(_ layer: LinkTable, _ ordinal: Int) -> Bool {
+        if let verifier, !verifier.upperLinks.admits(layer.firstList + ordinal) { isDamaged = true }
+        return !isDamaged
+    }
+
+    /// Whether the names of the first `count` ordinals may be read.
+    func admitsNames(_ count: Int) -> Bool {
+        if let verifier, !verifier.upperNodes.admits(0..<count) { isDamaged = true }
+        return !isDamaged
+    }
+
+    func nextEpoch() {
         epoch &+= 1
         if epoch == 0 {
             unsafe visited.update(repeating: 0, count: nodeCapacity + 1)
@@ -65,7 +130,7 @@ import CKernels
 
     /// Inserts a key into the best `width`; returns its position, or `width` when it is not among them.
     @inline(__always)
-    private static func insert(
+    static func insert(
         _ key: PoolKey, _ pool: UnsafeMutablePointer<PoolKey>, _ count: inout Int, _ width: Int
     ) -> Int {
         if count == width {
@@ -116,7 +181,7 @@ import CKernels
 
     /// The neighbours of `node` not seen before, into `ids`; marks them.
     @inline(__always)
-    private func gather(_ layer: LinkTable, _ table: CodeTable, _ node: Int) -> Int {
+    func gather(_ layer: LinkTable, _ table: CodeTable, _ node: Int) -> Int {
         let visited = unsafe self.visited, ids = unsafe self.ids, epoch = self.epoch
         let list = unsafe layer.links + node &* layer.degree
         var found = 0
@@ -146,13 +211,13 @@ import CKernels
     }
 
     @inline(__always)
-    private func score(_ table: CodeTable, _ query: QueryView, _ found: Int) {
+    func score(_ table: CodeTable, _ query: QueryView, _ found: Int) {
         unsafe ck_codes_gather(table.codes, table.codeBytes, query.code, query.offset, ids, found, dots)
         distances &+= found
     }
 
     @inline(__always)
-    private static func similarity(_ table: CodeTable, _ query: QueryView, _ node: Int, _ dot: Int32) -> Float {
+    static func similarity(_ table: CodeTable, _ query: QueryView, _ node: Int, _ dot: Int32) -> Float {
         let scale = unsafe table.scales[2 &* node], bias = unsafe table.scales[2 &* node &+ 1]
         let product = (query.multiplier * scale) * Float(dot)
         return query.biasFactor == 0 ? query.base + product : query.base + (product + bias)
@@ -207,7 +272,7 @@ import CKernels
     func search(_ table: CodeTable, _ layer: LinkTable, _ query: QueryView, from entry: Int, width: Int) {
         precondition(width >= 1 && width <= poolCapacity && layer.count <= min(nodeCapacity, table.count))
         count = 0
-        guard entry >= 0 && entry < layer.count else { return }
+        guard entry >= 0 && entry < layer.count, admitsCodes(entry..<(entry + 1)) else { return }
         nextEpoch()
         unsafe visited[entry] = epoch
         let pool = unsafe self.pool, ids = unsafe self.ids, dots = unsafe self.dots
@@ -222,8 +287,10 @@ import CKernels
             unsafe pool[cursor].bits |= 1
             cursor &+= 1
             hops &+= 1
+            guard admitsList(layer, best.node) else { return }
             let found = gather(layer, table, best.node)
             if cursor < count { unsafe layer.prefetch(pool[cursor].node) }
+            guard admitsCodes(found) else { return }
             score(table, query, found)
             for index in 0..<found {
                 let id = unsafe ids[index]
@@ -239,45 +306,6 @@ import CKernels
         self.hops &+= hops
     }
 
-    /// Best-first search that keeps only nodes of `admitted` (a bit a node) but walks through all of them, until the
-    /// frontier is worse than the worst of `width` results or `budget` codes are scored; true when it ended by itself.
-    func search(
-        _ table: CodeTable, _ layer: LinkTable, _ query: QueryView, from entry: Int, width: Int,
-        admitted: Span<UInt64>, budget: Int
-    ) -> Bool {
-        precondition(width >= 1 && width <= poolCapacity && layer.count <= min(nodeCapacity, table.count))
-        precondition(admitted.count * 64 >= layer.count)
-        count = 0
-        guard entry >= 0 && entry < layer.count else { return true }
-        nextEpoch()
-        unsafe visited[entry] = epoch
-        var frontier = KeyHeap()
-        let first = PoolKey(similarity: similarity(table, query, of: entry), node: UInt32(entry))
-        frontier.push(first)
-        let pool = unsafe self.pool
-        var count = 0
-        if isSet(admitted, entry) { _ = unsafe Self.insert(first, pool, &count, width) }
-        while let best = frontier.popFirst() {
-            if unsafe count == width && best > pool[width - 1] { break }
-            if distances >= budget {
-                self.count = count
-                return false
-            }
-            hops += 1
-            let found = gather(layer, table, best.node)
-            score(table, query, found)
-            for index in 0..<found {
-                let id = unsafe ids[index]
-                let key = unsafe PoolKey(similarity: Self.similarity(table, query, Int(id), dots[index]), node: id)
-                if unsafe count == width && key > pool[width - 1] { continue }
-                frontier.push(key)
-                if isSet(admitted, Int(id)) { _ = unsafe Self.insert(key, pool, &count, width) }
-            }
-        }
-        self.count = count
-        return true
-    }
-
     /// Greedy walk to a local best of a layer. `names` maps the layer's numbers to the table's (nil: they are the same);
     /// numbers outside the table are passed over.
     func descend(
@@ -289,11 +317,12 @@ import CKernels
         let name = { (ordinal: Int) -> Int in
             if let names = unsafe names { unsafe Int(names[ordinal]) } else { ordinal }
         }
-        guard name(entry) < table.count else { return entry }
+        guard name(entry) < table.count, admitsCodes(name(entry)..<(name(entry) + 1)) else { return entry }
         unsafe visited[entry] = epoch
         var best = entry
         var bestKey = PoolKey(similarity: similarity(table, query, of: name(entry)), node: UInt32(entry))
         while true {
+            guard admitsUpperList(layer, best) else { return best }
             let list = unsafe layer.links + best * layer.degree
             var ordinals: (found: Int, start: Int) = (0, Self.listMax / 2)
             for slot in 0..<layer.degree {
@@ -307,6 +336,7 @@ import CKernels
                 unsafe ids[ordinals.start + ordinals.found] = id
                 ordinals.found += 1
             }
+            guard admitsCodes(ordinals.found) else { return best }
             score(table, query, ordinals.found)
             hops += 1
             let before = best
@@ -331,7 +361,9 @@ import CKernels
             let length = min(scanBlock, table.count - start)
             if let admitted {
                 scanAdmitted(table, query, width, start, length, admitted)
+                if isDamaged { return }
             } else {
+                guard admitsCodes(start..<(start + length)) else { return }
                 let codes = unsafe table.codes + start * table.codeBytes
                 unsafe ck_codes_block(codes, table.codeBytes, query.code, query.offset, length, dots)
                 distances &+= length
@@ -356,6 +388,7 @@ import CKernels
                 found += 1
             }
         }
+        guard admitsCodes(found) else { return }
         score(table, query, found)
         let ids = unsafe self.ids
         offer(table, query, width, found) { unsafe Int(ids[$0]) }

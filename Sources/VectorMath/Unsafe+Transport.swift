@@ -133,26 +133,6 @@ import CKernels
             distances.pointer(stride), predecessors.pointer(stride), &least)
         return column < 0 ? nil : (Int(column), least)
     }
-
-    struct TwoLeast { var first: Double, second: Double, firstPlace: Int, secondPlace: Int }
-
-    func twoLeast(row: Int, duals: WorkArray<Double>) -> TwoLeast {
-        precondition(row >= 0 && row < rows, "row outside the matrix")
-        var least = (0.0, 0.0)
-        var places: (Int64, Int64) = (0, 0)
-        unsafe withUnsafeMutablePointer(to: &least) { least in
-            unsafe withUnsafeMutablePointer(to: &places) { places in
-                unsafe least.withMemoryRebound(to: Double.self, capacity: 2) { least in
-                    unsafe places.withMemoryRebound(to: Int64.self, capacity: 2) { places in
-                        unsafe ck_two_least(
-                            cells.pointer(stride, from: row * stride), duals.pointer(stride), stride, least, places)
-                    }
-                }
-            }
-        }
-        return TwoLeast(
-            first: least.0, second: least.1, firstPlace: Int(places.0), secondPlace: Int(places.1))
-    }
 }
 
 extension GroundCost {

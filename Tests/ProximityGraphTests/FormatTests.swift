@@ -33,7 +33,7 @@ struct FormatTests {
             doubled, settings: GraphSettings(dimension: dimension, connectivity: 5, constructionBreadth: 30, seed: 9))
         let page = Page(bytes: built.bytes)
         #expect(Array(page.bytes[..<8]) == [0x89, 0x43, 0x57, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
-        #expect(page.number(8, 2) == 1 && page.number(12, 4) == 0x0102_0304 && page.number(24, 8) == page.bytes.count)
+        #expect(page.number(8, 2) == 2 && page.number(12, 4) == 0x0102_0304 && page.number(24, 8) == page.bytes.count)
         #expect(Array(page.bytes[32..<48]) == someone.database)
         #expect([48, 56, 64].map { page.number($0, 8) } == [7, 3, 1234])
         #expect([72, 76, 80, 84, 88].map { page.number($0, 4) } == [70, 128, 5, 10, 30])

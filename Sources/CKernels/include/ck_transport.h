@@ -35,7 +35,4 @@ void ck_reduce_columns(const double *costs, size_t rows, size_t columns, size_t 
 /// A settled column has distance +infinity and dual -infinity: nothing lowers it again.
 int64_t ck_relax(const double *costs, size_t stride, const int64_t *rows, const double *offsets, size_t row_count,
                  const double *duals, double *distances, int64_t *predecessors, double *least);
-
-/// The least and second least of costs[j] - duals[j] over one row, and where (first of equals).
-void ck_two_least(const double *costs, const double *duals, size_t stride, double least[2], int64_t where[2]);
 #endif

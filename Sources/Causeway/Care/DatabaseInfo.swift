@@ -54,8 +54,15 @@ extension Database {
     public func compact() throws {
         try translatingErrors {
             try store.compact()
-            let names = try store.read { try $0.generationFileNames() }
-            files.removeOrphans(keeping: names)
+            try removeOrphanedGraphs()
         }
+    }
+
+    /// Removes graph files that no generation names: of builds that were cut off, or have been replaced.
+    func removeOrphanedGraphs() throws {
+        let lock = try files.lockForWriting()
+        defer { withExtendedLifetime(lock) {} }
+        let names = try read { try $0.generationFileNames() }
+        files.removeOrphans(keeping: names)
     }
 }

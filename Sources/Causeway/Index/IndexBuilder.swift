@@ -36,6 +36,7 @@ struct IndexBuilder {
         {
             report.outcome = .current
             report.embeddings = count
+            report.tuningSeconds = try completeInterrupted(old, of: modality)
             return report
         }
         let (builder, through, damaged) = try load(modality)
@@ -51,10 +52,24 @@ struct IndexBuilder {
             return report
         }
         report.bytes = published
-        let tuningStart = clock.now
-        try Tuner(collection: collection, target: modality, threads: options.threads, progress: progress).tuneAll()
-        report.tuningSeconds = clock.now.seconds(since: tuningStart)
+        report.tuningSeconds = try tune(modality)
         return report
+    }
+
+    private func tune(_ modality: ModalityRecord) throws -> Double {
+        let clock = ContinuousClock()
+        let start = clock.now
+        try Tuner(collection: collection, target: modality, threads: options.threads, progress: progress).tuneAll()
+        return clock.now.seconds(since: start)
+    }
+
+    /// What a build that was cut off after it published left undone: old files, and the recall table. Returns seconds of tuning.
+    private func completeInterrupted(_ generation: GenerationRecord, of modality: ModalityRecord) throws -> Double {
+        try database.removeOrphanedGraphs()
+        let isTuned = try database.read { reader in
+            try reader.tunings(of: modality.id).contains { $0.generation == generation.generation }
+        }
+        return isTuned ? 0 : try tune(modality)
     }
 
     /// The build proper; the progress handler is asked now and then whether to go on.
@@ -107,9 +122,13 @@ struct IndexBuilder {
 
     /// Writes the file and names it in one transaction; returns its bytes, or nil where another build came first.
     private func publish(
-        _ builder: GraphBuilder, _ built: BuildReport, of modality: ModalityRecord, through: ChangeSequence, replacing old: GenerationRecord?
+        _ builder: GraphBuilder, _ built: BuildReport, of modality: ModalityRecord, through: ChangeSequence,
+        replacing old: GenerationRecord?
     ) throws -> Int? {
         let files = database.files
+        // One process at a time from here on: no two choose one name, and none tidies away what another is writing.
+        let lock = try files.lockForWriting()
+        defer { withExtendedLifetime(lock) {} }
         // A name is never used twice: the number grows past the published one and past any file left by a crash.
         let number = try nextGeneration(of: modality, after: old)
         let name = files.name(of: modality.id, generation: number)

@@ -10,6 +10,8 @@ struct GroupReranker {
     struct Ranked {
         /// As the caller numbered the query.
         var index: Int
+        /// How many rows could answer.
+        var eligible: Int
         /// The best k and all ties, best first.
         var best: [TopList.Entry]
         var explanation: Explanation
@@ -17,6 +19,7 @@ struct GroupReranker {
 
     private struct Member {
         var index: Int
+        var eligible: Int
         var query: PreparedQuery
         var narrowed: Narrowed
         var scorer: VectorScorer
@@ -49,12 +52,12 @@ struct GroupReranker {
     var isEmpty: Bool { members.isEmpty }
     var isFull: Bool { candidateCount >= Self.candidatesMax }
 
-    mutating func append(_ narrowed: Narrowed, for query: PreparedQuery, at index: Int) {
+    mutating func append(_ narrowed: Narrowed, for query: PreparedQuery, at index: Int, eligible: Int) {
         let needed = single.split(narrowed.candidates).needed
         for candidate in needed { wants.append(Want(row: candidate.row, member: members.count)) }
         members.append(
             Member(
-                index: index, query: query, narrowed: narrowed,
+                index: index, eligible: eligible, query: query, narrowed: narrowed,
                 scorer: VectorScorer(options.metric.vectorMetric, query: query.vector),
                 list: TopList(k: options.k, largerIsBetter: options.metric.isSimilarity), needed: needed.count))
         candidateCount += narrowed.candidates.count
@@ -94,12 +97,12 @@ struct GroupReranker {
         guard member.found == member.needed else {
             // A damaged or just deleted row was among those that ruled others out.
             let best = try single.rank(member.narrowed.candidates, for: member.query, explanation: &explanation)
-            return Ranked(index: member.index, best: best, explanation: explanation)
+            return Ranked(index: member.index, eligible: member.eligible, best: best, explanation: explanation)
         }
         explanation.candidates = member.narrowed.candidates.count
         explanation.reranked = member.found
         explanation.pruned = explanation.candidates - member.needed
         explanation.bytesRead = member.found * target.dimension * 4
-        return Ranked(index: member.index, best: member.list.finish(), explanation: explanation)
+        return Ranked(index: member.index, eligible: member.eligible, best: member.list.finish(), explanation: explanation)
     }
 }

@@ -41,7 +41,7 @@ struct HitNames {
 
 /// The order of ids: decimal integers by value and before all others, the rest by their UTF-8 bytes.
 /// Row numbers, the default ids, so sort as the numbers they are.
-func idPrecedes(_ a: String, _ b: String) -> Bool {
+package func idPrecedes(_ a: String, _ b: String) -> Bool {
     switch (decimalID(a), decimalID(b)) {
     case (let x?, let y?): x < y
     case (_?, nil): true

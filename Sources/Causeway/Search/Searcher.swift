@@ -41,14 +41,14 @@ struct Searcher {
                 admission = admitted
                 let narrowed = Narrowing(plan: plan, admission: admitted).answer(query, options)
                 if narrowed.isComplete {
-                    group.append(narrowed, for: query, at: index)
+                    group.append(narrowed, for: query, at: index, eligible: plan.eligible)
                 } else {
                     scanned.append((index, "exact scan: the graph found too few rows that match the filter"))
                 }
             }
-            if group.isFull { try decide(&group, into: &answers) }
+            if group.isFull { try decide(&group, into: &answers, orElse: &scanned) }
         }
-        try decide(&group, into: &answers)
+        try decide(&group, into: &answers, orElse: &scanned)
         try scan(scanned, of: queries, matches: matches, into: &answers)
         return answers.map { answer in
             var answer = answer!
@@ -64,7 +64,11 @@ struct Searcher {
     }
 
     /// The exact stage over the candidates of some queries, which share its time in equal parts.
-    private func decide(_ group: inout GroupReranker, into answers: inout [SearchAnswer?]) throws {
+    /// Queries for whom too few rows were sound are added to `scanned`.
+    private func decide(
+        _ group: inout GroupReranker, into answers: inout [SearchAnswer?],
+        orElse scanned: inout [(index: Int, reason: String)]
+    ) throws {
         guard !group.isEmpty else { return }
         let clock = ContinuousClock()
         let start = clock.now
@@ -74,6 +78,11 @@ struct Searcher {
         let share = 1 / Double(ranked.count)
         let seconds = (rerank: ranking.seconds(since: start) * share, lookUp: clock.now.seconds(since: ranking) * share)
         for position in ranked.indices {
+            guard hits[position].count >= min(options.k, ranked[position].eligible) else {
+                // Labels of a damaged graph, or damaged rows among the candidates.
+                scanned.append((ranked[position].index, "exact scan: too many of the graph's candidates are damaged"))
+                continue
+            }
             ranked[position].explanation.seconds[.rerank] = seconds.rerank
             ranked[position].explanation.seconds[.lookup] = seconds.lookUp
             answers[ranked[position].index] = SearchAnswer(

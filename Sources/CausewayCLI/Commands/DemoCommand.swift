@@ -5,7 +5,10 @@ import Foundation
 package enum DemoCommand: Command {
     package static let description = CommandDescription(
         "demo", topic: .help, summary: "Make a corpus, ingest, index, search both ways, evaluate, and leave it to play with",
-        positionals: [PositionalDescription("DIR", .optional, kind: .directory, help: "where to leave it; ./demo when left out")],
+        positionals: [
+            PositionalDescription(
+                "DIR", .optional, kind: .directory, help: "where to leave it; ./demo, or ./demo-2 and so on, when left out")
+        ],
         options: [
             .value("pairs", "N", kind: .integer(100...1_000_000), default: "5000", help: "how many photos with captions"),
             .value("seed", "S", kind: .integer(0...Int.max), default: "7", help: "what the corpus follows from"),
@@ -13,10 +16,21 @@ package enum DemoCommand: Command {
         examples: ["causeway demo", "causeway demo /var/tmp/demo --pairs 20000"])
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
-        let directory = arguments.texts("DIR").first ?? "demo"
+        let directory = arguments.texts("DIR").first ?? freeDirectory()
         let seed = UInt64(arguments.integer("seed"))
         try Demo(directory: directory, pairs: arguments.integer("pairs"), seed: seed, context: context).run()
     }
+}
+
+/// `demo`, or the first of `demo-2`, `demo-3`… that is not there, so that the command can be given again.
+private func freeDirectory() -> String {
+    var name = "demo"
+    var number = 2
+    while FileManager.default.fileExists(atPath: name) {
+        name = "demo-\(number)"
+        number += 1
+    }
+    return name
 }
 
 private struct Demo {

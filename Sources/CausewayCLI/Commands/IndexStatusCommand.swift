@@ -13,9 +13,8 @@ package enum IndexStatusCommand: Command {
             "collection", "modality", "state", "embeddings", "changedSince", "deletedSince", "bytes", "detail",
         ])
         for collection in try arguments.collections(of: database) {
-            for modality in try collection.modalities() where arguments.textIfGiven("modality") ?? modality.name == modality.name {
-                try results.add(collection.indexStatus(of: modality.name).json(collection: collection.name))
-            }
+            let names = try arguments.textIfGiven("modality").map { [$0] } ?? collection.modalities().map(\.name)
+            for name in names { try results.add(collection.indexStatus(of: name).json(collection: collection.name)) }
         }
         try results.finish()
     }

@@ -1,5 +1,6 @@
 /// `causeway ingest`: takes embeddings in from files of matrices or of JSON records.
 import Causeway
+import Foundation
 
 package enum IngestCommand: Command {
     package static let description = CommandDescription(
@@ -10,7 +11,10 @@ package enum IngestCommand: Command {
             "Every batch is a transaction: kept whole or not at all, and on disk before the next begins. Bad input is refused "
                 + "with file, row and reason, and nothing of its batch is kept. An interrupted ingest goes on with --resume.",
         ],
-        positionals: [.database("the database file, made when it is missing"), PositionalDescription("FILE", .oneOrMore, kind: .file, help: "what to take in")],
+        positionals: [
+            .database("the database file, made when it is missing"),
+            PositionalDescription("FILE", .oneOrMore, kind: .file, help: "what to take in"),
+        ],
         options: [
             .collection,
             .value("modality", "M", short: "m", help: "the modality; needed for matrices, the default for records"),
@@ -29,7 +33,10 @@ package enum IngestCommand: Command {
             .flag("resume", help: "go on where an interrupted ingest of the same files stopped"),
             .flag("dry-run", help: "read and check everything, write nothing"),
         ],
-        constraints: [.requires("token-offsets", "tokens"), .requires("token-weights", "tokens"), .requires("tokens", "token-offsets")],
+        constraints: [
+            .requires("token-offsets", "tokens"), .requires("token-weights", "tokens"),
+            .requires("tokens", "token-offsets"),
+        ],
         examples: [
             "causeway ingest photos.db --collection photos --modality image images.npy --ids names.txt",
             "encoder | causeway ingest photos.db --collection photos -",
@@ -42,7 +49,8 @@ package enum IngestCommand: Command {
         guard isRecords.allSatisfy({ $0 == isRecords[0] }) else {
             throw arguments.usageError("JSON records and matrices in one call; ingest them one after the other")
         }
-        let database = try arguments.database(.create)
+        let scratch = arguments.flag("dry-run") ? try ScratchDatabase(insteadOf: arguments.text("DB")) : nil
+        let database = try scratch?.database ?? arguments.database(arguments.flag("dry-run") ? .readOnly : .create)
         let collection = database.collection(arguments.text("collection"))
         let options = IngestOptions(
             onConflict: arguments.choice("on-conflict", as: IngestOptions.Conflict.self),
@@ -68,6 +76,7 @@ package enum IngestCommand: Command {
                 matrices(arguments, files), into: modality, options: options, progress: handler)
         }
         finish()
+        withExtendedLifetime(scratch) {}
         try context.print(report.json(dryRun: options.dryRun))
     }
 
@@ -80,6 +89,25 @@ package enum IngestCommand: Command {
         files.tokenOffsets = arguments.textIfGiven("token-offsets")
         files.tokenWeights = arguments.textIfGiven("token-weights")
         return files
+    }
+}
+
+/// An empty database in the temporary directory, for a dry run into one that does not exist. Goes with the last reference.
+private final class ScratchDatabase {
+    private let folder: URL
+    let database: Database
+
+    /// Nil when there is something at `path`.
+    init?(insteadOf path: String) throws {
+        guard !FileManager.default.fileExists(atPath: path) else { return nil }
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("causeway-dry-run-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        database = try Database(path: folder.appendingPathComponent("empty.db").path)
+    }
+
+    deinit {
+        database.close()
+        try? FileManager.default.removeItem(at: folder)
     }
 }
 

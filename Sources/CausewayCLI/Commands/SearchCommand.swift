@@ -20,7 +20,9 @@ package enum SearchCommand: Command {
             .value("row", "N", kind: .integer(0...Int.max), help: "the row of the --vector file; 0 when left out"),
             .value("queries", "FILE", kind: .file, help: "many queries, a row each"),
             .value("k", "N", kind: .integer(1...100_000), default: "10", help: "how many hits"),
-            .value("metric", "NAME", kind: .suggested(Metric.names), default: "cosine", help: Metric.names.joined(separator: ", ")),
+            .value(
+                "metric", "NAME", kind: .suggested(Metric.names), default: "cosine",
+                help: Metric.names.joined(separator: ", ")),
             .value("candidates", "N", kind: .integer(1...10_000_000), help: "how many the exact metric sees"),
             .filter,
             .value("recall", "R", kind: .real(0.01...0.999), help: "the share of the true best to reach; 0.98 when left out"),
@@ -79,7 +81,8 @@ package enum SearchCommand: Command {
     /// Cautions, and a plan that is not the usual one, on standard error.
     static func tell(_ explanation: Explanation, _ context: Context) {
         if explanation.plan.hasPrefix("exact scan: there is no index")
-            || explanation.plan.hasPrefix("exact scan: the index cannot") {
+            || explanation.plan.hasPrefix("exact scan: the index cannot")
+            || explanation.plan.hasPrefix("exact scan: too many") {
             context.note("note: \(explanation.plan)")
         }
         for note in explanation.notes { context.note("note: \(note)") }

@@ -67,7 +67,8 @@ package final class TransportSolver {
         return plan.sorted { ($0.row, $0.column) < ($1.row, $1.column) }
     }
 
-    /// The duals of the last solve, made feasible to the last bit by one more column reduction. O(mn).
+    /// The duals of the last solve, made feasible to the last bit by one more column reduction. The matrix
+    /// solved must still hold its costs. O(mn).
     package func certificate() -> TransportCertificate {
         guard let last else { return TransportCertificate(rows: [], columns: [], value: 0) }
         return last.certificate()

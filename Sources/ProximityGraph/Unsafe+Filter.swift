@@ -1,0 +1,133 @@
+/// The filtered walk: best-first over one layer, through nodes that may not be returned.
+/// Invariants: those of Unsafe+Search.swift; `aside` and `ids` hold a list with its extra links and one more list.
+import CKernels
+
+extension SearchScratch {
+    /// From this share of admitted neighbours on, all of them are scored and passed through; below it the others are not
+    /// scored, and the walk looks past them at their neighbours.
+    private static let sweepShare = 0.7
+
+    /// The share of `admitted` among a node's neighbours and theirs, without scoring any.
+    func share(of admitted: Span<UInt64>, around node: Int, _ layer: LinkTable) -> Double {
+        precondition(admitted.count * 64 >= layer.count)
+        var seen = 0, found = 0
+        forEachNeighbor(layer, node) { next in
+            forEachNeighbor(layer, next) { other in
+                seen += 1
+                if isSet(admitted, other) { found += 1 }
+            }
+        }
+        return seen == 0 ? 0 : Double(found) / Double(seen)
+    }
+
+    private func forEachNeighbor(_ layer: LinkTable, _ node: Int, _ body: (Int) -> Void) {
+        guard node >= 0, node < layer.count, admitsList(layer, node) else { return }
+        let list = unsafe layer.links + node &* layer.degree
+        for slot in 0..<layer.degree {
+            let id = unsafe list[slot]
+            if id == noLink { return }
+            if Int(id) < layer.count { body(Int(id)) }
+        }
+    }
+
+    /// Keeps the best `width` nodes of `admitted` (a bit a node), starting from `entry` and from `seeds`, until no place to
+    /// go on from is better than the worst of them. After ACORN-1 (Patel et al. 2024), with the choice between neighbours
+    /// and their neighbours made at every node from its own share of admitted ones (as in NaviX, Sehgal et al. 2025).
+    /// Returns false when `budget` codes were scored, or the ways on ran out, before that.
+    func walk(
+        _ table: CodeTable, _ layer: LinkTable, _ query: QueryView, from entry: Int, seeds: [Int], width: Int,
+        admitted: Span<UInt64>, budget: Int
+    ) -> Bool {
+        precondition(width >= 1 && width <= poolCapacity && layer.count <= min(nodeCapacity, table.count))
+        precondition(admitted.count * 64 >= layer.count)
+        count = 0
+        nextEpoch()
+        var frontier = KeyHeap()
+        var found = 0
+        for node in [entry] + seeds where node >= 0 && node < layer.count && found < Self.listMax {
+            if unsafe visited[node] == epoch { continue }
+            unsafe visited[node] = epoch
+            unsafe ids[found] = UInt32(node)
+            found += 1
+        }
+        guard keepScored(table, query, found, width, admitted, &frontier) else { return false }
+        while let best = frontier.popFirst() {
+            if unsafe count == width && best > pool[width - 1] { return true }
+            if distances >= budget { return false }
+            hops += 1
+            guard admitsList(layer, best.node) else { return false }
+            let found = gather(layer, best.node, admitted)
+            guard !isDamaged, keepScored(table, query, found, width, admitted, &frontier) else { return false }
+        }
+        return count == width
+    }
+
+    /// Scores `ids`, keeps the admitted ones and notes all as places to go on from, as far as they are good enough.
+    private func keepScored(
+        _ table: CodeTable, _ query: QueryView, _ found: Int, _ width: Int, _ admitted: Span<UInt64>,
+        _ frontier: inout KeyHeap
+    ) -> Bool {
+        guard admitsCodes(found) else { return false }
+        score(table, query, found)
+        var count = self.count
+        for index in 0..<found {
+            let id = unsafe ids[index]
+            let key = unsafe PoolKey(similarity: Self.similarity(table, query, Int(id), dots[index]), node: id)
+            if unsafe count == width && key > pool[width - 1] { continue }
+            frontier.push(key)
+            if isSet(admitted, Int(id)) { _ = unsafe Self.insert(key, pool, &count, width) }
+        }
+        self.count = count
+        return true
+    }
+
+    /// Into `ids`: the admitted neighbours of a node not seen before; with them all others where the admitted prevail,
+    /// otherwise admitted neighbours of the others, until there are as many as a list holds.
+    private func gather(_ layer: LinkTable, _ node: Int, _ admitted: Span<UInt64>) -> Int {
+        let visited = unsafe self.visited, ids = unsafe self.ids, epoch = self.epoch
+        var aside: [UInt32] = []
+        aside.reserveCapacity(layer.degree)
+        var found = 0
+        forEachLink(layer, node) { next in
+            if unsafe visited[next] == epoch { return }
+            if isSet(admitted, next) {
+                unsafe visited[next] = epoch
+                unsafe ids[found] = UInt32(truncatingIfNeeded: next)
+                found += 1
+            } else {
+                aside.append(UInt32(truncatingIfNeeded: next))
+            }
+        }
+        if Double(found) >= Self.sweepShare * Double(found + aside.count) {
+            for id in aside {
+                unsafe visited[Int(id)] = epoch
+                unsafe ids[found] = id
+                found += 1
+            }
+            return found
+        }
+        for id in aside where found < layer.degree {
+            unsafe visited[Int(id)] = epoch
+            guard admitsList(layer, Int(id)) else { return found }
+            forEachNeighbor(layer, Int(id)) { next in
+                if unsafe visited[next] == epoch || !isSet(admitted, next) { return }
+                unsafe visited[next] = epoch
+                unsafe ids[found] = UInt32(truncatingIfNeeded: next)
+                found += 1
+            }
+        }
+        return found
+    }
+
+    /// The neighbours of a node and its extra ones; the list was admitted.
+    private func forEachLink(_ layer: LinkTable, _ node: Int, _ body: (Int) -> Void) {
+        forEachNeighbor(layer, node, body)
+        guard let offsets = unsafe layer.extraOffsets, let extra = unsafe layer.extraLinks else { return }
+        let start = Int(unsafe offsets[node]), end = Int(unsafe offsets[node &+ 1])
+        guard start < end, end <= layer.extraCount else { return }
+        for slot in start..<min(end, start &+ extraDegreeMax) {
+            let next = Int(unsafe extra[slot])
+            if next < layer.count { body(next) }
+        }
+    }
+}
