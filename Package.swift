@@ -44,6 +44,9 @@ let package = Package(
         module("Causeway", ["Storage", "ProximityGraph", "VectorMath", "VectorFiles", "Platform"]),
         .executableTarget(
             name: "CausewayCLI", dependencies: ["Causeway"], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "rerank-benchmark", dependencies: ["Storage", "VectorMath"], path: "Benchmarks/Rerank",
+            swiftSettings: swiftSettings),
 
         tests("HouseRulesTests", []),
         tests("PlatformTests", ["Platform", "CKernels"]),

@@ -214,10 +214,16 @@ def latencies(search, queries, width):
     return {"p50_ms": times[len(times) // 2], "p99_ms": times[int(0.99 * len(times))]}
 
 
-def run(name, base, sample, query_sets, rounds, directory):
+PEERS = {
+    "hnswlib": Hnswlib, "usearch-f32": lambda: USearch("f32"), "usearch-f16": lambda: USearch("f16"),
+    "usearch-i8": lambda: USearch("i8"), "faiss-flat": lambda: Faiss(False), "faiss-sq8": lambda: Faiss(True),
+}
+
+
+def run(name, base, sample, query_sets, rounds, directory, peers):
     base, unit_base = np.ascontiguousarray(base, dtype=np.float32), unit(base)
     results = {"corpus": name, "rows": len(base), "dimension": base.shape[1], "k": K, "engines": {}}
-    peers = [Hnswlib(), USearch("f32"), USearch("f16"), USearch("i8"), Faiss(False), Faiss(True)]
+    peers = [PEERS[peer]() for peer in peers]
     ours = Causeway(directory, sample)
     for engine in [ours] + peers:
         wall, processor, _ = timed(lambda: engine.build(base if engine is ours else unit_base))
@@ -338,6 +344,7 @@ def main():
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--with-captions", action="store_true", help="store captions of other items too, for cross-modal edges")
+    parser.add_argument("--peers", default=",".join(PEERS), help="which, with commas between them")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--directory")
     arguments = parser.parse_args()
@@ -351,7 +358,8 @@ def main():
         corpus = corpora.generated(arguments.rows, arguments.dimension, arguments.queries)
     name, base, sample, query_sets = corpus
     with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
-        results = run(name, base, sample if arguments.with_captions else None, query_sets, arguments.rounds, directory)
+        results = run(name, base, sample if arguments.with_captions else None, query_sets, arguments.rounds, directory,
+                      arguments.peers.split(","))
     show(results)
     if not arguments.tiny:
         common.save(f"search-peers-{name}", " ".join(["python3"] + sys.argv), results)

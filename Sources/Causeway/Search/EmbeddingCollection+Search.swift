@@ -38,7 +38,11 @@ extension EmbeddingCollection {
         try database.read { reader in
             let target = try self.modality(modality, in: reader)
             if options.metric.operand == .tokenSets { try refuseWithoutTokens(target, options.metric) }
-            let prepared = try queries.map { try prepare($0, for: target, in: reader) }
+            var sources: [String: ModalityRecord] = [:]
+            for name in Set(queries.compactMap(\.modality)) { sources[name] = try self.modality(name, in: reader) }
+            let prepared = try queries.map { query in
+                try prepare(query, from: query.modality.flatMap { sources[$0] } ?? target, for: target, in: reader)
+            }
             guard options.metric.builtInVectorMetric != nil else {
                 let tokens = try zip(queries, prepared).map { query, prepared in
                     try self.tokens(of: query, prepared, options.metric, for: target, in: reader)
@@ -54,8 +58,9 @@ extension EmbeddingCollection {
         }
     }
 
-    private func prepare(_ query: Query, for target: ModalityRecord, in reader: Reader) throws -> PreparedQuery {
-        let modality = try query.modality.map { try self.modality($0, in: reader) } ?? target
+    private func prepare(
+        _ query: Query, from modality: ModalityRecord, for target: ModalityRecord, in reader: Reader
+    ) throws -> PreparedQuery {
         let vector: [Float]
         switch query.source {
         case .vector(let given): vector = given

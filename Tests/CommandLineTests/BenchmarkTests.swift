@@ -1,0 +1,44 @@
+/// The benchmark scripts still run: their smallest sizes, through the executable. Judges no speed.
+import Foundation
+import Testing
+
+struct BenchmarkTests {
+    private static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// A Python that has the peers already: a test installs nothing.
+    private static let python: Executable? = {
+        let candidates = [
+            Executable(path: "/usr/bin/env", leading: ["python3"]), Executable(path: "/usr/bin/python3"),
+        ]
+        return candidates.first { candidate in
+            (try? candidate.run(["-c", "import numpy, hnswlib, usearch, faiss"], timeLimit: 30).succeeded) ?? false
+        }
+    }()
+
+    private static let isOptimised: Bool = {
+        #if DEBUG
+        false
+        #else
+        true
+        #endif
+    }()
+
+    @Test(
+        .enabled(if: isOptimised, "indexes 3,000 vectors and compares six engines: run it with swift test -c release"),
+        .enabled(if: python != nil, "no python3 with numpy, hnswlib, usearch and faiss"))
+    func theSearchBenchmarkComparesAllEnginesAtItsTiniest() throws {
+        var python = try #require(Self.python)
+        python.environment["CAUSEWAY"] = try Executable.causeway().path
+        let script = Self.root.appendingPathComponent("Benchmarks/search_peers.py").path
+        let finished = try python.run([script, "--tiny"], timeLimit: 300)
+        #expect(finished.succeeded, "\(finished.ending)\n\(finished.errorText.suffix(2_000))")
+        for modality in ["image", "text"] {
+            #expect(finished.output.contains("generated-3000x64, \(modality) → image"), "\(finished.output)")
+        }
+        // A figure at recall 0.99 for ours in both tables: the exact stage reaches what codes alone may not.
+        let ours = finished.lines.filter { $0.hasPrefix("| Causeway |") }
+        #expect(ours.count == 3 && !ours.contains { $0.contains("–") }, "\(finished.output)")
+        #expect(finished.lines.count { $0.hasPrefix("| FAISS HNSW-SQ8 |") } == 3)
+    }
+}
