@@ -49,9 +49,9 @@ let package = Package(
         tests("PlatformTests", ["Platform", "CKernels"]),
         tests("StorageTests", ["Storage", "Platform", "CSQLite", "CKernels"]),
         tests("VectorFilesTests", ["VectorFiles", "Platform"]),
-        tests("VectorMathTests", ["VectorMath", "Platform"]),
+        tests("VectorMathTests", ["VectorMath", "CKernels", "Platform"]),
         tests("ProximityGraphTests", ["ProximityGraph", "VectorMath", "CKernels", "Platform"]),
-        tests("CausewayTests", ["Causeway", "Platform"]),
+        tests("CausewayTests", ["Causeway", "Platform", "VectorMath"]),
         tests("CommandLineTests", ["CausewayCLI", "Causeway", "Platform"]),
     ],
     swiftLanguageModes: [.v6]

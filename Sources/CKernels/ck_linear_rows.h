@@ -1,5 +1,6 @@
 // Row operations in float64 for one instruction set; included by ck_linear_rows.c for each.
-// Wanted from the includer: V (a vector of double, or double), VU (V at any alignment), TARGET, NAME(x), SUM(v) (its lanes added).
+// Wanted from the includer: V (a vector of double, or double), VU (V at any alignment), TARGET, NAME(x),
+// SUM(v) (its lanes added).
 
 #define LANES (sizeof(V) / sizeof(double))
 #define AT(p) (*(VU *)(p))

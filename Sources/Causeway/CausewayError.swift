@@ -19,6 +19,8 @@ public enum CausewayError: Error, Equatable, Sendable {
     case unknownModality(String, collection: String)
     case unknownID(String, modality: String)
     case unknownMetric(String)
+    /// A metric's name with a parameter it does not take.
+    case badMetric(name: String, reason: String)
     /// A filter expression that does not parse; `column` counts characters from 1.
     case badFilter(expression: String, column: Int, reason: String)
     /// Two things that do not go together, such as a query of another dimension than the target.
@@ -62,6 +64,7 @@ extension CausewayError: CustomStringConvertible {
             ("modality \(modality) has no embedding \(id)", "list its ids with `causeway list`")
         case .unknownMetric(let name):
             ("there is no metric \(name)", "choose one of \(Metric.names.joined(separator: ", "))")
+        case .badMetric(let name, let reason): ("metric \(name): \(reason)", "see `causeway search --help` for the metrics")
         case .badFilter(let expression, let column, let reason):
             ("filter \(expression), column \(column): \(reason)", "see `causeway search --help` for the grammar")
         case .invalidArgument(let reason, let remedy): (reason, remedy)

@@ -4,6 +4,7 @@ import Platform
 import ProximityGraph
 import Storage
 import VectorFiles
+import VectorMath
 
 func translatingErrors<Result>(_ body: () throws -> Result) throws -> Result {
     do {
@@ -18,6 +19,8 @@ func translatingErrors<Result>(_ body: () throws -> Result) throws -> Result {
     } catch let error as GraphError {
         throw CausewayError(error)
     } catch let error as FileError {
+        throw CausewayError(error)
+    } catch let error as TransportError {
         throw CausewayError(error)
     }
 }
@@ -52,6 +55,16 @@ extension CausewayError {
             self = .failed(
                 what: colon.map { String(sentence[..<$0.lowerBound]) } ?? sentence,
                 remedy: colon.map { String(sentence[$0.upperBound...]) } ?? "see the message")
+        }
+    }
+
+    init(_ error: TransportError) {
+        // The layer's own sentence is "what; remedy", or what alone.
+        let parts = error.description.split(separator: ";", maxSplits: 1)
+        let remedy = parts.count > 1 ? String(parts[1].drop { $0 == " " }) : "correct the tokens"
+        switch error {
+        case .notConverged: self = .failed(what: String(parts[0]), remedy: remedy)
+        default: self = .badInput(String(parts[0]), remedy: remedy)
         }
     }
 

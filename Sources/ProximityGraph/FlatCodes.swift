@@ -40,7 +40,8 @@ package final class FlatCodes: Sendable {
     package func scan(
         _ query: Span<Float>, limit: Int, admitting: [Int64]? = nil, excluding: [Int64] = []
     ) -> GraphAnswer {
-        guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
+        // Most of the time there is nothing to scan, and coding a query costs more than to find that out.
+        guard count > 0, let coded = quantizer.encode(query: query) else { return GraphAnswer() }
         return scan(coded, limit: limit, admitting: admitting, excluding: excluding)
     }
 

@@ -33,7 +33,8 @@ package final class Graph: Sendable {
     }
 
     /// Maps a graph file and checks its header, its section table, the checksums' own checksum and the mean; searches check
-    /// the rest, chunk by chunk, when they first read it. Throws when the file is damaged, another generation's, or not the one with this checksum.
+    /// the rest, chunk by chunk, when they first read it. Throws when the file is damaged, another generation's, or not the
+    /// one with this checksum.
     package init(
         path: String, identity: GraphIdentity, checksum: UInt32, fileSystem: any FileSystem = PosixFileSystem()
     ) throws(GraphError) {
@@ -93,31 +94,34 @@ package final class Graph: Sendable {
     /// walk goes on until `budget` codes are scored (by default half of what a scan of the set costs). Where fewer than
     /// `sweepShare` of a node's neighbours are in the set, it looks past the others without scoring them; with 0 it is an
     /// ordinary search that drops what was not asked for. It gives up at once where fewer than `localShare` of the nodes about
-    /// the place where it would begin are in the set. A query without a direction finds nothing.
+    /// the place where it would begin are in the set. A query without a direction finds nothing. Extra links are walked when
+    /// `crossModal`: they were chosen for queries of another modality and would only delay those of the graph's own.
     package func search(
         _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0,
-        sweepShare: Double = Graph.sweepShare
+        sweepShare: Double = Graph.sweepShare, crossModal: Bool = true
     ) -> GraphAnswer {
         guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
         return search(
-            coded, width: width, admitting: admitting, budget: budget, localShare: localShare, sweepShare: sweepShare)
+            coded, width: width, admitting: admitting, budget: budget, localShare: localShare, sweepShare: sweepShare,
+            crossModal: crossModal)
     }
 
     package func search(
         _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0,
-        sweepShare: Double = Graph.sweepShare
+        sweepShare: Double = Graph.sweepShare, crossModal: Bool = true
     ) -> GraphAnswer {
         run(query, width: width, admitting) { scratch, view, coarse, width in
+            let base = crossModal ? view.base : view.base.plain
             let entry = scratch.descend(
                 view.table, view.upper, names: upperNodes, coarse, fallback: header.entry)
             guard let admitting else {
-                scratch.search(view.table, view.base, coarse, from: entry, width: width)
+                scratch.search(view.table, base, coarse, from: entry, width: width)
                 return true
             }
             let admitted = admitting.nodes.span
-            if localShare > 0, scratch.share(of: admitted, around: entry, view.base) < localShare { return false }
+            if localShare > 0, scratch.share(of: admitted, around: entry, base) < localShare { return false }
             return scratch.walk(
-                view.table, view.base, coarse, from: entry, seeds: admitting.spread(Graph.seedsOfWalk), width: width,
+                view.table, base, coarse, from: entry, seeds: admitting.spread(Graph.seedsOfWalk), width: width,
                 admitted: admitted, sweepShare: sweepShare, budget: budget ?? admitting.count / 2)
         }
     }
@@ -140,11 +144,12 @@ package final class Graph: Sendable {
     }
 
     /// An ordinary search whose answer lacks what is not in the set; may be shorter than `width` allows.
-    func searchDropping(_ query: CodedQuery, width: Int, _ admitting: LabelSet) -> GraphAnswer {
+    func searchDropping(_ query: CodedQuery, width: Int, _ admitting: LabelSet, crossModal: Bool) -> GraphAnswer {
         run(query, width: width, admitting) { scratch, view, coarse, width in
             let entry = scratch.descend(
                 view.table, view.upper, names: upperNodes, coarse, fallback: header.entry)
-            scratch.search(view.table, view.base, coarse, from: entry, width: width)
+            let base = crossModal ? view.base : view.base.plain
+            scratch.search(view.table, base, coarse, from: entry, width: width)
             return true
         }
     }
@@ -233,8 +238,9 @@ package final class Graph: Sendable {
     /// Bytes of the file for each node: code, links, scales, labels.
     package var bytesPerVector: Double { Double(fileBytes) / Double(max(nodeCount, 1)) }
 
-    /// Compares the whole file with its checksums and copies codes, scales and level 0 into huge pages, after which searches read the copies. Takes memory of their size
-    /// and, from warm page cache, about a second a few GB; searches may run meanwhile.
+    /// Compares the whole file with its checksums and copies codes, scales and level 0 into huge pages, after which searches
+    /// read the copies. Takes memory of their size and, from warm page cache, about a second a few GB; searches may run
+    /// meanwhile.
     package func warm(threads: Int = 1) throws(GraphError) {
         let view = state.withLock { $0.view }
         if let damage = verify(threads: threads) { throw .damaged(path: path, what: damage) }

@@ -22,8 +22,8 @@ package final class GraphBuilder {
     /// Nodes in the order they are written, a breadth-first walk of level 0 from the entry.
     private(set) var writeOrder: [UInt32] = []
 
-    /// By node: links beside the graph's own.
-    private(set) var extraLinks: [UInt32: [UInt32]] = [:]
+    /// Links beside the graph's own; made when the first is added.
+    private(set) var extra: ExtraLinks?
     private var nodesByLabel: [Int64: UInt32] = [:]
 
     /// Room for `capacity` vectors is reserved, not touched, until they come. `mean` is the mean of the unit-length
@@ -110,20 +110,35 @@ package final class GraphBuilder {
         return report
     }
 
-    /// Adds links that every search follows beside the graph's own, such as those between the neighbours of another
-    /// modality's queries. After `build`; labels that were not indexed are passed over. At most 256 to a node are followed.
-    package func addExtraLinks(from label: Int64, to targets: [Int64]) {
-        precondition(!layers.isEmpty, "extra links before build")
+    /// Adds links that searches of another modality follow beside the graph's own. After `build`; labels that were not
+    /// indexed are passed over. A node takes at most sixteen.
+    package func addExtraLinks(from label: Int64, to targets: [Int64]) throws(GraphError) {
         if nodesByLabel.isEmpty {
             for row in labels.indices { nodesByLabel[labels[row]] = rowNodes[row] }
         }
-        guard let node = nodesByLabel[label] else { return }
+        let extra = try extraTable()
+        guard let node = nodesByLabel[label].map(Int.init) else { return }
         for target in targets {
-            guard let link = nodesByLabel[target], link != node else { continue }
-            if extraLinks[node, default: []].count < extraDegreeMax && extraLinks[node]?.contains(link) != true {
-                extraLinks[node, default: []].append(link)
+            guard let link = nodesByLabel[target], Int(link) != node else { continue }
+            for slot in 0..<ExtraLinks.degree where [noLink, link].contains(extra[node, slot].link) {
+                extra[node, slot] = ExtraLinks.Place(link: link, hardness: 0)
+                break
             }
         }
+    }
+
+    /// What adds links for queries of another modality. After `build`, before `write`.
+    package func edgeFixer(_ settings: EdgeFixingSettings = EdgeFixingSettings()) throws(GraphError) -> EdgeFixer {
+        EdgeFixer(
+            table: table, layers: layers, extra: try extraTable(), quantizer: quantizer, threads: threads, settings: settings)
+    }
+
+    private func extraTable() throws(GraphError) -> ExtraLinks {
+        precondition(!layers.isEmpty, "extra links before build")
+        if let extra { return extra }
+        do { extra = try ExtraLinks(nodeCount: nodeCount) } catch { throw .file(error) }
+        guard let extra else { throw .capacity(limit: Int(UInt32.max) / ExtraLinks.degree) }
+        return extra
     }
 
     // MARK: Order

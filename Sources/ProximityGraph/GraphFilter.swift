@@ -11,18 +11,23 @@ extension Graph {
     /// tell apart. The certified bound of each says which of them the caller must read.
     static let scanBreadth = 4
 
-    /// The best `width` nodes' labels of a set, best first, and more where that is cheap (a scan). Costs at most half as much again as a scan of the set.
+    /// The best `width` nodes' labels of a set, best first, and more where that is cheap (a scan). Compares at most half as
+    /// many codes again as a scan of the set.
     ///
     /// Three ways: where nearly all nodes are in the set, an ordinary search a little wider; where the nodes about the query
     /// are in it at least half as often as elsewhere, a walk that scores hardly others; otherwise, where the set is so
     /// small that even an unfiltered search would cost more, and where a walk gives up, a scan of the set. A set that shuns the
     /// query's place is scanned because a walk would have to leave, in all directions, a region that holds nothing it may keep.
-    package func searchFiltered(_ query: Span<Float>, width: Int, admitting: LabelSet) -> GraphAnswer {
+    package func searchFiltered(
+        _ query: Span<Float>, width: Int, admitting: LabelSet, crossModal: Bool = true
+    ) -> GraphAnswer {
         guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
-        return searchFiltered(coded, width: width, admitting: admitting)
+        return searchFiltered(coded, width: width, admitting: admitting, crossModal: crossModal)
     }
 
-    package func searchFiltered(_ query: CodedQuery, width: Int, admitting: LabelSet) -> GraphAnswer {
+    package func searchFiltered(
+        _ query: CodedQuery, width: Int, admitting: LabelSet, crossModal: Bool = true
+    ) -> GraphAnswer {
         let matches = min(admitting.count, nodeCount)
         guard 2 * matches > 3 * Self.codesPerWidth * width else {
             return scanned(query, width, admitting, after: GraphAnswer())
@@ -30,7 +35,8 @@ extension Graph {
         let share = Double(matches) / Double(nodeCount)
         var spent = GraphAnswer()
         if share >= Self.dropShare {
-            var answer = searchDropping(query, width: Int(Double(width) / share) + 2, admitting)
+            var answer = searchDropping(
+                query, width: Int(Double(width) / share) + 2, admitting, crossModal: crossModal)
             if answer.damage != nil || 10 * answer.hits.count >= 9 * width {
                 answer.hits.removeLast(max(0, answer.hits.count - width))
                 return answer
@@ -39,7 +45,7 @@ extension Graph {
         }
         var answer = search(
             query, width: width, admitting: admitting, budget: max(matches / 2 - spent.distances, 0),
-            localShare: max(Self.localShareMin, share / 2))
+            localShare: max(Self.localShareMin, share / 2), crossModal: crossModal)
         answer.visited += spent.visited
         answer.distances += spent.distances
         return answer.exhausted || answer.damage != nil ? answer : scanned(query, width, admitting, after: answer)

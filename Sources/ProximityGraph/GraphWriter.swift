@@ -76,21 +76,30 @@ extension GraphBuilder {
         try stream.begin(.upperNodes, stride: 4)
         if layers.count > 1 { try stream.append(Array(rank[..<layers[1].nodeCount])) }
         try stream.end()
-        if !extraLinks.isEmpty { try writeExtraLinks(&stream, rank) }
+        if let extra { try write(extra, &stream, rank) }
     }
 
-    private func writeExtraLinks(_ stream: inout SectionStream, _ rank: [UInt32]) throws(FileError) {
+    /// The lists one after the other; neither section where all are empty.
+    private func write(_ extra: ExtraLinks, _ stream: inout SectionStream, _ rank: [UInt32]) throws(FileError) {
         var offsets: [UInt32] = [0]
-        var links: [UInt32] = []
+        offsets.reserveCapacity(nodeCount + 1)
+        var list: [UInt32] = []
         for node in writeOrder {
-            links += (extraLinks[node] ?? []).map { rank[Int($0)] }
-            offsets.append(UInt32(links.count))
+            list.removeAll(keepingCapacity: true)
+            extra.read(Int(node), into: &list)
+            offsets.append((offsets.last ?? 0) + UInt32(list.count))
         }
+        if offsets.last == 0 { return }
         try stream.begin(.extraOffsets, stride: 4)
         try stream.append(offsets)
         try stream.end()
         try stream.begin(.extraLinks, stride: 4)
-        try stream.append(links)
+        for node in writeOrder {
+            list.removeAll(keepingCapacity: true)
+            extra.read(Int(node), into: &list)
+            for index in list.indices { list[index] = rank[Int(list[index])] }
+            try stream.append(list)
+        }
         try stream.end()
     }
 

@@ -33,26 +33,37 @@ extension Graph {
 
     private func scanGroup(_ queries: [CodedQuery], limit: Int) -> [GraphAnswer] {
         let table = view.table
+        return zip(queries, table.scanned(for: queries, limit: limit, admits: { verifier.codes.admits($0) })).map { query, pool in
+            query.withViews { _, fine in pool.refine(table, fine) }
+            return answer(pool, query, width: limit, distances: nodeCount)
+        }
+    }
+}
+
+extension CodeTable {
+    /// The best `limit` nodes by the coarse plane for each of at most eight queries, in the pool of a scratch each. The scan
+    /// ends where `admits` says that codes cannot be trusted.
+    func scanned(
+        for queries: [CodedQuery], limit: Int, admits: (Range<Int>) -> Bool = { _ in true }
+    ) -> [SearchScratch] {
+        precondition(queries.count <= 8, "the kernel takes eight queries at a time")
         let planes = queries.flatMap(\.coarse), offsets = queries.map(\.coarseOffset)
         let pools = queries.map { _ in SearchScratch(nodeCapacity: 0, width: limit) }
         for pool in pools { pool.reset(width: limit) }
         var dots = [Int32](repeating: 0, count: scanBlock * queries.count)
-        for start in stride(from: 0, to: nodeCount, by: scanBlock) {
-            let length = min(scanBlock, nodeCount - start)
-            guard verifier.codes.admits(start..<(start + length)) else { break }
+        for start in stride(from: 0, to: count, by: scanBlock) {
+            let length = min(scanBlock, count - start)
+            guard admits(start..<(start + length)) else { break }
             unsafe ck_codes_many(
-                table.codes + start * table.codeBytes, table.codeBytes, length, planes, offsets, queries.count, &dots)
+                codes + start * codeBytes, codeBytes, length, planes, offsets, queries.count, &dots)
             for (column, query) in queries.enumerated() {
                 pools[column].offer(
-                    table, base: query.center, multiplier: query.coarseScale, from: start, length, dots, column,
+                    self, base: query.center, multiplier: query.coarseScale, from: start, length, dots, column,
                     queries.count, width: limit)
             }
         }
-        return zip(queries, pools).map { query, pool in
-            pool.settle(width: limit)
-            query.withViews { _, fine in pool.refine(table, fine) }
-            return answer(pool, query, width: limit, distances: nodeCount)
-        }
+        for pool in pools { pool.settle(width: limit) }
+        return pools
     }
 }
 

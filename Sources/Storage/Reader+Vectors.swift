@@ -32,15 +32,15 @@ extension Reader {
     package func forEachVector(
         _ rows: [RowID], of modality: ModalityRecord, _ body: (_ index: Int, Span<Float>) throws -> Void
     ) throws -> [RowDamage] {
-        let statement = try connection.take("SELECT codec, checksum, bytes FROM vector WHERE row = ?")
+        let statement = try connection.take(
+            "SELECT row, codec, checksum, bytes FROM vector WHERE row >= ? ORDER BY row")
         defer { connection.give(statement) }
+        var walk = RowWalk(statement)
         var damage: [RowDamage] = []
         let scratch = VectorCodec.Scratch()
         for (index, row) in rows.enumerated() {
-            statement.bind(1, row.rawValue)
-            let found = try statement.step()
-            let reason = found ? decodeVector(statement, from: 0, count: modality.dimension, scratch) : .missing
-            statement.reset()
+            let found = try walk.find(row)
+            let reason = found ? decodeVector(statement, from: 1, count: modality.dimension, scratch) : .missing
             if let reason {
                 damage.append(RowDamage(row: row, reason: reason))
             } else {

@@ -113,6 +113,24 @@ package class Reader {
         return found
     }
 
+    /// Ids and items alone, in the order asked for; nil where a row is no more. Ascending rows are fast.
+    package func names(_ rows: [RowID]) throws(StorageError) -> [(id: String, item: String)?] {
+        let statement = try connection.take("SELECT row, id, item FROM embedding WHERE row >= ? ORDER BY row")
+        defer { connection.give(statement) }
+        var walk = RowWalk(statement)
+        var found: [(id: String, item: String)?] = []
+        found.reserveCapacity(rows.count)
+        for row in rows {
+            guard try walk.find(row) else {
+                found.append(nil)
+                continue
+            }
+            let id = statement.text(1) ?? ""
+            found.append((id, statement.text(2) ?? id))
+        }
+        return found
+    }
+
     /// At most `limit` embeddings after a row, ascending by row.
     package func page(of modality: ModalityID, after row: RowID?, limit: Int) throws(StorageError) -> [EmbeddingRecord] {
         try rows(

@@ -232,12 +232,22 @@ enum RowKernel {
     }
 }
 
-/// One step of Adam over a parameter array; see ck_linear.h.
+/// The numbers of one step of Adam; see ck_linear.h.
+struct AdamStep {
+    var rate: Float, beta1: Float, beta2: Float
+    var correction1: Float, correction2: Float
+    var epsilon: Float, decay: Float
+}
+
+/// One step of Adam over a parameter array.
 func adamStep(
     _ parameter: inout [Float], gradient: [Float], anchor: [Float], first: inout [Float], second: inout [Float],
-    step: ck_adam
+    step: AdamStep
 ) {
     let count = parameter.count
+    let step = ck_adam(
+        rate: step.rate, beta1: step.beta1, beta2: step.beta2, correction1: step.correction1,
+        correction2: step.correction2, epsilon: step.epsilon, decay: step.decay)
     precondition(
         gradient.count == count && anchor.count == count && first.count == count && second.count == count, "shapes differ")
     guard count > 0 else { return }

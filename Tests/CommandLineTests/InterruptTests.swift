@@ -9,7 +9,7 @@ import Glibc
 #endif
 
 /// Threads that run tests block signals; the main thread, which runs commands, does not.
-private func admitInterrupts() {
+func admitInterrupts() {
     var signals = sigset_t()
     _ = unsafe sigemptyset(&signals)
     _ = unsafe sigaddset(&signals, SIGINT)

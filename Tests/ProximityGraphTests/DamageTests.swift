@@ -28,7 +28,7 @@ struct DamageTests {
         let again = Array(values[0..<(100 * dimension)])
         try builder.append(labels: (0..<100).map { Int64(5000 + $0) }, vectors: again.span)
         _ = try builder.build()
-        for index in 0..<200 { builder.addExtraLinks(from: Int64(1000 + index), to: [Int64(2500 - index), 1700]) }
+        for index in 0..<200 { try builder.addExtraLinks(from: Int64(1000 + index), to: [Int64(2500 - index), 1700]) }
         sound.checksum = try builder.write(to: sound.path, identity: someone)
         sound.bytes = [UInt8](try Data(contentsOf: URL(filePath: sound.path)))
         return sound

@@ -161,7 +161,7 @@ struct GraphTests {
         let plain = try open("plain.vgx")
         for label in 1000..<1800 {
             let near = plain.scan(row(values, label - 1000, dimension).span, limit: 12).hits.map(\.label)
-            builder.addExtraLinks(from: Int64(label), to: near + [5])
+            try builder.addExtraLinks(from: Int64(label), to: near + [5])
         }
         let extended = try open("extended.vgx")
         #expect(extended.verifyChecksums() == [] && extended.checkInvariants() == [])

@@ -25,15 +25,18 @@ import VectorMath
         return result.report
     }
 
-    @Test(arguments: [AlignmentMethod.ridge, .cca, .contrastive]) func wikipediaBeatsChance(method: AlignmentMethod) throws {
+    @Test(arguments: [AlignmentMethod.cca, .contrastive, .ranking]) func wikipediaBeatsChance(method: AlignmentMethod) throws {
         guard let text = SharedData.floats("wikipedia/text.npy"), let image = SharedData.floats("wikipedia/image.npy")
         else { return }
-        let report = try train("wikipedia", AlignmentData(sources: text, targets: image), AlignmentTrainingOptions(method: method))
+        var options = AlignmentTrainingOptions(method: method)
+        options.lambda = 0.03
+        options.epochs = method == .ranking ? 2 : nil
+        let report = try train("wikipedia", AlignmentData(sources: text, targets: image), options)
         let side = report.targetToSource
         #expect((side.learned.recall(at: 10) ?? 0) > 1.5 * side.chance[2])
     }
 
-    @Test(arguments: [AlignmentMethod.procrustes, .ridge, .cca, .contrastive])
+    @Test(arguments: [AlignmentMethod.cca])
     func unalignedEncodersAreBridged(method: AlignmentMethod) throws {
         guard let text = SharedData.floats("flickr8k-train/text_raw.npy"),
             let image = SharedData.floats("flickr8k-train/image_raw.npy"),
@@ -41,13 +44,17 @@ import VectorMath
         else { return }
         // One caption of five keeps this to seconds.
         let rows = Array(stride(from: 0, to: text.rows, by: 5))
-        let pairs = rows.enumerated().map { AlignmentPair(source: $0, target: Int(index.values[$1]), item: Int(index.values[$1])) }
+        let photos = rows.map { Int(index.values[$0]) }
+        let pairs = photos.enumerated().map { AlignmentPair(source: $0, target: $1, item: $1) }
         let data = AlignmentData(sources: text.gathering(rows), targets: image, pairs: pairs)
-        let report = try train("flickr8k", data, AlignmentTrainingOptions(method: method))
+        var options = AlignmentTrainingOptions(method: method)
+        options.lambda = 3
+        options.patience = 3
+        let report = try train("flickr8k", data, options)
         #expect((report.sourceToTarget.learned.recall(at: 10) ?? 0) > 5 * report.sourceToTarget.chance[2])
     }
 
-    @Test(arguments: AlignmentMethod.allCases) func alignedEncoders(method: AlignmentMethod) throws {
+    @Test(arguments: [AlignmentMethod.center, .ridge]) func alignedEncoders(method: AlignmentMethod) throws {
         guard let image = SharedData.floats("modality-gap/clip_image.npy"),
             let text = SharedData.floats("modality-gap/clip_text.npy")
         else { return }

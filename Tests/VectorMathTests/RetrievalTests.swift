@@ -178,7 +178,8 @@ private func sortedRanks(_ scores: [Double], _ relevant: [Int], higherIsBetter: 
         #expect(error / Double(points.count) < 0.015)
     }
 
-    @Test(arguments: MatchCalibration.Form.allCases) func probabilitiesFollowTheOrderOfDistances(form: MatchCalibration.Form) throws {
+    @Test(arguments: MatchCalibration.Form.allCases)
+    func probabilitiesFollowTheOrderOfDistances(form: MatchCalibration.Form) throws {
         let fit = try #require(MatchCalibration(
             matched: [0.1, 0.2, 0.3, 0.5], mismatched: [0.4, 0.6, 0.8, 0.9], form: form, higherIsBetter: false))
         let probabilities = stride(from: 0.0, through: 1, by: 0.05).map(fit.probability)

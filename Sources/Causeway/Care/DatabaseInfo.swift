@@ -5,6 +5,8 @@ import Platform
 public struct DatabaseInfo: Sendable {
     public struct CollectionInfo: Sendable {
         public var name: String
+        /// The metric of searches that name none; nil means cosine.
+        public var defaultMetric: Metric?
         public var modalities: [Modality]
         public var indexes: [IndexStatus]
     }
@@ -40,7 +42,7 @@ extension Database {
                 collections: try collections().map { collection in
                     let modalities = try collection.modalities()
                     return DatabaseInfo.CollectionInfo(
-                        name: collection.name, modalities: modalities,
+                        name: collection.name, defaultMetric: try collection.storedDefaultMetric(), modalities: modalities,
                         indexes: try modalities.map { try collection.indexStatus(of: $0.name) })
                 })
         }
@@ -54,8 +56,15 @@ extension Database {
     public func compact() throws {
         try translatingErrors {
             try store.compact()
-            let names = try store.read { try $0.generationFileNames() }
-            files.removeOrphans(keeping: names)
+            try removeOrphanedGraphs()
         }
+    }
+
+    /// Removes graph files that no generation names: of builds that were cut off, or have been replaced.
+    func removeOrphanedGraphs() throws {
+        let lock = try files.lockForWriting()
+        defer { withExtendedLifetime(lock) {} }
+        let names = try read { try $0.generationFileNames() }
+        files.removeOrphans(keeping: names)
     }
 }

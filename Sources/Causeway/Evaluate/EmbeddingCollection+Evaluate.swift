@@ -12,11 +12,7 @@ extension EmbeddingCollection {
         try database.read { reader in
             let source = try modality(from, in: reader)
             let target = try modality(to, in: reader)
-            guard source.dimension == target.dimension else {
-                throw CausewayError.invalidArgument(
-                    reason: "\(from) has \(source.dimension) dimensions and \(to) has \(target.dimension)",
-                    remedy: "evaluate embeddings of one joint space")
-            }
+            for metric in options.metrics { try check(metric, source, target) }
             let pairs = try Pairs(from: source, to: target, options: options, in: reader)
             guard !pairs.queries.isEmpty else {
                 throw CausewayError.invalidArgument(
@@ -26,14 +22,39 @@ extension EmbeddingCollection {
             var evaluation = Evaluation(
                 from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [])
             for metric in options.metrics {
-                let scan = RankScan(target: target, metric: metric.vectorMetric, threads: options.threads)
-                let ranks = try scan.ranks(of: pairs.queries, order: pairs.order, in: reader) { done in
+                let visited: (Int) throws -> Void = { done in
                     let step = Progress(stage: "evaluate \(metric)", done: done, total: pairs.candidateCount)
                     if progress?(step) == false { throw CausewayError.cancelled }
+                }
+                let ranks: [[Int]]
+                if let kernel = metric.builtInVectorMetric {
+                    ranks = try RankScan(target: target, metric: kernel, threads: options.threads)
+                        .ranks(of: pairs.queries, order: pairs.order, in: reader, visited: visited)
+                } else {
+                    let queries = zip(pairs.rows, pairs.queries).map {
+                        MetricRankScan.Query(row: $0, relevant: $1.relevant)
+                    }
+                    ranks = try MetricRankScan(source: source, target: target, metric: metric, threads: options.threads)
+                        .ranks(of: queries, order: pairs.order, in: reader, visited: visited)
                 }
                 evaluation.metrics.append(summarise(ranks, metric, pairs.candidateCount, options))
             }
             return evaluation
+        }
+    }
+
+    /// Refuses before anything is computed what the metric cannot compare.
+    func check(_ metric: Metric, _ source: ModalityRecord, _ target: ModalityRecord) throws(CausewayError) {
+        var dimensions = (source.dimension, target.dimension)
+        if metric.operand == .tokenSets {
+            for modality in [source, target] { try refuseWithoutTokens(modality, metric) }
+            dimensions = (source.tokenDimension ?? 0, target.tokenDimension ?? 0)
+        }
+        guard dimensions.0 == dimensions.1 else {
+            let what = metric.operand == .tokenSets ? "token dimensions" : "dimensions"
+            throw .invalidArgument(
+                reason: "\(source.name) has \(dimensions.0) \(what) and \(target.name) has \(dimensions.1)",
+                remedy: "evaluate embeddings of one joint space")
         }
     }
 
@@ -62,6 +83,8 @@ extension EmbeddingCollection {
 /// The queries that have a right answer, with the positions of their answers among the target's rows.
 private struct Pairs {
     var queries: [RankScan.Query] = []
+    /// The rows of the queries.
+    var rows: [RowID] = []
     /// By position among the target's rows: the place of its id among all ids, which breaks ties.
     var order: [Int32]
     var candidateCount: Int
@@ -87,6 +110,7 @@ private struct Pairs {
             chosen = chosen.prefix(limit).sorted()
         }
         _ = try reader.forEachVector(chosen, of: from) { index, vector in
+            self.rows.append(chosen[index])
             queries.append(
                 RankScan.Query(
                     vector: vector.indices.map { vector[$0] }, relevant: answers[chosen[index]]!.sorted()))

@@ -18,18 +18,29 @@ extension EmbeddingCollection {
         }
     }
 
-    /// Measures, on stored vectors of modality `from`, the width that reaches a recall for the best k of `to`.
-    /// - Returns: the row of the table, or nil where no width under the cap reaches it.
+    /// Measures, on stored embeddings of modality `from`, what reaches a recall for the best k of `to` by a metric: the width
+    /// of the graph search under cosine, and the number of cosine candidates under any other. Metrics on token sets need
+    /// no index for that.
+    /// - Returns: the row of the table, or nil where nothing under the cap reaches it.
+    /// - Throws: `.invalidArgument` for a metric on token sets where there are none, or of two token dimensions.
     public func tuneIndex(
-        from: String, to: String, recall: Double, k: Int = 10, threads: Int? = nil, progress: ProgressHandler? = nil
+        from: String, to: String, recall: Double, k: Int = 10, metric: Metric = .cosine, threads: Int? = nil,
+        progress: ProgressHandler? = nil
     ) throws -> Tuning? {
         try translatingErrors {
             let (source, target) = try database.read { (try modality(from, in: $0), try modality(to, in: $0)) }
+            try check(metric, source, target)
             let tuner = Tuner(
                 collection: self, target: target, threads: threads ?? IndexOptions.processors, progress: progress)
-            try tuner.tune(from: source, k: k, extraTarget: recall)
+            if metric.builtInVectorMetric != nil {
+                try tuner.tune(from: source, k: k, extraTarget: recall)
+            } else if try !tuner.tuneCandidates(from: source, metric: metric, k: k, extraTarget: recall) {
+                throw CausewayError.invalidArgument(
+                    reason: "no embedding of \(from) that is held out for measuring can be compared by \(metric)",
+                    remedy: "ingest tokens for more of them, or search with --exact")
+            }
             return try indexStatus(of: to).tunings.first {
-                $0.from == from && $0.metric == Metric.cosine.name && $0.k == k && $0.recallTarget >= recall
+                $0.from == from && $0.metric == metric.name && $0.k == k && $0.recallTarget >= recall
             }
         }
     }
@@ -39,6 +50,7 @@ extension EmbeddingCollection {
         try database.read { reader in
             let record = try self.modality(modality, in: reader)
             var status = IndexStatus(modality: modality, state: .none, embeddings: try reader.count(of: record.id))
+            status.tunings = try tunings(of: record, in: reader, count: status.embeddings)
             guard let generation = try reader.generation(of: record.id) else {
                 status.detail = status.embeddings < IndexBuilder.graphMin
                     ? "under \(IndexBuilder.graphMin) embeddings a scan is as fast" : "run `causeway index build`"
@@ -46,7 +58,7 @@ extension EmbeddingCollection {
             }
             status.generation = generation.generation
             status.file = generation.fileName
-            status.tunings = try tunings(of: record, in: reader, count: status.embeddings)
+            status.crossModal = GenerationSettings(recorded: generation)?.edges ?? []
             switch database.files.open(generation, of: record) {
             case .failure(let problem):
                 status.state = .damaged

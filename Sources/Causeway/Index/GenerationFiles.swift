@@ -38,7 +38,13 @@ struct GenerationFiles: Sendable {
         }
     }
 
-    /// Removes graph files of this database that no generation names. Readers that have one mapped keep their mapping.
+    /// Held while graph files are written, published or tidied up; waits for other processes that do.
+    func lockForWriting() throws(FileError) -> FileLock? {
+        try fileSystem.lock(databasePath + "-graphs-lock", .exclusive, wait: true)
+    }
+
+    /// Removes graph files of this database that no generation names; call it under the lock. Readers that have one mapped keep
+    /// their mapping.
     func removeOrphans(keeping names: Set<String>) {
         guard let entries = try? fileSystem.list(directory) else { return }
         for entry in entries where entry.hasPrefix(prefix) && !names.contains(entry) {

@@ -29,9 +29,14 @@ struct IndexBuilder {
         }
         let count = try database.read { try $0.count(of: modality.id) }
         guard count >= Self.graphMin else { return try leaveWithoutGraph(modality, report) }
-        if !options.rebuild, let old, try isWorthKeeping(old, of: modality) {
+        let fixing = CrossModalFixing(collection: collection, target: modality, options: options, progress: progress)
+        if !options.rebuild, let old, try isWorthKeeping(old, of: modality), let recorded = GenerationSettings(recorded: old),
+            try database.read({ try fixing.isSettled(recorded, in: $0) })
+        {
             report.outcome = .current
             report.embeddings = count
+            report.tuningSeconds = try completeInterrupted(old, of: modality)
+            report.crossModal = recorded.edges
             return report
         }
         let (builder, through, damaged) = try load(modality)
@@ -40,16 +45,16 @@ struct IndexBuilder {
         report.embeddings = builder.rowCount
         report.duplicates = built.duplicates
         report.zeroVectors = built.unindexable
-        let published = try publish(builder, built, of: modality, through: through, replacing: old)
+        report.crossModal = try fixing.run(builder)
+        let settings = GenerationSettings(graph: builder.settings, options: options, edges: report.crossModal)
+        let published = try publish(builder, built, settings, of: modality, through: through, replacing: old)
         report.seconds = clock.now.seconds(since: start)
         guard let published else {
             report.outcome = .superseded
             return report
         }
         report.bytes = published
-        let tuningStart = clock.now
-        try Tuner(collection: collection, target: modality, threads: options.threads, progress: progress).tuneAll()
-        report.tuningSeconds = clock.now.seconds(since: tuningStart)
+        report.tuningSeconds = try tune(modality)
         return report
     }
 
@@ -58,6 +63,22 @@ struct IndexBuilder {
         guard case .success(let graph) = database.files.open(old, of: modality) else { return false }
         let freshness = try database.read { try $0.freshness(of: old, in: modality.id, inGraph: graph.count) }
         return !freshness.deservesRebuild && graph.verifyChecksums(threads: options.threads).isEmpty
+    }
+
+    private func tune(_ modality: ModalityRecord) throws -> Double {
+        let clock = ContinuousClock()
+        let start = clock.now
+        try Tuner(collection: collection, target: modality, threads: options.threads, progress: progress).tuneAll()
+        return clock.now.seconds(since: start)
+    }
+
+    /// What a build that was cut off after it published left undone: old files, and the recall table. Returns seconds of tuning.
+    private func completeInterrupted(_ generation: GenerationRecord, of modality: ModalityRecord) throws -> Double {
+        try database.removeOrphanedGraphs()
+        let isTuned = try database.read { reader in
+            try reader.tunings(of: modality.id).contains { $0.generation == generation.generation }
+        }
+        return isTuned ? 0 : try tune(modality)
     }
 
     /// The build proper; the progress handler is asked now and then whether to go on.
@@ -110,10 +131,13 @@ struct IndexBuilder {
 
     /// Writes the file and names it in one transaction; returns its bytes, or nil where another build came first.
     private func publish(
-        _ builder: GraphBuilder, _ built: BuildReport, of modality: ModalityRecord, through: ChangeSequence,
-        replacing old: GenerationRecord?
+        _ builder: GraphBuilder, _ built: BuildReport, _ settings: GenerationSettings, of modality: ModalityRecord,
+        through: ChangeSequence, replacing old: GenerationRecord?
     ) throws -> Int? {
         let files = database.files
+        // One process at a time from here on: no two choose one name, and none tidies away what another is writing.
+        let lock = try files.lockForWriting()
+        defer { withExtendedLifetime(lock) {} }
         // A name is never used twice: the number grows past the published one and past any file left by a crash.
         let number = try nextGeneration(of: modality, after: old)
         let name = files.name(of: modality.id, generation: number)
@@ -121,7 +145,7 @@ struct IndexBuilder {
         let checksum = try builder.write(to: files.path(name), identity: identity, fileSystem: database.fileSystem)
         let record = GenerationRecord(
             generation: number, fileName: name, checksum: checksum, throughSequence: through,
-            nodeCount: built.nodes, settings: try builder.settings.jsonText(), createdAt: timestamp())
+            nodeCount: built.nodes, settings: try settings.jsonText(), createdAt: timestamp())
         let published: (Bool, Set<String>) = try database.write { writer in
             let flipped = try writer.publish(record, of: modality.id, replacing: old?.generation)
             return (flipped, try writer.generationFileNames())
@@ -157,14 +181,6 @@ struct IndexBuilder {
             labels.removeAll(keepingCapacity: true)
             values.removeAll(keepingCapacity: true)
         }
-    }
-}
-
-extension GraphSettings {
-    fileprivate func jsonText() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 }
 

@@ -10,13 +10,24 @@ public struct IndexOptions: Sendable {
     public var threads: Int
     /// Builds even where the index is sound and little has changed.
     public var rebuild = false
+    /// Whose queries get links of their own in the graph.
+    public enum CrossModal: Sendable, Equatable {
+        /// Those of every other modality of the same dimension, where they pay.
+        case automatic
+        /// Those of the modalities named, whether they pay or not; none at all when empty.
+        case modalities([String])
+    }
+    public var crossModal: CrossModal
     /// The seed of levels, order and rotation.
     public var seed: UInt64 = 0x6361_7573_6577_6179
 
-    public init(quality: Quality = .balanced, threads: Int? = nil, rebuild: Bool = false) {
+    public init(
+        quality: Quality = .balanced, threads: Int? = nil, rebuild: Bool = false, crossModal: CrossModal = .automatic
+    ) {
         self.quality = quality
         self.threads = threads ?? IndexOptions.processors
         self.rebuild = rebuild
+        self.crossModal = crossModal
     }
 }
 
@@ -43,6 +54,8 @@ public struct IndexReport: Sendable {
     public var bytes = 0
     public var seconds = 0.0
     public var tuningSeconds = 0.0
+    /// What was decided about links for queries of other modalities; empty where there are none to consider.
+    public var crossModal: [CrossModalEdges] = []
 }
 
 /// The state of one modality's index.
@@ -62,6 +75,7 @@ public struct IndexStatus: Sendable {
     public var bytes = 0
     public var generation: Int64?
     public var tunings: [Tuning] = []
+    public var crossModal: [CrossModalEdges] = []
 }
 
 /// One measured row of the table that turns a recall asked for into work.

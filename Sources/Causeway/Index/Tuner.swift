@@ -53,6 +53,31 @@ struct Tuner {
         }
     }
 
+    /// Measures how many cosine candidates a metric on token sets needs, and stores the rows. Needs no index.
+    /// - Returns: false when no held-out embedding of the source has tokens.
+    func tuneCandidates(from source: ModalityRecord, metric: Metric, k: Int, extraTarget: Double) throws -> Bool {
+        let (ids, measuredAt, generation) = try collection.database.read { reader in
+            (try heldOutIDs(of: source, in: reader), try reader.lastChange(of: target.id),
+             try reader.generation(of: target.id)?.generation)
+        }
+        let context = Measurement(
+            queryModality: source.id, measuredAt: measuredAt, generation: generation ?? 0,
+            targets: Set(Self.targets + [extraTarget]).sorted())
+        let step = max(1, ids.count / TokenBudgets.queriesMax)
+        let sample = stride(from: 0, to: ids.count, by: step).prefix(TokenBudgets.queriesMax).map { ids[$0] }
+        let budgets = TokenBudgets(
+            collection: collection, target: target, source: source, metric: metric, threads: threads, progress: progress)
+        let rows = try budgets.measure(sample, k: k, context)
+        guard !rows.isEmpty else { return false }
+        try collection.database.write { writer in
+            let kept = try writer.tunings(of: target.id).filter {
+                $0.queryModality != source.id || $0.metric != metric.name || $0.k != k
+            }
+            try writer.replaceTunings(kept + rows, of: target.id)
+        }
+        return true
+    }
+
     /// What all rows of one measurement share.
     struct Measurement {
         var queryModality: ModalityID
@@ -69,7 +94,7 @@ struct Tuner {
         }
     }
 
-    private func heldOutIDs(of source: ModalityRecord, in reader: Reader) throws -> [String] {
+    func heldOutIDs(of source: ModalityRecord, in reader: Reader) throws -> [String] {
         let rows = try reader.rows(of: source.id).filter(HoldOut.contains)
         let step = max(1, rows.count / Self.queriesMax)
         let sample = stride(from: 0, to: rows.count, by: step).prefix(Self.queriesMax).map { rows[$0] }

@@ -5,6 +5,14 @@ struct Ingestor {
     let collection: EmbeddingCollection
     let options: IngestOptions
     let progress: ProgressHandler?
+    private let fit: BatchFit
+
+    init(collection: EmbeddingCollection, options: IngestOptions, progress: ProgressHandler?) {
+        self.collection = collection
+        self.options = options
+        self.progress = progress
+        fit = BatchFit(options: options)
+    }
 
     func run(_ source: any BatchSource) throws -> IngestReport {
         try options.validate()
@@ -20,10 +28,10 @@ struct Ingestor {
                 (batch, try batch.parts.map { try EncodedBatch.encode($0.input) })
             }
         }
+        let rehearsal = options.dryRun
+            ? Rehearsal(database: collection.database, collection: collection.name, fit: fit) : nil
         while let (batch, encoded) = try batches.next() {
-            let counts = options.dryRun
-                ? InsertCounts.inserted(batch.count)
-                : try write(batch, encoded, key: key, source: source)
+            let counts = try rehearsal?.check(batch, of: source) ?? write(batch, encoded, key: key, source: source)
             report.inserted += counts.inserted
             report.replaced += counts.replaced
             report.skipped += counts.skipped
@@ -66,7 +74,7 @@ struct Ingestor {
                     let counts = try writer.insert(encoded, into: modality, onConflict: options.onConflict.stored)
                     total = total + counts
                 } catch StorageError.duplicateID(let id, _, let index) {
-                    throw duplicate(id, at: part.places[index], in: source, modality: part.modality)
+                    throw fit.duplicate(id, at: part.places[index], in: source, modality: part.modality)
                 }
             }
             if let key {
@@ -77,16 +85,6 @@ struct Ingestor {
         }
     }
 
-    private func duplicate(
-        _ id: String, at place: Int, in source: any BatchSource, modality: String
-    ) -> CausewayError {
-        guard let file = source.file else { return .duplicateID(id: id, modality: modality, row: place) }
-        return .badInput(
-            file: file, row: source.placesAreLines ? nil : place, line: source.placesAreLines ? place : nil,
-            reason: "id \(id) is already in modality \(modality)",
-            remedy: "choose --on-conflict replace or skip, or continue an interrupted ingest with --resume")
-    }
-
     /// The modality a part goes into, made or completed as needed, and checked to fit.
     private func modality(for part: ModalityBatch, in writer: Writer, source: any BatchSource) throws -> ModalityRecord {
         let collection = try writer.ensureCollection(named: collection.name)
@@ -95,34 +93,12 @@ struct Ingestor {
                 named: part.modality, in: collection.id, dimension: part.input.dimension,
                 tokenDimension: part.tokenDimension, producer: options.producer)
         }
-        guard known.dimension == part.input.dimension else {
-            throw mismatch("vectors", known.dimension, part.input.dimension, part: part, source: source)
-        }
-        if let producer = options.producer {
-            if let recorded = known.producer, recorded != producer {
-                throw CausewayError.producerMismatch(expected: recorded, got: producer, modality: part.modality)
-            }
-            if known.producer == nil { try writer.recordProducer(producer, for: known.id) }
-        }
-        if let tokenDimension = part.tokenDimension {
-            if let recorded = known.tokenDimension, recorded != tokenDimension {
-                throw mismatch("tokens", recorded, tokenDimension, part: part, source: source)
-            }
-            if known.tokenDimension == nil { try writer.recordTokenDimension(tokenDimension, for: known.id) }
+        try fit.check(part, against: ModalityShape(known), of: source)
+        if let producer = options.producer, known.producer == nil { try writer.recordProducer(producer, for: known.id) }
+        if let tokenDimension = part.tokenDimension, known.tokenDimension == nil {
+            try writer.recordTokenDimension(tokenDimension, for: known.id)
         }
         return try writer.modality(named: part.modality, in: collection.id)!
-    }
-
-    private func mismatch(
-        _ what: String, _ expected: Int, _ got: Int, part: ModalityBatch, source: any BatchSource
-    ) -> CausewayError {
-        guard let file = source.file, let place = part.places.first else {
-            return .dimensionMismatch(expected: expected, got: got, modality: part.modality)
-        }
-        return .badInput(
-            file: file, row: source.placesAreLines ? nil : place, line: source.placesAreLines ? place : nil,
-            reason: "modality \(part.modality) holds \(what) of \(expected) dimensions, not \(got)",
-            remedy: "use the model the modality was made with, or another modality")
     }
 }
 
@@ -131,14 +107,6 @@ extension IngestOptions {
         guard (1...100_000).contains(batchSize) else {
             throw .invalidArgument(reason: "a batch of \(batchSize)", remedy: "choose 1 to 100000 embeddings a transaction")
         }
-    }
-}
-
-extension InsertCounts {
-    fileprivate static func inserted(_ count: Int) -> InsertCounts {
-        var counts = InsertCounts()
-        counts.inserted = count
-        return counts
     }
 }
 

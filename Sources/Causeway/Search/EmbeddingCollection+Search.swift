@@ -6,7 +6,7 @@ import Synchronization
 extension EmbeddingCollection {
     /// The embeddings of `modality` that are best for the query, best first, ties by id.
     /// - Throws: `.unknownCollection`, `.unknownModality`, `.unknownID`, `.badFilter`, `.badInput` (a component that is not
-    ///   finite), `.invalidArgument` (a query of another dimension than the target; k below 1).
+    ///   finite), `.dimensionMismatch` (a query of another dimension than the target), `.invalidArgument` (k below 1).
     /// Complexity: about O(width × log n) code comparisons with an index, O(n) stored vectors without.
     public func search(_ query: Query, in modality: String, options: SearchOptions = SearchOptions()) throws -> SearchAnswer {
         try search([query], in: modality, options: options)[0]
@@ -37,7 +37,16 @@ extension EmbeddingCollection {
     ) throws -> [SearchAnswer] {
         try database.read { reader in
             let target = try self.modality(modality, in: reader)
+            if options.metric.operand == .tokenSets { try refuseWithoutTokens(target, options.metric) }
             let prepared = try queries.map { try prepare($0, for: target, in: reader) }
+            guard options.metric.builtInVectorMetric != nil else {
+                let tokens = try zip(queries, prepared).map { query, prepared in
+                    try self.tokens(of: query, prepared, options.metric, for: target, in: reader)
+                }
+                return try MetricSearch(
+                    reader: reader, cache: database.indexes, target: target, options: options, threads: threads
+                ).answers(to: prepared, tokens: tokens)
+            }
             let searcher = Searcher(
                 reader: reader, cache: database.indexes, vectors: database.vectors, target: target, options: options,
                 threads: threads)
@@ -50,6 +59,7 @@ extension EmbeddingCollection {
         let vector: [Float]
         switch query.source {
         case .vector(let given): vector = given
+        case .tokens(let tokens): vector = tokens.mean
         case .stored(let id):
             guard let row = try reader.row(id: id, in: modality.id) else {
                 throw CausewayError.unknownID(id, modality: modality.name)
@@ -57,14 +67,48 @@ extension EmbeddingCollection {
             vector = try self.vector(of: row, id: id, modality: modality, in: reader)
         }
         guard vector.count == target.dimension else {
-            throw CausewayError.invalidArgument(
-                reason: "the query has \(vector.count) dimensions and modality \(target.name) has \(target.dimension)",
-                remedy: "use embeddings of one joint space")
+            throw CausewayError.dimensionMismatch(
+                expected: target.dimension, got: vector.count, modality: target.name)
         }
         if let index = vector.firstIndex(where: { !$0.isFinite }) {
             throw CausewayError.badInput("component \(index) of the query is not finite", remedy: "repair the query")
         }
         return PreparedQuery(vector: vector, modality: modality)
+    }
+}
+
+// MARK: Tokens of queries
+
+extension EmbeddingCollection {
+    func refuseWithoutTokens(_ modality: ModalityRecord, _ metric: Metric) throws(CausewayError) {
+        guard modality.tokenDimension == nil else { return }
+        throw .invalidArgument(
+            reason: "\(metric) compares token sets, and modality \(modality.name) has none",
+            remedy: "ingest tokens with the embeddings, or choose a metric on vectors")
+    }
+
+    /// The tokens a query brings or has stored; nil for metrics on vectors.
+    /// - Throws: `.invalidArgument` for a query without tokens or with tokens of another dimension; `.damaged`.
+    private func tokens(
+        of query: Query, _ prepared: PreparedQuery, _ metric: Metric, for target: ModalityRecord, in reader: Reader
+    ) throws -> Storage.TokenSet? {
+        guard metric.operand == .tokenSets else { return nil }
+        var tokens = query.tokens?.stored
+        if case .stored(let id) = query.source, let row = try reader.row(id: id, in: prepared.modality.id) {
+            tokens = try reader.tokenSet(row, of: prepared.modality)
+        }
+        guard let tokens else {
+            throw CausewayError.invalidArgument(
+                reason: "\(metric) compares token sets, and the query has none",
+                remedy: "give the query's tokens, name a stored embedding that has tokens, or choose a metric on vectors")
+        }
+        guard tokens.dimension == target.tokenDimension else {
+            throw CausewayError.invalidArgument(
+                reason: "the query's tokens have \(tokens.dimension) dimensions and those of modality \(target.name) "
+                    + "\(target.tokenDimension ?? 0)",
+                remedy: "use tokens of one joint space")
+        }
+        return tokens
     }
 }
 

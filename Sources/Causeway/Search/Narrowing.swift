@@ -31,15 +31,18 @@ struct Admission {
 struct Narrowing {
     let plan: CandidatePlan
     let admission: Admission
+    let target: ModalityID
 
     func answer(_ query: PreparedQuery, _ options: SearchOptions) -> Narrowed {
         let clock = ContinuousClock()
         let start = clock.now
         let snapshot = plan.snapshot
+        let crossModal = query.modality.id != target
         let answer = if let labels = admission.labels {
-            snapshot.graph.searchFiltered(query.vector.span, width: plan.width, admitting: labels)
+            snapshot.graph.searchFiltered(
+                query.vector.span, width: plan.width, admitting: labels, crossModal: crossModal)
         } else {
-            snapshot.graph.search(query.vector.span, width: plan.width)
+            snapshot.graph.search(query.vector.span, width: plan.width, crossModal: crossModal)
         }
         if let damage = answer.damage {
             return Narrowed(candidates: [], explanation: Explanation(), isComplete: false, damage: damage)

@@ -61,6 +61,9 @@ struct Planner {
         }
     }
 
+    /// Rows that may answer: of the modality, or of the filter.
+    var eligible: Int { matchCount ?? rowCount }
+
     func plan(for query: PreparedQuery) -> Plan {
         let snapshot: IndexSnapshot
         switch index {
@@ -69,7 +72,6 @@ struct Planner {
         case .damaged(let what): return .damaged(what)
         }
         if query.vector.allSatisfy({ $0 == 0 }) { return .exactScan(reason: "exact scan: the query is a zero vector") }
-        let eligible = matchCount ?? rowCount
         guard let budget = budget(for: query) else {
             return .exactScan(
                 reason: "exact scan: no number of cosine candidates is known to hold the best by \(options.metric)")

@@ -2,19 +2,28 @@
 public struct Query: Sendable {
     enum Source: Sendable {
         case vector([Float])
+        case tokens(TokenSet)
         case stored(id: String)
     }
 
     let source: Source
     /// The query's modality; nil means the target's own.
     let modality: String?
+    /// The tokens of a vector that is not stored, for the metrics on token sets.
+    var tokens: TokenSet?
 
     /// A vector that is not stored. `modality` names where it comes from, which picks the tuning measured for such queries.
-    public static func vector(_ vector: [Float], from modality: String? = nil) -> Query {
-        Query(source: .vector(vector), modality: modality)
+    /// - Parameter tokens: what the metrics on token sets compare; the vector then proposes candidates by cosine.
+    public static func vector(_ vector: [Float], tokens: TokenSet? = nil, from modality: String? = nil) -> Query {
+        Query(source: .vector(vector), modality: modality, tokens: tokens)
     }
 
-    /// The stored vector of an embedding.
+    /// Tokens whose plain mean is the vector, where tokens have the target's dimension.
+    public static func tokens(_ tokens: TokenSet, from modality: String? = nil) -> Query {
+        Query(source: .tokens(tokens), modality: modality, tokens: tokens)
+    }
+
+    /// The stored vector and tokens of an embedding.
     public static func embedding(id: String, from modality: String? = nil) -> Query {
         Query(source: .stored(id: id), modality: modality)
     }
@@ -40,6 +49,8 @@ public struct SearchOptions: Sendable {
     public var candidates: Int?
     /// A predicate over metadata and id, e.g. `year >= 2019 AND tags CONTAINS 'cat'`.
     public var filter: String?
+    /// Under an exact transport metric, also which token of the query went to which of each hit.
+    public var transportPlans = false
 
     public init(
         k: Int = 10, metric: Metric = .cosine, effort: Effort = .recall(0.98), candidates: Int? = nil, filter: String? = nil
@@ -58,12 +69,37 @@ public struct Hit: Sendable, Equatable {
     public var item: String
     /// The exact value of the metric on the stored float32 vectors: a similarity or a distance, as the metric says.
     public var score: Double
+    /// Which query token went to which token of this embedding, where it was asked for; by query token, then token.
+    public var transportPlan: [TokenFlow]?
 
     public init(id: String, item: String, score: Double) {
         self.id = id
         self.item = item
         self.score = score
     }
+}
+
+/// Mass that optimal transport sends from one token of the query to one of a hit.
+public struct TokenFlow: Sendable, Equatable {
+    /// Places in the token sets as they were given and stored, from 0.
+    public var queryToken: Int
+    public var token: Int
+    /// As a share of all mass: the flows of a plan sum to 1.
+    public var mass: Double
+}
+
+/// How much work a metric on token sets took. Compared sets are solved, abandoned or pruned.
+public struct TokenWork: Sendable, Equatable {
+    /// Compared to the end.
+    public var solved = 0
+    /// Begun, and left once a lower bound passed the k-th best.
+    public var abandoned = 0
+    /// Never begun: the lower bound was above the k-th best.
+    public var pruned = 0
+    /// Read a second time because the costs of all candidates did not fit the memory budget.
+    public var reloaded = 0
+    /// Candidates without tokens, left out.
+    public var withoutTokens = 0
 }
 
 /// The answer to one query, best first, ties by id.
@@ -98,6 +134,8 @@ public struct Explanation: Sendable, Equatable {
     public var damagedRows = 0
     /// A caution a user should see, such as a missing index.
     public var notes: [String] = []
+    /// Under a metric on token sets.
+    public var tokens: TokenWork?
     public var seconds: [Stage: Double] = [:]
 
     /// Of all stages. Queries that shared one pass over the rows share its time in equal parts.

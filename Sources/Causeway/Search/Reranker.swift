@@ -35,7 +35,7 @@ struct Reranker {
 
     /// Candidates that can still be among the best k by cosine, and those that cannot: at least k others have a certified
     /// lower bound above their upper bound. Other metrics have no such bound, so all their candidates are read.
-    private func split(_ candidates: [Candidate]) -> (needed: [Candidate], spared: [Candidate]) {
+    func split(_ candidates: [Candidate]) -> (needed: [Candidate], spared: [Candidate]) {
         guard options.metric == .cosine, candidates.count > options.k else { return (candidates, []) }
         let bar = candidates.map { $0.estimate - $0.errorBound }.sorted(by: >)[options.k - 1]
         var parts: (needed: [Candidate], spared: [Candidate]) = ([], [])

@@ -20,6 +20,9 @@ struct Searcher {
     let options: SearchOptions
     let threads: Int
 
+    /// A query that all rows are compared for: why, and a caution for the user.
+    typealias Scanned = (index: Int, reason: String, note: String?)
+
     /// One answer per query, in order. Exact plans share one pass over the rows.
     func answers(to queries: [PreparedQuery]) throws -> [SearchAnswer] {
         guard !queries.isEmpty else { return [] }
@@ -30,8 +33,9 @@ struct Searcher {
         let planner = try Planner(
             target: target, options: options, matchCount: matches?.count, reader: reader, cache: cache)
         var answers = [SearchAnswer?](repeating: nil, count: queries.count)
-        var scanned: [(index: Int, reason: String, note: String?)] = []
+        var scanned: [Scanned] = []
         var admission: Admission?
+        var group = GroupReranker(target: target, options: options, reader: reader, vectors: vectors)
         for (index, query) in queries.enumerated() {
             switch planner.plan(for: query) {
             case .exactScan(let reason, let note):
@@ -39,16 +43,18 @@ struct Searcher {
             case .candidates(let plan):
                 let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
                 admission = admitted
-                let narrowed = Narrowing(plan: plan, admission: admitted).answer(query, options)
+                let narrowed = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, options)
                 if narrowed.isComplete {
-                    answers[index] = try decide(narrowed, for: query)
+                    group.append(narrowed, for: query, at: index)
                 } else if let damage = narrowed.damage, case .exactScan(let reason, let note) = Plan.damaged(damage) {
                     scanned.append((index, reason, note))
                 } else {
                     scanned.append((index, "exact scan: the graph found too few rows that match the filter", nil))
                 }
             }
+            if group.isFull { scanned += try decide(&group, eligible: planner.eligible, into: &answers) }
         }
+        scanned += try decide(&group, eligible: planner.eligible, into: &answers)
         try scan(scanned, of: queries, matches: matches, into: &answers)
         return answers.map { answer in
             var answer = answer!
@@ -63,22 +69,35 @@ struct Searcher {
         return try reader.rows(of: target.id, matching: predicate(parsing: filter))
     }
 
-    /// The exact stage over candidates.
-    private func decide(_ narrowed: Narrowed, for query: PreparedQuery) throws -> SearchAnswer {
+    /// The exact stage over the candidates of some queries, which share its time in equal parts.
+    /// - Returns: the queries left with too few hits, because labels of the graph or rows among the candidates are damaged.
+    private func decide(
+        _ group: inout GroupReranker, eligible: Int, into answers: inout [SearchAnswer?]
+    ) throws -> [Scanned] {
+        guard !group.isEmpty else { return [] }
         let clock = ContinuousClock()
-        var explanation = narrowed.explanation
         let start = clock.now
-        let ranked = try Reranker(target: target, options: options, reader: reader, vectors: vectors)
-            .rank(narrowed.candidates, for: query, explanation: &explanation)
+        var ranked = try group.finish()
         let ranking = clock.now
-        let hits = try lookUp(ranked)
-        explanation.seconds[.rerank] = ranking.seconds(since: start)
-        explanation.seconds[.lookup] = clock.now.seconds(since: ranking)
-        return SearchAnswer(hits: hits, metric: options.metric, explanation: explanation)
+        let hits = try HitNames(metric: options.metric, k: options.k, reader: reader).hits(of: ranked.map(\.best))
+        let share = 1 / Double(ranked.count)
+        let seconds = (rerank: ranking.seconds(since: start) * share, lookUp: clock.now.seconds(since: ranking) * share)
+        var short: [Scanned] = []
+        for position in ranked.indices {
+            guard hits[position].count >= min(options.k, eligible) else {
+                short.append((ranked[position].index, "exact scan: too many of the graph's candidates are damaged", nil))
+                continue
+            }
+            ranked[position].explanation.seconds[.rerank] = seconds.rerank
+            ranked[position].explanation.seconds[.lookup] = seconds.lookUp
+            answers[ranked[position].index] = SearchAnswer(
+                hits: hits[position], metric: options.metric, explanation: ranked[position].explanation)
+        }
+        return short
     }
 
     private func scan(
-        _ scanned: [(index: Int, reason: String, note: String?)], of queries: [PreparedQuery], matches: [RowID]?,
+        _ scanned: [Scanned], of queries: [PreparedQuery], matches: [RowID]?,
         into answers: inout [SearchAnswer?]
     ) throws {
         guard !scanned.isEmpty else { return }
@@ -88,6 +107,9 @@ struct Searcher {
             modality: target, metric: options.metric.vectorMetric, k: options.k, threads: threads)
         let result = try scan.run(scanned.map { queries[$0.index].vector }, rows: matches, in: reader)
         let seconds = clock.now.seconds(since: start) / Double(scanned.count)
+        let lookUpStart = clock.now
+        let hits = try HitNames(metric: options.metric, k: options.k, reader: reader).hits(of: result.best)
+        let lookUpSeconds = clock.now.seconds(since: lookUpStart) / Double(scanned.count)
         for (position, entry) in scanned.enumerated() {
             var explanation = Explanation()
             explanation.plan = entry.reason
@@ -98,48 +120,14 @@ struct Searcher {
             explanation.damagedRows = result.damaged.count
             if !result.damaged.isEmpty { explanation.notes.append(Self.damageNote(result.damaged.count)) }
             explanation.seconds[.rerank] = seconds
-            let lookUpStart = clock.now
-            let hits = try lookUp(result.best[position])
-            explanation.seconds[.lookup] = clock.now.seconds(since: lookUpStart)
-            answers[entry.index] = SearchAnswer(hits: hits, metric: options.metric, explanation: explanation)
+            explanation.seconds[.lookup] = lookUpSeconds
+            answers[entry.index] = SearchAnswer(hits: hits[position], metric: options.metric, explanation: explanation)
         }
     }
 
     static func damageNote(_ count: Int) -> String {
         "\(count) damaged row\(count == 1 ? " was" : "s were") left out; run `causeway check --deep`"
     }
-
-    /// Ids for the ranked rows; ties are ordered by id, then the list is cut to k.
-    private func lookUp(_ entries: [TopList.Entry]) throws -> [Hit] {
-        let records = try reader.embeddings(entries.map(\.row))
-        var hits: [Hit] = []
-        for (entry, record) in zip(entries, records) {
-            if let record { hits.append(Hit(id: record.id, item: record.item, score: entry.score)) }
-        }
-        let largerIsBetter = options.metric.isSimilarity
-        hits.sort { a, b in
-            if a.score != b.score { return largerIsBetter ? a.score > b.score : a.score < b.score }
-            return idPrecedes(a.id, b.id)
-        }
-        return Array(hits.prefix(options.k))
-    }
-}
-
-/// The order of ids: decimal integers by value and before all others, the rest by their UTF-8 bytes.
-/// Row numbers, the default ids, so sort as the numbers they are.
-package func idPrecedes(_ a: String, _ b: String) -> Bool {
-    switch (decimalID(a), decimalID(b)) {
-    case (let x?, let y?): x < y
-    case (_?, nil): true
-    case (nil, _?): false
-    case (nil, nil): a.utf8.lexicographicallyPrecedes(b.utf8)
-    }
-}
-
-/// The value of an id that is a decimal integer in its shortest form.
-private func decimalID(_ id: String) -> Int64? {
-    guard let first = id.utf8.first, first == 45 || (48...57).contains(first), let value = Int64(id) else { return nil }
-    return String(value) == id ? value : nil
 }
 
 extension ContinuousClock.Instant {

@@ -1,9 +1,13 @@
 /// A file of queries answered in blocks: a JSON line per query, or a matrix of ids. Part of `causeway search`.
 import Causeway
+import Foundation
 
 struct BatchSearch {
-    /// Queries held in memory at once; an exact scan serves a block in one pass over the stored vectors.
-    private static let blockMax = 1_024
+    /// Queries held in memory at once: their exact stages share one ordered pass over the rows they need.
+    private static let blockMax = 8_192
+    private static let blockBytesMax = 32 << 20
+    /// Fewer with token sets, which are tens of times as large.
+    private static let tokenBlockMax = 64
 
     let collection: EmbeddingCollection
     let request: SearchRequest
@@ -11,21 +15,23 @@ struct BatchSearch {
 
     func run(_ path: String) throws {
         let file = try QueryFile(path: path)
+        let tokens = try request.queryTokens.map { try QueryTokenFile($0, count: file.count) }
         let results = context.results(["query", "rank", "id", "item", .init(request.options.metric.key)])
         let matrix = try request.output.map { try IDMatrixWriter(path: $0, columns: request.options.k) }
         let progress = context.progress("search", unit: "queries", total: file.count)
-        var latencies: [Double] = []
-        var wall = 0.0
+        var timing = Timing(threads: request.threads)
         var told: Set<String> = []
-        for start in stride(from: 0, to: file.count, by: Self.blockMax) {
-            let vectors = try file.vectors(rows: start, count: min(Self.blockMax, file.count - start))
-            let queries = vectors.map { Query.vector($0, from: request.source) }
-            let clock = ContinuousClock()
-            let begin = clock.now
-            let answers = try collection.search(
-                queries, in: request.target, options: request.options, threads: request.threads)
-            wall += (clock.now - begin).seconds
-            latencies += answers.map(\.explanation.totalSeconds)
+        let inMemory = Self.blockBytesMax / (4 * max(file.dimension, 1))
+        let blockMax = min(tokens == nil ? Self.blockMax : Self.tokenBlockMax, inMemory)
+        let block = request.batch ?? max(1, blockMax)
+        for start in stride(from: 0, to: file.count, by: block) {
+            let vectors = try file.vectors(rows: start, count: min(block, file.count - start))
+            let queries = try vectors.enumerated().map { index, vector in
+                Query.vector(vector, tokens: try tokens?.tokens(of: start + index), from: request.source)
+            }
+            let answers = try timing.measure {
+                try collection.search(queries, in: request.target, options: request.options, threads: request.threads)
+            }
             for (index, answer) in answers.enumerated() {
                 if told.insert(answer.explanation.plan + answer.explanation.notes.joined()).inserted {
                     SearchCommand.tell(answer.explanation, context)
@@ -41,7 +47,7 @@ struct BatchSearch {
         progress.finish()
         try matrix?.finish()
         if matrix == nil { try results.finish() }
-        if request.timing { context.warn(Timing(latencies, wall: wall, threads: request.threads).json.compact) }
+        if request.timing { context.warn(timing.json.compact) }
     }
 
     private func print(_ answer: SearchAnswer, query: Int, _ results: ResultPrinter) throws {
@@ -55,28 +61,48 @@ struct BatchSearch {
     }
 }
 
-/// How fast searches were: `--timing`.
+/// How fast searches were and what they cost: `--timing`.
 struct Timing {
-    let latencies: [Double]
-    let wall: Double
-    let threads: Int
+    private let threads: Int
+    /// Seconds a query: of the call for a query alone, otherwise its own stages and its share of those it shared.
+    private var latencies: [Double] = []
+    private var wall = 0.0
+    /// Processor seconds of all threads.
+    private var processor = 0.0
+    private var codesCompared = 0
+    private var reranked = 0
 
-    init(_ latencies: [Double], wall: Double, threads: Int) {
-        self.latencies = latencies.sorted()
-        self.wall = wall
-        self.threads = threads
+    init(threads: Int) { self.threads = threads }
+
+    /// Runs and counts some searches.
+    mutating func measure(_ search: () throws -> [SearchAnswer]) rethrows -> [SearchAnswer] {
+        let time = ContinuousClock()
+        let (begin, ticks) = (time.now, clock())
+        let answers = try search()
+        let seconds = (time.now - begin).seconds
+        processor += Double(clock() - ticks) / Double(CLOCKS_PER_SEC)
+        wall += seconds
+        latencies += answers.count == 1 ? [seconds] : answers.map(\.explanation.totalSeconds)
+        for answer in answers {
+            codesCompared += answer.explanation.codesCompared
+            reranked += answer.explanation.reranked
+        }
+        return answers
     }
 
-    private func percentile(_ share: Double) -> JSONValue {
-        guard !latencies.isEmpty else { return .null }
-        return .real(rounded(latencies[min(Int(share * Double(latencies.count)), latencies.count - 1)] * 1000))
-    }
-
+    /// Latencies by nearest rank; counts a query.
     var json: JSONValue {
-        [
-            "queries": .integer(latencies.count), "seconds": .real(rounded(wall)),
-            "queriesPerSecond": .real((Double(latencies.count) / max(wall, 1e-9) * 10).rounded() / 10),
+        let sorted = latencies.sorted()
+        let queries = Double(max(sorted.count, 1))
+        func percentile(_ share: Double) -> JSONValue {
+            sorted.isEmpty ? .null : .real(rounded(sorted[min(Int(share * queries), sorted.count - 1)] * 1000))
+        }
+        func each(_ count: Int) -> JSONValue { .real((Double(count) / queries * 10).rounded() / 10) }
+        return [
+            "queries": .integer(sorted.count), "seconds": .real(rounded(wall)),
+            "queriesPerSecond": .real((Double(sorted.count) / max(wall, 1e-9) * 10).rounded() / 10),
             "p50Ms": percentile(0.5), "p99Ms": percentile(0.99), "threads": .integer(threads),
+            "processorSeconds": .real(rounded(processor)), "codesCompared": each(codesCompared), "reranked": each(reranked),
         ]
     }
 }

@@ -74,7 +74,7 @@ extension CausewayError {
     var failure: CommandFailure {
         let status: ExitStatus = switch self {
         case .badInput, .dimensionMismatch, .producerMismatch, .duplicateID: .badInput
-        case .badFilter, .unknownMetric: .usage
+        case .badFilter, .unknownMetric, .badMetric: .usage
         case .locked: .locked
         case .cancelled: .interrupted
         default: .failed

@@ -13,7 +13,7 @@ package enum EvaluateCommand: Command {
             .collection,
             .value("from", "M1", isRequired: true, help: "the modality of the queries"),
             .value("to", "M2", isRequired: true, help: "the modality searched"),
-            .value("metrics", "A,B", kind: .choices(Metric.names), default: "cosine", help: "the metrics, side by side"),
+            .value("metrics", "A,B", kind: .suggested(Metric.names), default: "cosine", help: "the metrics, side by side"),
             .value("at", "K,K", kind: .integers(1...1_000_000), default: "1,5,10", help: "the k of recall@k"),
             .value("queries", "N", kind: .integer(1...Int.max), help: "at most this many queries, drawn by the seed"),
             .seed, .threads,

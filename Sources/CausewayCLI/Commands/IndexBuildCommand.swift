@@ -6,6 +6,9 @@ private let buildOptions: [OptionDescription] = [
     .value(
         "quality", "Q", kind: .choice(IndexOptions.Quality.allCases.map(\.rawValue)), default: "balanced",
         help: "fast, balanced or high: more build time for narrower searches"),
+    .value(
+        "for", "M1,M2", repeats: true,
+        help: "add edges for queries of these modalities, none for no edges; by default of all where they pay"),
 ]
 
 package enum IndexBuildCommand: Command {
@@ -39,7 +42,7 @@ private func buildIndexes(_ arguments: ParsedArguments, _ context: Context, rebu
     let database = try arguments.database(.readWrite)
     let options = IndexOptions(
         quality: arguments.choice("quality", as: IndexOptions.Quality.self),
-        threads: arguments.integerIfGiven("threads"), rebuild: rebuild)
+        threads: arguments.integerIfGiven("threads"), rebuild: rebuild, crossModal: crossModal(arguments))
     let (handler, finish) = context.progressHandler(unit: "embeddings")
     defer { finish() }
     let results = context.results(["collection", "modality", "outcome", "embeddings", "bytes", "seconds", "tuningSeconds"])
@@ -53,13 +56,33 @@ private func buildIndexes(_ arguments: ParsedArguments, _ context: Context, rebu
     try results.finish()
 }
 
+/// `none` is no modality's name here; one that is called so is served by the default.
+private func crossModal(_ arguments: ParsedArguments) -> IndexOptions.CrossModal {
+    guard arguments.isGiven("for") else { return .automatic }
+    return .modalities(arguments.texts("for").flatMap(commaSeparated).filter { $0 != "none" })
+}
+
+extension CrossModalEdges {
+    var json: JSONValue {
+        func costs(_ distances: [Double?]) -> JSONValue {
+            .array(distances.map { $0.map { .real($0.rounded()) } ?? .null })
+        }
+        return [
+            "from": .text(from), "outcome": .text(outcome.rawValue), "forced": .bool(isForced),
+            "sampleQueries": .integer(sampleQueries), "hardQueries": .integer(hardQueries), "edges": .integer(edges),
+            "distancesBefore": costs(distancesBefore), "distancesAfter": costs(distancesAfter),
+            "seconds": .real(rounded(seconds)),
+        ]
+    }
+}
+
 extension IndexReport {
     fileprivate func json(collection: String) -> JSONValue {
         [
             "collection": .text(collection), "modality": .text(modality), "outcome": .text(outcome.words),
             "embeddings": .integer(embeddings), "duplicates": .integer(duplicates), "zeroVectors": .integer(zeroVectors),
             "damagedRows": .integer(damagedRows), "bytes": .integer(bytes), "seconds": .real(rounded(seconds)),
-            "tuningSeconds": .real(rounded(tuningSeconds)),
+            "tuningSeconds": .real(rounded(tuningSeconds)), "crossModal": .array(crossModal.map(\.json)),
         ]
     }
 }

@@ -22,10 +22,12 @@ package enum IndexStatusCommand: Command {
 
 package enum IndexTuneCommand: Command {
     package static let description = CommandDescription(
-        "index", "tune", topic: .index, summary: "Measure the width that reaches a recall",
+        "index", "tune", topic: .index, summary: "Measure the width, or the candidates, that reach a recall",
         discussion: [
-            "Searches with held-out stored vectors of modality M1 in M2 and compares with the exact answer. The row is stored, "
-                + "and `search --recall` uses it.",
+            "Searches with held-out stored embeddings of modality M1 in M2 and compares with the exact answer. The rows are "
+                + "stored, and `search --recall` uses them.",
+            "With --metric NAME of a metric on token sets: how many of the nearest by cosine must be compared so that the "
+                + "best by NAME are among them. Needs no index.",
         ],
         positionals: [.database()],
         options: [
@@ -34,9 +36,13 @@ package enum IndexTuneCommand: Command {
             .value("to", "M2", isRequired: true, help: "the modality searched"),
             .value("recall", "R", kind: .real(0.01...0.999), default: "0.95", help: "the recall to reach"),
             .value("k", "N", kind: .integer(1...1_000), default: "10", help: "of the best how many"),
+            .value("metric", "NAME", kind: .suggested(Metric.names), default: "cosine", help: "the best by which metric"),
             .threads,
         ],
-        examples: ["causeway index tune photos.db --collection photos --from text --to image --recall 0.95"],
+        examples: [
+            "causeway index tune photos.db --collection photos --from text --to image --recall 0.95",
+            "causeway index tune photos.db --collection photos --from text --to image --metric wasserstein --recall 0.99",
+        ],
         printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
@@ -44,11 +50,17 @@ package enum IndexTuneCommand: Command {
         let (handler, finish) = context.progressHandler(unit: "rows")
         defer { finish() }
         let (from, to, recall) = (arguments.text("from"), arguments.text("to"), arguments.real("recall"))
+        let metric = try Metric(named: arguments.text("metric"))
         let tuning = try collection.tuneIndex(
-            from: from, to: to, recall: recall, k: arguments.integer("k"), threads: arguments.integerIfGiven("threads"),
-            progress: handler)
+            from: from, to: to, recall: recall, k: arguments.integer("k"), metric: metric,
+            threads: arguments.integerIfGiven("threads"), progress: handler)
         finish()
         guard let tuning else {
+            guard metric == .cosine else {
+                throw CommandFailure(
+                    .failed, "no measured number of candidates reaches a recall of \(recall) from \(from) to \(to) by \(metric)",
+                    remedy: "see what is reached with `causeway index status`, or search with --exact")
+            }
             throw CommandFailure(
                 .failed, "no width reaches a recall of \(recall) from \(from) to \(to)",
                 remedy: "build the index with --quality high, or search with --exact")
@@ -80,6 +92,7 @@ extension IndexStatus {
         if let detail { members.append(JSONMember("detail", .text(detail))) }
         if let file { members.append(JSONMember("file", .text(file))) }
         if let generation { members.append(JSONMember("generation", .integer(generation))) }
+        if !crossModal.isEmpty { members.append(JSONMember("crossModal", .array(crossModal.map(\.json)))) }
         if !tunings.isEmpty { members.append(JSONMember("tunings", .array(tunings.map(\.json)))) }
         return .object(members)
     }

@@ -40,7 +40,10 @@ extension DatabaseInfo {
             let modalities = zip(collection.modalities, collection.indexes).map { modality, index in
                 modality.json(index: index)
             }
-            return ["name": .text(collection.name), "modalities": .array(modalities)]
+            return [
+                "name": .text(collection.name), "defaultMetric": .text((collection.defaultMetric ?? .cosine).name),
+                "modalities": .array(modalities),
+            ]
         }
         return .object(facts.members + [JSONMember("collections", .array(collections))])
     }

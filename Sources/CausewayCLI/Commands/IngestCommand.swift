@@ -1,5 +1,6 @@
 /// `causeway ingest`: takes embeddings in from files of matrices or of JSON records.
 import Causeway
+import Foundation
 
 package enum IngestCommand: Command {
     package static let description = CommandDescription(
@@ -48,7 +49,8 @@ package enum IngestCommand: Command {
         guard isRecords.allSatisfy({ $0 == isRecords[0] }) else {
             throw arguments.usageError("JSON records and matrices in one call; ingest them one after the other")
         }
-        let database = try arguments.database(.create)
+        let scratch = arguments.flag("dry-run") ? try ScratchDatabase(insteadOf: arguments.text("DB")) : nil
+        let database = try scratch?.database ?? arguments.database(arguments.flag("dry-run") ? .readOnly : .create)
         let collection = database.collection(arguments.text("collection"))
         let options = IngestOptions(
             onConflict: arguments.choice("on-conflict", as: IngestOptions.Conflict.self),
@@ -74,6 +76,7 @@ package enum IngestCommand: Command {
                 matrices(arguments, files), into: modality, options: options, progress: handler)
         }
         finish()
+        withExtendedLifetime(scratch) {}
         try context.print(report.json(dryRun: options.dryRun))
     }
 
@@ -86,6 +89,25 @@ package enum IngestCommand: Command {
         files.tokenOffsets = arguments.textIfGiven("token-offsets")
         files.tokenWeights = arguments.textIfGiven("token-weights")
         return files
+    }
+}
+
+/// An empty database in the temporary directory, for a dry run into one that does not exist. Goes with the last reference.
+private final class ScratchDatabase {
+    private let folder: URL
+    let database: Database
+
+    /// Nil when there is something at `path`.
+    init?(insteadOf path: String) throws {
+        guard !FileManager.default.fileExists(atPath: path) else { return nil }
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("causeway-dry-run-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        database = try Database(path: folder.appendingPathComponent("empty.db").path)
+    }
+
+    deinit {
+        database.close()
+        try? FileManager.default.removeItem(at: folder)
     }
 }
 

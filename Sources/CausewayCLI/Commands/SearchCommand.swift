@@ -7,6 +7,10 @@ package enum SearchCommand: Command {
         discussion: [
             "The index proposes candidates by cosine; the stored vectors decide by the metric. Without an index everything is "
                 + "scanned exactly, and the answer says so. Results come best first, ties by id (numbers by value).",
+            "Metrics on token sets (wasserstein, max-sim and the like) compare the tokens of the query with those stored; "
+                + "parameters follow the name: wasserstein:cosine, wasserstein2, sinkhorn:cosine:epsilon=0.05, "
+                + "chamfer:euclidean, sliced-wasserstein:directions=128. Cosine of the vectors proposes the candidates: as "
+                + "many as `index tune --metric` measured for the recall, or 1000. Under wasserstein --explain adds which token went where.",
             "EXPR compares metadata: license = 'cc-by' AND year >= 2019 AND tags CONTAINS 'cat' AND NOT archived AND "
                 + "author.name IN ('a','b') AND title LIKE 'red%' AND note IS NULL. id and item are fields too.",
         ],
@@ -19,10 +23,15 @@ package enum SearchCommand: Command {
             .value("vector", "VECTOR", help: "the query, as '[0.1, 0.2]' or a .npy file"),
             .value("row", "N", kind: .integer(0...Int.max), help: "the row of the --vector file; 0 when left out"),
             .value("queries", "FILE", kind: .file, help: "many queries, a row each"),
+            .value("query-tokens", "FILE", kind: .file, help: "the tokens of all queries, a (T, t) matrix"),
+            .value(
+                "query-token-offsets", "FILE", kind: .file,
+                help: "n + 1 integers: query i owns tokens offsets[i] ..< offsets[i+1]"),
+            .value("query-token-weights", "FILE", kind: .file, help: "a weight a token"),
             .value("k", "N", kind: .integer(1...100_000), default: "10", help: "how many hits"),
             .value(
-                "metric", "NAME", kind: .suggested(Metric.names), default: "cosine",
-                help: Metric.names.joined(separator: ", ")),
+                "metric", "NAME", kind: .suggested(Metric.names),
+                help: Metric.names.joined(separator: ", ") + "; the collection's own, or cosine, when left out"),
             .value("candidates", "N", kind: .integer(1...10_000_000), help: "how many the exact metric sees"),
             .filter,
             .value("recall", "R", kind: .real(0.01...0.999), help: "the share of the true best to reach; 0.98 when left out"),
@@ -31,11 +40,14 @@ package enum SearchCommand: Command {
             .flag("explain", help: "add what was done: plan, nodes, reads, time"),
             .flag("timing", help: "a JSON line on standard error, measured round the searches alone"),
             .value("threads", "N", kind: .integer(1...256), default: "1", help: "searches at once"),
+            .value("batch", "N", kind: .integer(1...65_536), help: "how many of --queries share reads; 1 answers one by one"),
             .value("output", "FILE", kind: .file, help: "write the ids as int64, (queries, k), -1 where there are fewer"),
         ],
         constraints: [
             .exactlyOne(["id", "vector", "queries"]), .atMostOne(["recall", "ef", "exact"]), .requires("row", "vector"),
-            .requires("output", "queries"),
+            .requires("output", "queries"), .requires("batch", "queries"), .requires("query-tokens", "queries"),
+            .requires("query-tokens", "query-token-offsets"), .requires("query-token-offsets", "query-tokens"),
+            .requires("query-token-weights", "query-tokens"),
         ],
         examples: [
             "causeway search photos.db --collection photos --from text --to image --vector query.npy",
@@ -45,7 +57,7 @@ package enum SearchCommand: Command {
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
-        let request = try SearchRequest(arguments)
+        let request = try SearchRequest(arguments, collection)
         if let path = arguments.textIfGiven("queries") {
             try BatchSearch(collection: collection, request: request, context: context).run(path)
         } else {
@@ -56,11 +68,9 @@ package enum SearchCommand: Command {
     private static func single(
         _ query: Query, _ request: SearchRequest, _ collection: EmbeddingCollection, _ context: Context
     ) throws {
-        let clock = ContinuousClock()
-        let start = clock.now
-        let answer = try collection.search(query, in: request.target, options: request.options)
-        let seconds = (clock.now - start).seconds
-        if request.timing { context.warn(Timing([seconds], wall: seconds, threads: 1).json.compact) }
+        var timing = Timing(threads: 1)
+        let answer = try timing.measure { [try collection.search(query, in: request.target, options: request.options)] }[0]
+        if request.timing { context.warn(timing.json.compact) }
         tell(answer.explanation, context)
         if context.format == .table {
             let results = context.results(["rank", "id", "item", .init(answer.metric.key)])
@@ -68,6 +78,7 @@ package enum SearchCommand: Command {
             try results.finish()
             if request.explain {
                 for line in lines(of: answer.explanation.json, format: .table) { try context.output.writeLine(line) }
+                try tellPlans(answer.hits, context)
             }
             return
         }
@@ -79,10 +90,27 @@ package enum SearchCommand: Command {
         try results.finish()
     }
 
+    /// The transport plans of a table's hits, a row a flow.
+    private static func tellPlans(_ hits: [Hit], _ context: Context) throws {
+        guard hits.contains(where: { $0.transportPlan != nil }) else { return }
+        try context.output.writeLine("")
+        let results = context.results(["id", "queryToken", "token", "mass"])
+        for hit in hits {
+            for flow in hit.transportPlan ?? [] {
+                try results.add([
+                    "id": .text(hit.id), "queryToken": .integer(flow.queryToken), "token": .integer(flow.token),
+                    "mass": .real(rounded(flow.mass)),
+                ])
+            }
+        }
+        try results.finish()
+    }
+
     /// Cautions, and a plan that is not the usual one, on standard error.
     static func tell(_ explanation: Explanation, _ context: Context) {
         if explanation.plan.hasPrefix("exact scan: there is no index")
-            || explanation.plan.hasPrefix("exact scan: the index cannot") {
+            || explanation.plan.hasPrefix("exact scan: the index cannot")
+            || explanation.plan.hasPrefix("exact scan: too many") {
             context.note("note: \(explanation.plan)")
         }
         for note in explanation.notes { context.note("note: \(note)") }
@@ -98,20 +126,30 @@ struct SearchRequest {
     var timing: Bool
     var threads: Int
     var output: String?
+    var queryTokens: QueryTokens?
+    var batch: Int?
 
-    init(_ arguments: ParsedArguments) throws {
+    init(_ arguments: ParsedArguments, _ collection: EmbeddingCollection) throws {
         target = arguments.text("to")
         source = arguments.textIfGiven("from")
         options = SearchOptions(
-            k: arguments.integer("k"), metric: try Metric(named: arguments.text("metric")),
+            k: arguments.integer("k"),
+            metric: try arguments.textIfGiven("metric").map { try Metric(named: $0) } ?? collection.defaultMetric(),
             candidates: arguments.integerIfGiven("candidates"), filter: arguments.textIfGiven("where"))
         if let recall = arguments.realIfGiven("recall") { options.effort = .recall(recall) }
         if let width = arguments.integerIfGiven("ef") { options.effort = .width(width) }
         if arguments.flag("exact") { options.effort = .exact }
         explain = arguments.flag("explain")
+        options.transportPlans = explain
+        if let tokens = arguments.textIfGiven("query-tokens") {
+            queryTokens = QueryTokens(
+                tokens: tokens, offsets: arguments.text("query-token-offsets"),
+                weights: arguments.textIfGiven("query-token-weights"))
+        }
         timing = arguments.flag("timing")
         threads = arguments.integer("threads")
         output = arguments.textIfGiven("output")
+        batch = arguments.integerIfGiven("batch")
     }
 
     func query(_ arguments: ParsedArguments) throws -> Query {
@@ -135,10 +173,19 @@ extension Hit {
         ["rank": .integer(rank), "id": .text(id), "item": .text(item), "metric": .text(metric.name), metric.key: .real(score)]
     }
 
-    /// Without the metric, where the object around says it.
+    /// Without the metric, where the object around says it; with the transport plan, where there is one.
     func brief(rank: Int, _ metric: Metric) -> JSONValue {
-        ["rank": .integer(rank), "id": .text(id), "item": .text(item), metric.key: .real(score)]
+        var members: [JSONMember] = [
+            JSONMember("rank", .integer(rank)), JSONMember("id", .text(id)), JSONMember("item", .text(item)),
+            JSONMember(metric.key, .real(score)),
+        ]
+        if let transportPlan { members.append(JSONMember("transportPlan", .array(transportPlan.map(\.json)))) }
+        return .object(members)
     }
+}
+
+extension TokenFlow {
+    var json: JSONValue { ["queryToken": .integer(queryToken), "token": .integer(token), "mass": .real(mass)] }
 }
 
 extension SearchAnswer {
@@ -161,6 +208,13 @@ extension Explanation {
             JSONMember("pruned", .integer(pruned)), JSONMember("bytesRead", .integer(bytesRead)),
             JSONMember("rowsBesideGraph", .integer(rowsBesideGraph)), JSONMember("damagedRows", .integer(damagedRows)),
         ]
+        if let tokens {
+            members += [
+                JSONMember("solved", .integer(tokens.solved)), JSONMember("abandoned", .integer(tokens.abandoned)),
+                JSONMember("reloaded", .integer(tokens.reloaded)),
+                JSONMember("withoutTokens", .integer(tokens.withoutTokens)),
+            ]
+        }
         if let filterMatches { members.append(JSONMember("filterMatches", .integer(filterMatches))) }
         let stages = Stage.allCases.compactMap { stage in
             seconds[stage].map { JSONMember(stage.rawValue + "Ms", .real(rounded($0 * 1000))) }

@@ -1,7 +1,6 @@
 /// The corpus of `causeway demo`: photos and captions as two encoders would see them, made from a seed, with a modality gap.
 /// Not real data: its structure is chosen so that search, filters and evaluation have something to show.
 import Causeway
-import Foundation
 
 struct DemoCorpus {
     static let dimension = 128
@@ -27,7 +26,7 @@ struct DemoCorpus {
         let gaps = (image: random.gaussians(Self.dimension), text: random.gaussians(Self.dimension))
         let licenses = ["cc0", "cc-by", "cc-by-sa", "all rights reserved"]
         items = (0..<count).map { number in
-            let (topic, centre) = topics[Int(random.next() % UInt64(topics.count))]
+            let (topic, centre) = topics[random.index(below: topics.count)]
             let latent = zip(centre, random.gaussians(Self.latentDimension)).map { 1.2 * $0 + $1 }
             func seen(noise: Double, gap: [Double]) -> [Float] {
                 let perceived = zip(latent, random.gaussians(Self.latentDimension)).map { $0 + noise * $1 }
@@ -39,8 +38,8 @@ struct DemoCorpus {
                 return vector.map { Float($0 / norm) }
             }
             return Item(
-                number: number, topic: topic, year: 2005 + Int(random.next() % 20),
-                license: licenses[Int(random.next() % 4)], image: seen(noise: 0.7, gap: gaps.image),
+                number: number, topic: topic, year: 2005 + random.index(below: 20),
+                license: licenses[random.index(below: 4)], image: seen(noise: 0.7, gap: gaps.image),
                 text: seen(noise: 0.9, gap: gaps.text))
         }
     }
@@ -66,24 +65,6 @@ struct DemoCorpus {
     ]
 }
 
-/// SplitMix64, and Gaussian numbers from it by Box and Muller's method.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var x = state
-        x = (x ^ (x >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        x = (x ^ (x >> 27)) &* 0x94D0_49BB_1331_11EB
-        return x ^ (x >> 31)
-    }
-
-    /// Uniform in (0, 1].
-    private mutating func uniform() -> Double { Double((next() >> 11) + 1) * 0x1p-53 }
-
-    mutating func gaussians(_ count: Int) -> [Double] {
-        (0..<count).map { _ in (-2 * log(uniform())).squareRoot() * cos(2 * .pi * uniform()) }
-    }
+extension SeededRandom {
+    fileprivate mutating func gaussians(_ count: Int) -> [Double] { (0..<count).map { _ in normal() } }
 }

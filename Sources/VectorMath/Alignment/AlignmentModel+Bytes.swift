@@ -33,7 +33,9 @@ extension AlignmentModel {
     /// Refuses anything `encoded()` would not have written; never traps on what the bytes hold.
     package init(decoding bytes: [UInt8]) throws(AlignmentError) {
         var reader = ByteReader(bytes)
-        for byte in Self.magic where try reader.integer(UInt8.self) != byte { throw .malformedModel("it does not start with CWAM") }
+        for byte in Self.magic where try reader.integer(UInt8.self) != byte {
+            throw .malformedModel("it does not start with CWAM")
+        }
         let version = try reader.integer(UInt16.self)
         guard version == Self.formatVersion else { throw .malformedModel("format version \(version) is unknown") }
         let method = try reader.choice(AlignmentMethod.allCases), activation = try reader.choice(Activation.allCases)

@@ -122,8 +122,8 @@ extension AlignmentModel {
     }
 
     /// Unit queries in the other modality's own space, to be searched by cosine among its stored, unchanged vectors.
-    /// Their dot product with a stored unit vector is the linear models' score but for the length of the centred
-    /// candidate, so this order is for finding candidates; `score` ranks them.
+    /// Without "<side>.back", their dot product with a stored unit vector is the linear models' score but for the length of
+    /// the embedded candidate; with it, they are a regression's guess. So this order finds candidates; `score` ranks them.
     package func transform(
         _ queries: Matrix<Float>, of side: AlignmentSide, threads: Int = Parallel.processorCount
     ) -> Matrix<Float> {

@@ -21,9 +21,10 @@ package struct AlignmentTrainingOptions: Sendable {
     package var epochs: Int?
     /// Pairs a batch; nil: 256 contrastive, 48 ranking.
     package var batchSize: Int?
-    package var learningRate = 1e-3
-    /// Pull of the projection maps back to where they started.
-    package var decay = 0.1
+    /// nil: 3e-4 contrastive, 1e-3 ranking.
+    package var learningRate: Double?
+    /// Pull of the maps back to where they started, times the learning rate a step; nil: 10 contrastive, 0.1 ranking.
+    package var decay: Double?
     /// Epochs without a better validation figure before training stops.
     package var patience = 8
     package var threads = Parallel.processorCount

@@ -32,10 +32,14 @@ package func trainAlignment(
         let fit = try trainer.fit(options.method, training)
         (parameters, settings) = (fit.parameters, fit.settings)
     }
-    if parameters["source.hidden"] != nil {
-        parameters.merge(try waysBack(parameters, unit, training, options)) { $1 }
-    }
-    let model = try AlignmentModel(
+    var model = try AlignmentModel(
+        method: options.method, sourceDimension: dx, targetDimension: dy, activation: options.activation,
+        parameters: parameters)
+    let wayBack = WayBack(
+        model: model, data: unit, fitting: parts[2], judging: RetrievalSet(unit, parts[1], rowsMax: 1_000),
+        threads: options.threads)
+    parameters.merge(try wayBack.parameters()) { $1 }
+    model = try AlignmentModel(
         method: options.method, sourceDimension: dx, targetDimension: dy, activation: options.activation,
         parameters: parameters)
     progress?(AlignmentProgress(stage: "held-out evaluation", done: 0, total: 1))
@@ -46,31 +50,7 @@ package func trainAlignment(
     return TrainedAlignment(model: model, report: report)
 }
 
-private func heldOutRowsMax(_ model: AlignmentModel) -> Int { model.method == .ranking ? 1_000 : 20_000 }
-
-/// Heads with a hidden layer have no transpose that leads back into a modality's own space: a ridge regression from the common
-/// space to the modality's centred vectors stands in.
-private func waysBack(
-    _ parameters: [String: Matrix<Float>], _ unit: AlignmentData, _ training: [AlignmentPair], _ options: AlignmentTrainingOptions
-) throws(AlignmentError) -> [String: Matrix<Float>] {
-    let model = try AlignmentModel(
-        method: options.method, sourceDimension: unit.sources.columns, targetDimension: unit.targets.columns,
-        activation: options.activation, parameters: parameters)
-    var result: [String: Matrix<Float>] = [:]
-    for side in AlignmentSide.allCases {
-        let all = side == .source ? unit.sources : unit.targets
-        let rows = Set(training.map { side == .source ? $0.source : $0.target }).sorted().prefix(20_000)
-        let own = all.gathering(Array(rows)), common = model.embed(own, of: side, threads: options.threads)
-        let centred = own.subtractingFromRows(own.columnMeans()).converted(to: Double.self)
-        do throws(LinearAlgebraError) {
-            let map = try LinearMaps.ridge(
-                common.converted(to: Double.self), centred, lambda: 0.01 * Double(own.rows) / Double(common.columns),
-                threads: options.threads)
-            result["\(side.rawValue).back"] = map.converted(to: Float.self)
-        } catch { throw .algebra(error) }
-    }
-    return result
-}
+private func heldOutRowsMax(_ model: AlignmentModel) -> Int { model.method == .ranking ? 4_000 : 20_000 }
 
 /// Measures a model on held-out rows.
 private struct AlignmentJudge {

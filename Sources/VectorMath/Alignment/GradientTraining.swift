@@ -1,5 +1,4 @@
 /// Mini-batch training with Adam, early stopping and the best parameters kept. Knows no particular model.
-import CKernels
 import Foundation
 import Platform
 
@@ -34,7 +33,7 @@ struct AdamOptimizer {
         steps += 1
         let beta1 = 0.9, beta2 = 0.999
         for i in parameters.indices {
-            let step = ck_adam(
+            let step = AdamStep(
                 rate: Float(rate), beta1: Float(beta1), beta2: Float(beta2),
                 correction1: Float(1 / (1 - pow(beta1, Double(steps)))),
                 correction2: Float(1 / (1 - pow(beta2, Double(steps)))), epsilon: 1e-8, decay: Float(decays[i]))

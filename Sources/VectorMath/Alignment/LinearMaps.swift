@@ -91,7 +91,7 @@ struct CanonicalPath {
         for i in 0..<cross.rows {
             for j in 0..<cross.columns { whitened.elements[i * cross.columns + j] *= wx[i] * wy[j] }
         }
-        let svd = try SingularValueDecomposition(whitened, threads: threads)
+        let svd = try LeadingSingularVectors(whitened, threads: threads)
         return CanonicalMaps(
             a: eigenX.vectors.transposeTimes(Self.scaled(svd.left, wx), threads: threads),
             b: eigenY.vectors.transposeTimes(Self.scaled(svd.right, wy), threads: threads), correlations: svd.values)

@@ -96,7 +96,7 @@ struct LinearTrainer {
 
 extension LinearTrainer {
     private static let ridgeGrid = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
-    private static let canonicalGrid = [0.01, 0.03, 0.1, 0.3, 1, 3]
+    private static let canonicalGrid = [0.001, 0.01, 0.1, 0.3, 1, 3, 10, 30]
     private static let shrinkageGrid = [0, 0.25, 0.5, 0.75, 0.9, 0.97]
 
     /// All settings tried, in one order whatever the moments.
@@ -119,7 +119,7 @@ extension LinearTrainer {
     ) throws(LinearAlgebraError) -> [LinearCandidate] {
         let cross = moments.covarianceXY, d = cross.rows
         guard d == cross.columns else {
-            let svd = try SingularValueDecomposition(cross, threads: options.threads)
+            let svd = try LeadingSingularVectors(cross, threads: options.threads)
             let counts = componentGrid(svd.values.count, options)
             return counts.map { k in
                 LinearCandidate(
@@ -176,13 +176,5 @@ extension LinearTrainer {
     private static func componentGrid(_ count: Int, _ options: AlignmentTrainingOptions) -> [Int] {
         if let fixed = options.components { return [min(max(fixed, 1), count)] }
         return (0..<20).map { 1 << $0 }.filter { $0 < count && (count < 64 || $0 >= 8) } + [count]
-    }
-}
-
-extension Matrix {
-    func scalingColumns(by factors: [Double]) -> Matrix {
-        var result = self
-        for i in 0..<rows { for j in 0..<columns { result.elements[i * columns + j] *= Scalar(factors[j]) } }
-        return result
     }
 }

@@ -106,6 +106,8 @@ struct NetworkTrainer {
     private static let validationRowsMax = 1_000
     /// Scoring every validation pair costs the square of this.
     private static let rankingValidationRowsMax = 200
+    private static let probePairs = 256
+    private static let scaleGrid: [Double] = [3, 5, 7, 10, 14, 20, 28, 40, 56, 80]
 
     func train(
         _ training: [AlignmentPair], validation: [AlignmentPair]
@@ -132,11 +134,18 @@ struct NetworkTrainer {
         return prepared.meanReciprocalRank(x, y, threads: options.threads)
     }
 
-    private func trainer(epochs: Int, batch: Int) -> GradientTrainer {
+    private func trainer(epochs: Int, batch: Int, rate: Double) -> GradientTrainer {
         GradientTrainer(
             epochs: max(options.epochs ?? epochs, 1), batchSize: max(options.batchSize ?? batch, 2),
-            learningRate: options.learningRate, patience: max(options.patience, 1), seed: options.seed &+ 2,
+            learningRate: options.learningRate ?? rate, patience: max(options.patience, 1), seed: options.seed &+ 2,
             cancellation: cancellation, progress: progress)
+    }
+
+    /// The logit scale of least loss on unit rows of some pairs, so that training need not look for it.
+    private func startingScale(_ x: Matrix<Float>, _ y: Matrix<Float>, _ pairs: [AlignmentPair]) -> Double {
+        let cosines = x.timesTranspose(y, threads: options.threads), items = pairs.map(\.item)
+        let losses = Self.scaleGrid.map { ListwiseLoss(logits: Float($0) * cosines, items: items).value }
+        return Self.scaleGrid[losses.indices.min { losses[$0] < losses[$1] } ?? 0]
     }
 
     private func trainContrastive(
@@ -146,8 +155,12 @@ struct NetworkTrainer {
         var random = SeededRandom(seed: options.seed &+ 3)
         var model = ContrastiveModel(
             source: head(start.a, prepared.sources, &random), target: head(start.b, prepared.targets, &random),
-            data: prepared, decay: options.decay, threads: options.threads)
-        let epochs = try trainer(epochs: 60, batch: 256).train(&model, on: training)
+            data: prepared, decay: options.decay ?? 10, threads: options.threads)
+        let probe = Array(validation.prefix(Self.probePairs))
+        let x = model.source.forward(prepared.sources.gathering(probe.map(\.source)), threads: options.threads).unit
+        let y = model.target.forward(prepared.targets.gathering(probe.map(\.target)), threads: options.threads).unit
+        model.logScale.elements[0] = Float(log(startingScale(x, y, probe)))
+        let epochs = try trainer(epochs: 60, batch: 256, rate: 3e-4).train(&model, on: training)
         var fit = start
         (fit.a, fit.b) = (model.source.map, model.target.map)
         var parameters = fit.parameters
@@ -189,9 +202,12 @@ struct NetworkTrainer {
         var model = RankingModel(
             scorer: PairScorer(dimension: x.columns, width: width, activation: options.activation, random: &random),
             sources: x, targets: y,
-            validation: RetrievalSet(embedded, validation, rowsMax: Self.rankingValidationRowsMax), decay: options.decay,
+            validation: RetrievalSet(embedded, validation, rowsMax: Self.rankingValidationRowsMax), decay: options.decay ?? 0.1,
             threads: options.threads)
-        let epochs = try trainer(epochs: 12, batch: 48).train(&model, on: training)
+        let probe = Array(validation.prefix(Self.probePairs))
+        model.scorer.scale.elements[0] = Float(
+            startingScale(x.gathering(probe.map(\.source)), y.gathering(probe.map(\.target)), probe))
+        let epochs = try trainer(epochs: 12, batch: 48, rate: 1e-3).train(&model, on: training)
         var parameters = start.parameters
         parameters["scorer.hidden"] = model.scorer.hidden
         parameters["scorer.bias"] = model.scorer.bias

@@ -20,7 +20,8 @@ package struct PairScorer<Scalar: MatrixScalar>: Sendable {
     package init(dimension: Int, width: Int, activation: Activation, random: inout SeededRandom) {
         let spread = (1 / Double(dimension)).squareRoot()
         hidden = Matrix(
-            rows: 2 * dimension, columns: width, elements: (0..<2 * dimension * width).map { _ in Scalar(spread * random.normal()) })
+            rows: 2 * dimension, columns: width,
+            elements: (0..<2 * dimension * width).map { _ in Scalar(spread * random.normal()) })
         bias = Matrix(rows: 1, columns: width)
         output = Matrix(rows: width, columns: 1)
         scale = Matrix(rows: 1, columns: 1, repeating: 14)

@@ -33,16 +33,23 @@ package enum GapKind: String, Sendable, Codable, CaseIterable {
         switch self {
         case .centroidGap: "Sees means only. The null is what two halves of one modality show at this n."
         case .wasserstein: "Biased up by sampling: at this n two halves of one modality already lie the null apart."
-        case .debiasedWasserstein: "W1 minus the mean same-modality null: comparable between sets of equal n only, may be negative."
+        case .debiasedWasserstein:
+            "W1 minus the mean same-modality null: comparable between sets of equal n only, may be negative."
         case .energyDistance: "U statistic: unbiased, may be slightly negative when the clouds agree."
         case .maximumMeanDiscrepancy: "Squared, U statistic; depends on the kernel width, taken from the raw data."
         case .gaussianWasserstein: "Sees means and covariances only; biased up while n is not far above the dimension."
-        case .separability: "Accuracy on rows not trained on; 1 says that a plane divides the modalities, not how far apart they are."
-        case .alignment: "Mean squared distance of pairs; a shift common to all pairs counts. The null pairs rows at random."
-        case .uniformitySource, .uniformityTarget: "Spread of one modality on the sphere; the null is an even spread of equally many points."
-        case .linearCKA: "Blind to translation, rotation and scale; biased up while n is not far above the dimension. The null pairs at random."
-        case .mutualNearestNeighbours: "Depends on k and n; blind to translation of a whole modality. The null is chance, k/(n−1)."
-        case .relativeGap: "Share of pair distance against spread within modalities; 0.5 says pairs are no closer than strangers."
+        case .separability:
+            "Accuracy on rows not trained on; 1 says that a plane divides the modalities, not how far apart they are."
+        case .alignment:
+            "Mean squared distance of pairs; a shift common to all pairs counts. The null pairs rows at random."
+        case .uniformitySource, .uniformityTarget:
+            "Spread of one modality on the sphere; the null is an even spread of equally many points."
+        case .linearCKA:
+            "Blind to translation, rotation and scale; biased up unless n is far above the dimension. The null pairs at random."
+        case .mutualNearestNeighbours:
+            "Depends on k and n; blind to translation of a whole modality. The null is chance, k/(n−1)."
+        case .relativeGap:
+            "Share of pair distance against spread within modalities; 0.5 says pairs are no closer than strangers."
         }
     }
 }
@@ -73,7 +80,7 @@ package struct GapReport: Sendable, Equatable, Codable {
 
 package struct GapOptions: Sendable {
     package var seed: UInt64 = 0
-    /// Rows a half, at most, for everything but exact transport and decompositions' worth of it.
+    /// Rows a half, at most, for everything but exact transport (cost grows with the square).
     package var sampleMax = 2_000
     /// Rows a half, at most, for exact transport (cost grows with the cube).
     package var transportSampleMax = 500
@@ -88,7 +95,8 @@ package enum GapError: Error, Equatable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .tooFewRows(let got, let needed): "a gap needs at least \(needed) rows a modality, this one has \(got): add more"
+        case .tooFewRows(let got, let needed):
+            "a gap needs at least \(needed) rows a modality, this one has \(got): add more"
         case .cancelled: "measuring the gap was cancelled"
         }
     }

@@ -21,6 +21,28 @@ extension ModalityGap {
         try distance(mean1, root(of: covariance1, threads), mean2, root(of: covariance2, threads), threads)
     }
 
+    /// From weighted token sets: covariances are weighted means of products. One thread; O(mnd + SVD of m × n).
+    package static func gaussianWasserstein(_ x: TokenCloud, _ y: TokenCloud) throws(LinearAlgebraError) -> Double {
+        precondition(x.dimension == y.dimension, "dimensions differ")
+        let (meanX, a) = weightedRoot(x), (meanY, b) = weightedRoot(y)
+        return try distance(meanX, a, meanY, b, 1)
+    }
+
+    /// The mean, and rows √w·(x − mean): their Gram matrix is the covariance.
+    private static func weightedRoot(_ cloud: TokenCloud) -> (mean: [Double], root: Matrix<Double>) {
+        let (n, d, weights) = (cloud.count, cloud.dimension, cloud.normalisedWeights)
+        var mean = [Double](repeating: 0, count: d)
+        for i in 0..<n {
+            for k in 0..<d { mean[k] += weights[i] * Double(cloud.values[i * d + k]) }
+        }
+        var root = Matrix<Double>(rows: n, columns: d)
+        for i in 0..<n {
+            let scale = weights[i].squareRoot()
+            for k in 0..<d { root.elements[i * d + k] = scale * (Double(cloud.values[i * d + k]) - mean[k]) }
+        }
+        return (mean, root)
+    }
+
     /// With S = AᵀA and T = BᵀB, tr (S^½ T S^½)^½ is the sum of the singular values of A·Bᵀ.
     private static func distance(
         _ mean1: [Double], _ a: Matrix<Double>, _ mean2: [Double], _ b: Matrix<Double>, _ threads: Int

@@ -7,6 +7,8 @@ package struct PrincipalComponents: Sendable {
     package let axes: Matrix<Double>
     /// Variance along each axis (population).
     package let variances: [Double]
+    /// Clouds without a dominant direction never settle on one; any of their directions serves a picture.
+    private static let iterationsMax = 40
 
     /// - count: components wanted, at most the dimension. O(rows · dimension · iterations).
     package init(
@@ -21,13 +23,13 @@ package struct PrincipalComponents: Sendable {
             rows: x.columns, columns: width, elements: (0..<x.columns * width).map { _ in random.normal() })
         basis = QRDecomposition(basis, threads: threads).q
         var values = [Double](repeating: 0, count: count)
-        for _ in 0..<200 {
+        for _ in 0..<Self.iterationsMax {
             let image = centred.transposeTimes(centred.times(basis, threads: threads), threads: threads)
             let inner = try SymmetricEigen(basis.transposeTimes(image, threads: threads), threads: threads)
             let before = values
             values = Array(inner.values.prefix(count))
             basis = QRDecomposition(image.timesTranspose(inner.vectors, threads: threads), threads: threads).q
-            if zip(values, before).allSatisfy({ abs($0 - $1) <= 1e-13 * values[0] }) { break }
+            if zip(values, before).allSatisfy({ abs($0 - $1) <= 1e-10 * values[0] }) { break }
         }
         var rows = basis.transposed().gathering(Array(0..<count))
         for i in 0..<count {

@@ -82,7 +82,9 @@ package struct Cholesky: Sendable {
         let n = lower.rows, columns = right.columns
         var x = right.elements
         for i in 0..<n { eliminate(&x, row: i, using: 0..<i, columns) { lower.elements[i * n + $0] } }
-        for i in (0..<n).reversed() { eliminate(&x, row: i, using: i + 1..<max(n, i + 1), columns) { lower.elements[$0 * n + i] } }
+        for i in (0..<n).reversed() {
+            eliminate(&x, row: i, using: i + 1..<max(n, i + 1), columns) { lower.elements[$0 * n + i] }
+        }
         return Matrix(rows: n, columns: columns, elements: x)
     }
 

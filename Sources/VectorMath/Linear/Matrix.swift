@@ -171,4 +171,10 @@ extension Matrix {
             return sum
         }
     }
+
+    func scalingColumns(by factors: [Double]) -> Matrix {
+        var result = self
+        for i in 0..<rows { for j in 0..<columns { result.elements[i * columns + j] *= Scalar(factors[j]) } }
+        return result
+    }
 }

@@ -21,6 +21,29 @@ package struct SingularValueDecomposition: Sendable {
     }
 }
 
+/// The singular vectors of all values above 1e-4 of the largest, from the eigenvectors of the smaller Gram matrix: several
+/// times faster than the whole decomposition, and exact to about 1e-8. For statistics, where smaller values are noise.
+struct LeadingSingularVectors: Sendable {
+    let values: [Double]
+    let left: Matrix<Double>
+    let right: Matrix<Double>
+
+    init(_ matrix: Matrix<Double>, threads: Int) throws(LinearAlgebraError) {
+        let wide = matrix.columns > matrix.rows
+        let gram = wide
+            ? matrix.timesTranspose(matrix, threads: threads) : matrix.transposeTimes(matrix, threads: threads)
+        let eigen = try SymmetricEigen(gram, threads: threads)
+        let all = eigen.values.map { max($0, 0).squareRoot() }
+        let count = max(1, all.count { $0 > 1e-4 * all[0] })
+        values = Array(all.prefix(count))
+        let own = eigen.vectors.gathering(Array(0..<count)).transposed()
+        let image = wide ? matrix.transposeTimes(own, threads: threads) : matrix.times(own, threads: threads)
+        let other = image.scalingColumns(by: values.map { $0 > 0 ? 1 / $0 : 0 })
+        left = wide ? own : other
+        right = wide ? other : own
+    }
+}
+
 /// Works on rows: `left` holds (A·V)ᵀ, its rows made orthogonal by rotations that `right` = Vᵀ follows.
 private struct OneSidedJacobi {
     var values: [Double] = []

@@ -69,8 +69,9 @@ package final class TransportRanking {
     }
 
     /// The k best candidates, nearest first. `reload` is asked again for candidates whose costs were dropped.
+    /// - Parameter keepingTies: also those whose value equals the k-th, for a caller that orders ties by something else.
     package func best(
-        _ k: Int, reload: (Int64) throws -> TokenCloud
+        _ k: Int, keepingTies: Bool = false, reload: (Int64) throws -> TokenCloud
     ) throws -> (hits: [TransportHit], statistics: TransportRankingStatistics) {
         var statistics = TransportRankingStatistics(candidates: pending.count)
         var hits: [TransportHit] = []
@@ -78,7 +79,7 @@ package final class TransportRanking {
         pending.sort { $0.bound == $1.bound ? $0.id < $1.id : $0.bound < $1.bound }
         let solver = TransportSolver()
         for (index, candidate) in pending.enumerated() {
-            let limit = hits.count == k ? hits[k - 1].value : .infinity
+            let limit = hits.count >= k ? hits[k - 1].value : .infinity
             if candidate.bound > limit + TransportSolver.slack(limit) {
                 statistics.pruned = pending.count - index
                 break
@@ -96,18 +97,18 @@ package final class TransportRanking {
                 continue
             }
             statistics.solved += 1
-            insert(TransportHit(id: candidate.id, value: value), into: &hits, k)
+            insert(TransportHit(id: candidate.id, value: value), into: &hits, k, keepingTies)
         }
         return (hits, statistics)
     }
 
-    private func insert(_ hit: TransportHit, into hits: inout [TransportHit], _ k: Int) {
-        if hits.count == k {
-            guard TransportHit.precedes(hit, hits[k - 1]) else { return }
-            hits.removeLast()
-        }
+    private func insert(_ hit: TransportHit, into hits: inout [TransportHit], _ k: Int, _ keepingTies: Bool) {
+        if hits.count >= k, hit.value > hits[k - 1].value { return }
         let place = hits.firstIndex { TransportHit.precedes(hit, $0) } ?? hits.count
         hits.insert(hit, at: place)
+        guard hits.count > k else { return }
+        let end = keepingTies ? hits[k...].firstIndex { $0.value > hits[k - 1].value } ?? hits.count : k
+        hits.removeSubrange(end...)
     }
 
     private func costMatrix(_ candidate: TokenCloud) throws(TransportError) -> CostMatrix {

@@ -1,0 +1,361 @@
+"""Search beside hnswlib, USearch and FAISS: same data, one run, one search thread, interleaved rounds.
+
+    python3 Benchmarks/search_peers.py [--rows 100000] [--dimension 512] [--queries 1000] [--rounds 3]
+    python3 Benchmarks/search_peers.py --data flickr      # the real paired set, where ../shared/data is
+    python3 Benchmarks/search_peers.py --tiny             # seconds, no result file: does everything still run?
+
+Every engine builds with M 16 (32 links on level 0), breadth 200, 2 threads. Ours goes through `causeway search --queries`,
+so its figures include reading and re-ranking stored float32 vectors from SQLite and looking ids up; the peers' are their
+libraries' alone, vectors in memory. Recall counts an answer right when its exact cosine reaches the k-th best.
+Rates are of the best round. On a shared machine compare `processor`, queries per processor second, which other
+people's work hardly moves; `wall` is what a clock on the wall said. Batches: all queries in one call, for every engine.
+Latencies: one query a call. Ours singly reads pages that batches share, so the two differ; both are recorded.
+"""
+import argparse
+import json
+import math
+import os
+import sys
+import tempfile
+import time
+
+import common
+
+common.require("numpy", "hnswlib", "usearch", "faiss")
+import faiss  # noqa: E402
+import hnswlib  # noqa: E402
+import numpy as np  # noqa: E402
+from usearch.index import Index  # noqa: E402
+
+import corpora  # noqa: E402
+
+K = 10
+DEGREE, BREADTH, BUILD_THREADS = 16, 200, 2
+WIDTHS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+TARGETS = (0.90, 0.95, 0.99)
+ENOUGH = 0.992  # a ladder ends here
+
+
+def unit(x):
+    return np.ascontiguousarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30), dtype=np.float32)
+
+
+def timed(body):
+    """(seconds on the wall, processor seconds of this process, result)."""
+    wall, processor = time.perf_counter(), time.process_time()
+    result = body()
+    return time.perf_counter() - wall, time.process_time() - processor, result
+
+
+class Hnswlib:
+    name = "hnswlib f32"
+
+    def build(self, base):
+        self.index = hnswlib.Index(space="cosine", dim=base.shape[1])
+        self.index.init_index(max_elements=len(base), M=DEGREE, ef_construction=BREADTH, random_seed=1)
+        self.index.set_num_threads(BUILD_THREADS)
+        self.index.add_items(base)
+        self.index.set_num_threads(1)
+
+    def save(self, path):
+        self.index.save_index(path)
+
+    def load(self, path, base):
+        self.index = hnswlib.Index(space="cosine", dim=base.shape[1])
+        self.index.load_index(path)
+        self.index.set_num_threads(1)
+
+    def search(self, queries, width):
+        self.index.set_ef(width)
+        return self.index.knn_query(queries, k=K)[0].astype(np.int64), None
+
+
+class USearch:
+    def __init__(self, dtype):
+        self.name, self.dtype = f"USearch {dtype}", dtype
+
+    def build(self, base):
+        self.index = Index(ndim=base.shape[1], metric="cos", dtype=self.dtype, connectivity=DEGREE, expansion_add=BREADTH)
+        self.index.add(np.arange(len(base)), base, threads=BUILD_THREADS)
+
+    def save(self, path):
+        self.index.save(path)
+
+    def load(self, path, base):
+        self.index = Index(ndim=base.shape[1], metric="cos", dtype=self.dtype, connectivity=DEGREE, expansion_add=BREADTH)
+        self.index.load(path)
+
+    def search(self, queries, width):
+        self.index.expansion_search = width
+        found = self.index.search(queries, K, threads=1)
+        keys = np.atleast_2d(found.keys)
+        ids = np.full((len(queries), K), -1, np.int64)
+        ids[:, : keys.shape[1]] = keys.astype(np.int64)
+        return ids, found.computed_distances / len(queries)
+
+
+class Faiss:
+    def __init__(self, coded):
+        self.name, self.coded = ("FAISS HNSW-SQ8" if coded else "FAISS HNSW flat"), coded
+
+    def build(self, base):
+        faiss.omp_set_num_threads(BUILD_THREADS)
+        metric = faiss.METRIC_INNER_PRODUCT
+        if self.coded:
+            self.index = faiss.IndexHNSWSQ(base.shape[1], faiss.ScalarQuantizer.QT_8bit, DEGREE, metric)
+        else:
+            self.index = faiss.IndexHNSWFlat(base.shape[1], DEGREE, metric)
+        self.index.hnsw.efConstruction = BREADTH
+        if self.coded:
+            self.index.train(base)
+        self.index.add(base)
+        faiss.omp_set_num_threads(1)
+
+    def save(self, path):
+        faiss.write_index(self.index, path)
+
+    def load(self, path, base):
+        self.index = faiss.read_index(path)
+
+    def search(self, queries, width):
+        self.index.hnsw.efSearch = width
+        faiss.cvar.hnsw_stats.reset()
+        ids = self.index.search(queries, K)[1]
+        return ids, faiss.cvar.hnsw_stats.ndis / len(queries)
+
+
+class Causeway:
+    """The executable on a database made by it."""
+    name = "Causeway"
+
+    def __init__(self, directory, sample):
+        self.path, self.directory, self.sample = common.causeway_path(), directory, sample
+        self.database = os.path.join(directory, "c.db")
+
+    def run(self, *arguments):
+        return common.measured([self.path, *arguments])
+
+    def build(self, base):
+        for modality, vectors in (("image", base), ("text", self.sample)):
+            if vectors is None:
+                continue
+            file = os.path.join(self.directory, modality + ".npy")
+            np.save(file, vectors)
+            self.run("ingest", self.database, "--collection", "c", "--modality", modality, file, "--quiet")
+            os.remove(file)
+        _, _, out, _ = self.run("index", "build", self.database, "--collection", "c", "--modality", "image", "--threads",
+                                str(BUILD_THREADS), "--format", "json", "--quiet")
+        self.report = json.loads(out)[0]
+
+    def search_file(self, name, width, *extra):
+        """((wall, processor, ids), the timing line)."""
+        queries, output = (os.path.join(self.directory, name + s) for s in (".npy", "-ids.npy"))
+        _, peak, _, err = self.run(
+            "search", self.database, "--collection", "c", "--to", "image", "--queries", queries, "-k", str(K),
+            "--ef", str(width), "--timing", "--output", output, "--quiet", *extra)
+        timing = json.loads([line for line in err.splitlines() if line.startswith("{")][-1])
+        timing["peakBytes"] = peak
+        return (timing["seconds"], timing["processorSeconds"], np.load(output)), timing
+
+    def first_answer_ms(self, name):
+        """From the start of a process to its end, one query answered from a warm page cache."""
+        file = os.path.join(self.directory, "one.npy")
+        np.save(file, np.load(os.path.join(self.directory, name + ".npy"))[:1])
+        times = [self.run("search", self.database, "--collection", "c", "--to", "image", "--vector", file)[0] for _ in range(7)]
+        return sorted(times)[len(times) // 2] * 1000
+
+    def bytes_on_disk(self):
+        sizes = {f: os.path.getsize(os.path.join(self.directory, f)) for f in os.listdir(self.directory)}
+        graph = sum(size for f, size in sizes.items() if "-graph-" in f)
+        return {"graph": graph, "database": sizes["c.db"]}
+
+
+class Ladder:
+    """What one engine did with one set of queries at each width."""
+
+    def __init__(self):
+        self.steps = {}
+
+    def add(self, width, wall, processor, recall, distances):
+        step = self.steps.setdefault(width, {"width": width, "wall": wall, "processor": processor})
+        step.update(recall=recall, distances=distances, wall=min(step["wall"], wall),
+                    processor=min(step["processor"], processor))
+
+    def finished(self, queries):
+        return [
+            {"width": s["width"], "recall": s["recall"], "wall": queries / s["wall"],
+             "processor": queries / max(s["processor"], 1e-9), "distances": s["distances"]}
+            for s in sorted(self.steps.values(), key=lambda s: s["width"])
+        ]
+
+
+def at(steps, target, key):
+    """The value at a recall, between the two steps around it: log of the value over log of 1 - recall. None if not reached."""
+    loss = lambda s: math.log(max(1 - s["recall"], 1e-6))  # noqa: E731
+    for below, above in zip([None] + steps, steps):
+        if above["recall"] < target or not above[key]:
+            continue
+        if below is None:
+            return above[key]  # the narrowest search is already better: no more can be said
+        share = (math.log(1 - target) - loss(below)) / min(loss(above) - loss(below), -1e-9)
+        return math.exp(math.log(below[key]) + share * (math.log(above[key]) - math.log(below[key])))
+    return None
+
+
+def latencies(search, queries, width):
+    """p50 and p99 in milliseconds of one query a call."""
+    times = []
+    for row in range(min(len(queries), 500)):
+        query = queries[row : row + 1]
+        start = time.perf_counter()
+        search(query, width)
+        times.append((time.perf_counter() - start) * 1000)
+    times.sort()
+    return {"p50_ms": times[len(times) // 2], "p99_ms": times[int(0.99 * len(times))]}
+
+
+def run(name, base, sample, query_sets, rounds, directory):
+    base, unit_base = np.ascontiguousarray(base, dtype=np.float32), unit(base)
+    results = {"corpus": name, "rows": len(base), "dimension": base.shape[1], "k": K, "engines": {}}
+    peers = [Hnswlib(), USearch("f32"), USearch("f16"), USearch("i8"), Faiss(False), Faiss(True)]
+    ours = Causeway(directory, sample)
+    for engine in [ours] + peers:
+        wall, processor, _ = timed(lambda: engine.build(base if engine is ours else unit_base))
+        results["engines"][engine.name] = {"build_seconds": wall, "build_processor_seconds": processor, "searches": {}}
+        print(f"built {engine.name}: {wall:.1f} s", flush=True)
+    entry = results["engines"][ours.name]
+    entry.update(build_seconds=ours.report["seconds"], tuning_seconds=ours.report.get("tuningSeconds"))
+    entry.pop("build_processor_seconds")
+    entry["disk_bytes"] = ours.bytes_on_disk()
+
+    truths = {}
+    for modality, queries in query_sets.items():
+        np.save(os.path.join(directory, modality + ".npy"), queries.astype(np.float32))
+        truths[modality] = corpora.truth(base, queries, K)[1]
+    ladders = {(e.name, m): Ladder() for e in [ours] + peers for m in query_sets}
+    done = set()
+    for turn in range(rounds):
+        for width in WIDTHS:
+            for modality, queries in query_sets.items():
+                for engine in [ours] + peers:
+                    key = (engine.name, modality)
+                    if (key, width) in done:
+                        continue
+                    if engine is ours:
+                        (wall, processor, ids), timing = ours.search_file(modality, width)
+                        distances = timing["codesCompared"]
+                        entry["search_peak_bytes"] = max(entry.get("search_peak_bytes", 0), timing["peakBytes"])
+                    else:
+                        q = unit(queries)
+                        wall, processor, (ids, distances) = timed(lambda: engine.search(q, width))
+                    recall = corpora.recall(base, queries, ids, truths[modality])
+                    ladders[key].add(width, wall, processor, recall, distances)
+                    if turn == 0 and recall >= ENOUGH:
+                        done.update((key, w) for w in WIDTHS if w > width)
+        print(f"round {turn + 1} of {rounds}", flush=True)
+    for (engine, modality), ladder in ladders.items():
+        steps = ladder.finished(len(query_sets[modality]))
+        best = {key: {str(t): at(steps, t, key) for t in TARGETS} for key in ("wall", "processor", "distances")}
+        results["engines"][engine]["searches"][modality] = {"at_recall": best, "ladder": steps}
+    measure_opening(results, ours, peers, base, query_sets, directory)
+    return results
+
+
+def measure_opening(results, ours, peers, base, query_sets, directory):
+    """Latency one query a call at recall 0.95, bytes, and the time from a file to a first answer."""
+    for modality, queries in query_sets.items():
+        for engine in [ours] + peers:
+            search = results["engines"][engine.name]["searches"][modality]
+            width = next((s["width"] for s in search["ladder"] if s["recall"] >= 0.95), None)
+            if width is None:
+                continue
+            search["single"] = {"width": width}
+            if engine is ours:
+                _, timing = ours.search_file(modality, width, "--batch", "1")
+                search["single"].update(
+                    p50_ms=timing["p50Ms"], p99_ms=timing["p99Ms"], reranked=timing["reranked"],
+                    processor=timing["queries"] / max(timing["processorSeconds"], 1e-9))
+            else:
+                search["single"].update(latencies(engine.search, unit(queries), width))
+    first = next(iter(query_sets))
+    results["engines"][ours.name]["open_to_answer_ms"] = ours.first_answer_ms(first)
+    for peer in peers:
+        path = os.path.join(directory, "peer.index")
+        peer.save(path)
+        entry = results["engines"][peer.name]
+        entry["disk_bytes"] = os.path.getsize(path)  # and the same in memory: all of them load the file
+        query = unit(query_sets[first][:1])
+
+        def opened():
+            peer.load(path, base)
+            return peer.search(query, 64)
+
+        entry["open_to_answer_ms"] = min(timed(opened)[0] for _ in range(3)) * 1000
+        os.remove(path)
+
+
+def show(results):
+    """The Markdown tables of a run."""
+    number = lambda x: "–" if x is None else f"{x:,.0f}"  # noqa: E731
+    for modality in next(iter(results["engines"].values()))["searches"]:
+        print(f"\n{results['corpus']}, {modality} → image: queries/s of processor time (wall) at recall@{K}\n")
+        print("| engine | " + " | ".join(str(t) for t in TARGETS) + " | distances at 0.95 | p50 · p99 ms singly |")
+        print("|---|" + "---:|" * (len(TARGETS) + 2))
+        for name, engine in results["engines"].items():
+            search = engine["searches"][modality]
+            best, single = search["at_recall"], search.get("single", {})
+            cells = [f"{number(best['processor'][str(t)])} ({number(best['wall'][str(t)])})" for t in TARGETS]
+            cells.append(number(best["distances"]["0.95"]))
+            cells.append(f"{single['p50_ms']:.2f} · {single['p99_ms']:.2f}" if single else "–")
+            print(f"| {name} | " + " | ".join(cells) + " |")
+        results.setdefault("ours_over_best_peer", {})[modality] = ratios(results["engines"], modality)
+        print("ours over the best peer: " + json.dumps(results["ours_over_best_peer"][modality]))
+    print("\n| engine | build s, 2 threads | disk bytes a vector | open to answer ms |\n|---|---:|---:|---:|")
+    for name, engine in results["engines"].items():
+        disk = engine["disk_bytes"]
+        size = disk / results["rows"] if not isinstance(disk, dict) else None
+        text = f"{size:,.0f}" if size else "graph {:,.0f}, database {:,.0f}".format(
+            disk["graph"] / results["rows"], disk["database"] / results["rows"])
+        print(f"| {name} | {engine['build_seconds']:.1f} | {text} | {engine['open_to_answer_ms']:.1f} |")
+
+
+def ratios(engines, modality):
+    """Per recall, for processor time and for the wall: our rate over the best peer's."""
+    found = {}
+    for key in ("processor", "wall"):
+        for target in TARGETS:
+            rates = {n: e["searches"][modality]["at_recall"][key][str(target)] for n, e in engines.items()}
+            own, peers = rates.pop(Causeway.name), [r for r in rates.values() if r]
+            found[f"{key} {target}"] = round(own / max(peers), 2) if own and peers else None
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", choices=("generated", "flickr"), default="generated")
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--with-captions", action="store_true", help="store captions of other items too, for cross-modal edges")
+    parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--directory")
+    arguments = parser.parse_args()
+    if arguments.tiny:
+        arguments.rows, arguments.dimension, arguments.queries, arguments.rounds = 3000, 64, 50, 1
+    if arguments.data == "flickr":
+        corpus = corpora.flickr()
+        if corpus is None:
+            sys.exit("the paired sets are not beside the repository")
+    else:
+        corpus = corpora.generated(arguments.rows, arguments.dimension, arguments.queries)
+    name, base, sample, query_sets = corpus
+    with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
+        results = run(name, base, sample if arguments.with_captions else None, query_sets, arguments.rounds, directory)
+    show(results)
+    if not arguments.tiny:
+        common.save(f"search-peers-{name}", " ".join(["python3"] + sys.argv), results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+/// The tokens of a file of queries: a matrix of all tokens, and the offsets at which each query's begin.
+import Platform
+import VectorFiles
+
+/// Which files hold the tokens of queries.
+package struct QueryTokens: Sendable {
+    package var tokens: String
+    package var offsets: String
+    package var weights: String?
+
+    package init(tokens: String, offsets: String, weights: String? = nil) {
+        (self.tokens, self.offsets, self.weights) = (tokens, offsets, weights)
+    }
+}
+
+package struct QueryTokenFile: Sendable {
+    private let files: TokenFiles
+
+    /// - Parameter count: of the queries.
+    /// - Throws: `.badInput` where the offsets do not fit the queries or the tokens.
+    package init(_ paths: QueryTokens, count: Int, fileSystem: any FileSystem = PosixFileSystem()) throws {
+        var files = MatrixFiles([])
+        (files.tokens, files.tokenOffsets, files.tokenWeights) = (paths.tokens, paths.offsets, paths.weights)
+        let opened = try translatingErrors { try TokenFiles(files, rowCount: count, fileSystem: fileSystem) }
+        guard let opened else { preconditionFailure("tokens were named") }
+        self.files = opened
+    }
+
+    package func tokens(of query: Int) throws -> TokenSet { try translatingErrors { try files.read(query) } }
+}

@@ -1,0 +1,65 @@
+/// Stored rows in the form a metric compares, in storage order, one at a time. Counts what cannot be compared.
+import Storage
+import VectorMath
+
+/// What a pass over rows met.
+struct MetricReading: Sendable {
+    var compared = 0
+    var damaged = 0
+    /// Rows without a token set, or whose tokens have no content under the metric.
+    var withoutTokens = 0
+    /// Decoded bytes.
+    var bytes = 0
+
+    /// Cautions for the user.
+    func notes(_ metric: Metric) -> [String] {
+        var notes = damaged == 0 ? [] : [Searcher.damageNote(damaged)]
+        if withoutTokens > 0 {
+            notes.append(
+                "\(withoutTokens) row\(withoutTokens == 1 ? " has" : "s have") no tokens to compare by \(metric) "
+                    + "and \(withoutTokens == 1 ? "was" : "were") left out")
+        }
+        return notes
+    }
+}
+
+extension Metric {
+    /// Passes each row that can be compared to `body`, with its index in `rows`.
+    /// - Parameter rows: should ascend, for speed.
+    /// - Complexity: O(numbers read); memory is one row.
+    func forEachOperand(
+        _ rows: [RowID], of modality: ModalityRecord, in reader: Reader,
+        _ body: (_ index: Int, MetricOperand) throws -> Void
+    ) throws -> MetricReading {
+        var reading = MetricReading()
+        switch operand {
+        case .vectors:
+            reading.damaged = try reader.forEachVector(rows, of: modality) { index, vector in
+                try body(index, .vector(vector.indices.map { vector[$0] }))
+                reading.compared += 1
+            }.count
+            reading.bytes = reading.compared * modality.dimension * 4
+        case .tokenSets:
+            reading.damaged = try reader.forEachTokenSet(rows, of: modality) { index, tokens in
+                reading.bytes += tokens.values.count * 4
+                guard let operand = try operandIfAny(tokens) else { return }
+                reading.compared += 1
+                try body(index, operand)
+            }.count
+            reading.withoutTokens = rows.count - reading.compared - reading.damaged
+        }
+        return reading
+    }
+
+    /// Nil for tokens without content; stored tokens have no other fault.
+    private func operandIfAny(_ tokens: Storage.TokenSet) throws -> MetricOperand? {
+        do throws(TransportError) {
+            return try operand(tokens, side: .candidate)
+        } catch {
+            switch error {
+            case .emptyTokenSet, .noContent, .zeroWeights: return nil
+            default: throw error
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+/// The exact stage for many queries at once: the rows that any of them needs are read in one ordered pass, each once.
+/// Gives every query what it would get alone (Reranker), with fewer reads of a page and of a row that several want.
+import Storage
+import VectorMath
+
+struct GroupReranker {
+    /// Candidates held at once, 16 bytes each.
+    private static let candidatesMax = 1 << 20
+
+    struct Ranked {
+        /// As the caller numbered the query.
+        var index: Int
+        /// The best k and all ties, best first.
+        var best: [TopList.Entry]
+        var explanation: Explanation
+    }
+
+    private struct Member {
+        var index: Int
+        var query: PreparedQuery
+        var narrowed: Narrowed
+        var scorer: VectorScorer
+        var list: TopList
+        var needed: Int
+        var found = 0
+        /// Of those found, the ones that were in memory.
+        var held = 0
+    }
+
+    /// A row that a member needs.
+    private struct Want {
+        var row: RowID
+        var member: Int
+    }
+
+    private let options: SearchOptions
+    private let reader: Reader
+    private let target: ModalityRecord
+    private let vectors: VectorCache
+    private let single: Reranker
+    private var members: [Member] = []
+    private var wants: [Want] = []
+    private var candidateCount = 0
+
+    init(target: ModalityRecord, options: SearchOptions, reader: Reader, vectors: VectorCache) {
+        self.options = options
+        self.reader = reader
+        self.target = target
+        self.vectors = vectors
+        single = Reranker(target: target, options: options, reader: reader, vectors: vectors)
+    }
+
+    var isEmpty: Bool { members.isEmpty }
+    var isFull: Bool { candidateCount >= Self.candidatesMax }
+
+    mutating func append(_ narrowed: Narrowed, for query: PreparedQuery, at index: Int) {
+        let needed = single.split(narrowed.candidates).needed
+        for candidate in needed { wants.append(Want(row: candidate.row, member: members.count)) }
+        members.append(
+            Member(
+                index: index, query: query, narrowed: narrowed,
+                scorer: VectorScorer(options.metric.vectorMetric, query: query.vector),
+                list: TopList(k: options.k, largerIsBetter: options.metric.isSimilarity), needed: needed.count))
+        candidateCount += narrowed.candidates.count
+    }
+
+    /// The answers of all members, in the order they were appended. The group is empty afterwards.
+    /// Complexity: O(candidates needed × dimension), and one read of each distinct row.
+    mutating func finish() throws -> [Ranked] {
+        var (members, wants) = ([Member](), [Want]())
+        swap(&members, &self.members)
+        swap(&wants, &self.wants)
+        candidateCount = 0
+        wants.sort { ($0.row, $0.member) < ($1.row, $1.member) }
+        var rows: [RowID] = []
+        var starts: [Int] = []
+        for (position, want) in wants.enumerated() where want.row != rows.last {
+            rows.append(want.row)
+            starts.append(position)
+        }
+        starts.append(wants.count)
+        func score(_ index: Int, _ vector: Span<Float>, isHeld: Bool) {
+            for position in starts[index]..<starts[index + 1] {
+                let (row, member) = (wants[position].row, wants[position].member)
+                members[member].list.insert(row, members[member].scorer.score(vector))
+                members[member].found += 1
+                if isHeld { members[member].held += 1 }
+            }
+        }
+        var missing: [Int] = []
+        for (index, row) in rows.enumerated() {
+            if let vector = vectors.vector(of: row.rawValue), vector.count == target.dimension {
+                score(index, vector.span, isHeld: true)
+            } else {
+                missing.append(index)
+            }
+        }
+        // Damage is told below, by the single ranking of those that met it.
+        _ = try reader.forEachVector(missing.map { rows[$0] }, of: target) { position, vector in
+            vectors.keep(vector, of: rows[missing[position]].rawValue)
+            score(missing[position], vector, isHeld: false)
+        }
+        var ranked: [Ranked] = []
+        ranked.reserveCapacity(members.count)
+        for index in members.indices { ranked.append(try rank(&members[index])) }
+        return ranked
+    }
+
+    private func rank(_ member: inout Member) throws -> Ranked {
+        var explanation = member.narrowed.explanation
+        guard member.found == member.needed else {
+            // A damaged or just deleted row was among those that ruled others out.
+            let best = try single.rank(member.narrowed.candidates, for: member.query, explanation: &explanation)
+            return Ranked(index: member.index, best: best, explanation: explanation)
+        }
+        explanation.candidates = member.narrowed.candidates.count
+        explanation.reranked = member.found
+        explanation.pruned = explanation.candidates - member.needed
+        explanation.cached = member.held
+        explanation.bytesRead = (member.found - member.held) * target.dimension * 4
+        return Ranked(index: member.index, best: member.list.finish(), explanation: explanation)
+    }
+}

@@ -1,0 +1,121 @@
+/// Answers queries under metrics that have no vector kernel: on token sets, and the user's own. Cosine narrows, the stored
+/// token sets decide; the built-in metrics on vectors have Searcher.
+import Storage
+import VectorMath
+
+struct MetricSearch {
+    /// Queries that share a pass over the rows.
+    private static let group = 32
+
+    let reader: Reader
+    let cache: IndexCache
+    let target: ModalityRecord
+    let options: SearchOptions
+    let threads: Int
+
+    private struct Ranked {
+        var outcome: MetricOutcome
+        var reading: MetricReading
+        var seconds: Double
+    }
+
+    /// One answer per query, in order.
+    /// - Parameter tokens: of each query; of the target's token dimension.
+    func answers(to queries: [PreparedQuery], tokens: [Storage.TokenSet?]) throws -> [SearchAnswer] {
+        let clock = ContinuousClock()
+        let comparisons = try zip(queries, tokens).map {
+            try MetricQuery(options.metric, vector: $0.vector, tokens: $1)
+        }
+        let filterStart = clock.now
+        let matches = try options.filter.map { try reader.rows(of: target.id, matching: predicate(parsing: $0)) }
+        let filterSeconds = matches == nil ? nil : clock.now.seconds(since: filterStart)
+        let candidates = try CandidateSource(
+            reader: reader, cache: cache, target: target, options: options, matches: matches, threads: threads
+        ).candidates(for: queries)
+        let ranked = try rank(comparisons, candidates, everything: matches)
+        return try queries.indices.map { index in
+            var explanation = candidates[index].explanation
+            explanation.filterMatches = matches?.count
+            explanation.seconds[.filter] = filterSeconds
+            return try answer(ranked[index], comparisons[index], explanation)
+        }
+    }
+
+    /// Queries that compare every row share passes over them; each of the others reads its own candidates.
+    private func rank(
+        _ queries: [MetricQuery], _ candidates: [CandidateRows], everything matches: [RowID]?
+    ) throws -> [Ranked] {
+        let clock = ContinuousClock()
+        var ranked = [Ranked?](repeating: nil, count: queries.count)
+        let scan = MetricScan(modality: target, metric: options.metric, k: options.k, threads: threads)
+        let shared = candidates.indices.filter { candidates[$0].rows == nil }
+        if !shared.isEmpty {
+            let rows = try matches ?? reader.rows(of: target.id)
+            for start in stride(from: 0, to: shared.count, by: Self.group) {
+                let group = shared[start..<min(start + Self.group, shared.count)]
+                let begin = clock.now
+                let (outcomes, reading) = try scan.run(group.map { queries[$0] }, rows: rows, in: reader)
+                let seconds = clock.now.seconds(since: begin) / Double(group.count)
+                for (index, outcome) in zip(group, outcomes) {
+                    ranked[index] = Ranked(outcome: outcome, reading: reading, seconds: seconds)
+                }
+            }
+        }
+        for (index, candidate) in candidates.enumerated() {
+            guard let rows = candidate.rows else { continue }
+            let begin = clock.now
+            let (outcomes, reading) = try scan.run([queries[index]], rows: rows, in: reader)
+            ranked[index] = Ranked(
+                outcome: outcomes[0], reading: reading, seconds: clock.now.seconds(since: begin))
+        }
+        return ranked.map { $0! }
+    }
+
+    private func answer(
+        _ ranked: Ranked, _ query: MetricQuery, _ explanation: Explanation
+    ) throws -> SearchAnswer {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var explanation = explanation
+        var hits = try lookUp(ranked.outcome.entries)
+        if options.transportPlans, let transport = query.transport {
+            let planner = TokenTransport(transport.tokens)
+            for index in hits.indices { try hits[index].hit.transportPlan = plan(of: hits[index].row, planner) }
+        }
+        let (reading, work) = (ranked.reading, ranked.outcome.work)
+        explanation.candidates = reading.compared + reading.withoutTokens + reading.damaged
+        explanation.reranked = reading.compared
+        explanation.pruned += work.pruned
+        explanation.bytesRead += reading.bytes
+        explanation.damagedRows += reading.damaged
+        explanation.notes += reading.notes(options.metric)
+        if options.metric.operand == .tokenSets {
+            explanation.tokens = work
+            explanation.tokens?.withoutTokens = reading.withoutTokens
+        }
+        explanation.seconds[.rerank] = ranked.seconds
+        explanation.seconds[.lookup] = clock.now.seconds(since: start)
+        return SearchAnswer(hits: hits.map(\.hit), metric: options.metric, explanation: explanation)
+    }
+
+    /// Ids for the ranked rows; ties are ordered by id, then the list is cut to k.
+    private func lookUp(_ entries: [TopList.Entry]) throws -> [(row: RowID, hit: Hit)] {
+        let records = try reader.embeddings(entries.map(\.row))
+        var hits: [(row: RowID, hit: Hit)] = []
+        for (entry, record) in zip(entries, records) {
+            if let record { hits.append((entry.row, Hit(id: record.id, item: record.item, score: entry.score))) }
+        }
+        hits.sort { a, b in
+            if a.hit.score != b.hit.score { return options.metric.isBetter(a.hit.score, b.hit.score) }
+            return idPrecedes(a.hit.id, b.hit.id)
+        }
+        return Array(hits.prefix(options.k))
+    }
+
+    private func plan(of row: RowID, _ planner: TokenTransport) throws -> [TokenFlow]? {
+        guard let tokens = try reader.tokenSet(row, of: target),
+            case .cloud(let cloud) = try options.metric.operand(tokens, side: .candidate)
+        else { return nil }
+        return try planner.plan(cloud).map { TokenFlow(queryToken: $0.row, token: $0.column, mass: $0.share) }
+    }
+}

@@ -1,0 +1,202 @@
+/// Cross-modal edges: links beside the graph's own that let a walk reach, and not leave, the neighbours of queries of
+/// another modality (after NGFix). Only adds, only to a budget a node, and can take back what it added.
+import Platform
+import Synchronization
+
+package struct EdgeFixingSettings: Sendable, Equatable {
+    /// Width of the ordinary search that tells which queries are hard.
+    package var width = 64
+    /// The best so many must be found; and the width of the search that shows where walks end.
+    package var judged = 10
+    /// So many nearest neighbours are connected with each other, in turn.
+    package var kept = [100, 10]
+    /// Width of the search for the true neighbours where a scan costs more.
+    package var truthWidth = 1_000
+    /// Code bytes up to which the true neighbours come from a scan.
+    package var scanBytesMax = 100 << 20
+    /// Queries whose search succeeds are passed over.
+    package var hardOnly = true
+    package var fixesEntry = true
+    package var entryLinks = 6
+    package var entryCandidates = 200
+    /// Of a node's links, those between neighbours that nothing connected: long ones, which cost easy queries.
+    package var unlinkedMax = ExtraLinks.degree / 2
+    /// Queries that see the same state of the graph.
+    package var batch = 64
+
+    package init() {}
+}
+
+package struct EdgeFixingReport: Sendable, Equatable {
+    package var queries = 0
+    /// Whose ordinary search missed some of the best.
+    package var hard = 0
+    package var proposed = 0
+    /// Links of the graph now that it had not before.
+    package var added = 0
+
+    package init() {}
+}
+
+/// One modality's queries against one graph, between `build` and `write`. Same links for any number of threads.
+package final class EdgeFixer {
+    let settings: EdgeFixingSettings
+    let quantizer: VectorQuantizer
+    let threads: Int
+    let workers: [FixingWorker]
+    let graph: FrozenGraph
+    private let extra: ExtraLinks
+    /// What each change replaced, oldest first.
+    private var changes: [(node: UInt32, slot: UInt8, before: ExtraLinks.Place)] = []
+    package private(set) var report = EdgeFixingReport()
+
+    init(
+        table: CodeTable, layers: [BuildLayer], extra: ExtraLinks, quantizer: VectorQuantizer, threads: Int,
+        settings: EdgeFixingSettings
+    ) {
+        precondition(settings.batch >= 1 && settings.kept.allSatisfy { 2 * $0 <= NeighborhoodHardness.sizeMax })
+        self.settings = settings
+        self.quantizer = quantizer
+        self.threads = threads
+        self.extra = extra
+        graph = FrozenGraph(
+            table: table, base: layers[0].table(count: layers[0].nodeCount).extended(extra),
+            above: layers[1...].reversed().map { $0.table(count: $0.nodeCount) }, lists: layers[0], extra: extra)
+        workers = (0..<threads).map { _ in
+            FixingWorker(nodes: table.count, codeBytes: quantizer.codeBytes, settings: settings)
+        }
+    }
+
+    /// Looks at n × d queries in their order and adds the links they ask for. Queries without a direction are passed over.
+    /// Throws `.cancelled`; the links so far stay until `undo`.
+    package func fix(_ queries: [Float], cancellation: Cancellation? = nil) throws(GraphError) {
+        let coded = encoded(queries)
+        let truth = truths(coded)
+        let (workers, graph, size) = (workers, graph, settings.batch)
+        for start in stride(from: 0, to: coded.count, by: size) {
+            if cancellation?.isCancelled == true { throw .cancelled }
+            let count = min(size, coded.count - start)
+            let proposals = Mutex([Proposal](repeating: Proposal(), count: count))
+            Parallel.forEach(count, threads: threads) { index, worker in
+                let proposal = workers[worker].propose(coded[start + index], truth: truth?[start + index], graph)
+                proposals.withLock { $0[index] = proposal }
+            }
+            for proposal in proposals.withLock({ $0 }) { apply(proposal) }
+        }
+    }
+
+    /// Takes back every link added.
+    package func undo() {
+        for change in changes.reversed() { extra[Int(change.node), Int(change.slot)] = change.before }
+        changes.removeAll()
+        report.added = 0
+    }
+
+    func encoded(_ queries: [Float]) -> [CodedQuery] {
+        let (dimension, quantizer) = (quantizer.dimension, quantizer)
+        precondition(queries.count % dimension == 0, "queries of another dimension")
+        return Parallel.map(queries.count / dimension, threads: threads) { index in
+            quantizer.encode(query: queries.span.extracting((index * dimension)..<((index + 1) * dimension)))
+        }.compactMap { $0 }
+    }
+
+    /// The neighbours of each query by a scan of all codes; nil where searches are cheaper.
+    private func truths(_ queries: [CodedQuery]) -> [[UInt32]]? {
+        guard graph.table.count * graph.table.codeBytes <= settings.scanBytesMax else { return nil }
+        let largest = min(2 * (settings.kept.max() ?? 1), NeighborhoodHardness.sizeMax)
+        return scanned(queries, limit: max(largest, settings.entryCandidates))
+    }
+
+    func scanned(_ queries: [CodedQuery], limit: Int) -> [[UInt32]] {
+        let (table, group) = (graph.table, 8)
+        let limit = min(limit, table.count)
+        return Parallel.map((queries.count + group - 1) / group, threads: threads) { index in
+            let members = Array(queries[(index * group)..<min((index + 1) * group, queries.count)])
+            return zip(members, table.scanned(for: members, limit: limit)).map { query, pool in
+                query.withViews { _, fine in pool.refine(table, fine) }
+                return (0..<pool.count).map { UInt32(pool[$0].node) }
+            }
+        }.flatMap { $0 }
+    }
+
+    private func apply(_ proposal: Proposal) {
+        report.queries += 1
+        if proposal.isHard { report.hard += 1 }
+        report.proposed += proposal.links.count
+        for link in proposal.links { add(link) }
+    }
+
+    /// Takes the first free place, else that of the least hard link unless all are harder.
+    private func add(_ proposed: ProposedLink) {
+        let node = Int(proposed.from)
+        let isUnlinked = proposed.hardness == ExtraLinks.unlinked
+        var chosen: (slot: Int, before: ExtraLinks.Place)?
+        var unlinked = 0
+        for slot in 0..<ExtraLinks.degree {
+            let place = extra[node, slot]
+            if place.link == proposed.to { return }
+            if place.link == noLink {
+                chosen = (slot, place)
+                break
+            }
+            if place.hardness == ExtraLinks.unlinked { unlinked += 1 }
+            if place.hardness <= proposed.hardness && place.hardness < chosen?.before.hardness ?? .max {
+                chosen = (slot, place)
+            }
+        }
+        guard let chosen, !isUnlinked || unlinked < settings.unlinkedMax else { return }
+        changes.append((UInt32(node), UInt8(chosen.slot), chosen.before))
+        extra[node, chosen.slot] = ExtraLinks.Place(link: proposed.to, hardness: proposed.hardness)
+        if chosen.before.link == noLink { report.added += 1 }
+    }
+}
+
+/// What searches cost that find a share of the best ten.
+package struct SearchCosts: Sendable, Equatable, Codable {
+    /// Recall that the costs are for.
+    package var recalls: [Double]
+    /// Codes compared per query for each, interpolated between widths; nil where no width below 4,096 reaches it.
+    package var distances: [Double?]
+
+    package init(recalls: [Double], distances: [Double?]) { (self.recalls, self.distances) = (recalls, distances) }
+}
+
+extension EdgeFixer {
+    private static let widthMax = 4_096
+
+    /// Measures searches of the graph as it is with n × d queries that `fix` must never have seen. Truth is the scan of the
+    /// codes.
+    package func judge(_ queries: [Float], recalls: [Double] = [0.90, 0.95, 0.99]) -> SearchCosts {
+        let coded = encoded(queries)
+        let truth = scanned(coded, limit: settings.judged).map { Set($0) }
+        var costs = SearchCosts(recalls: recalls, distances: recalls.map { _ in nil })
+        var last: (recall: Double, distances: Double)?
+        var width = settings.judged
+        let (workers, graph) = (workers, graph)
+        while width <= Self.widthMax, !coded.isEmpty, costs.distances.contains(nil) {
+            let (now, judged) = (width, settings.judged)
+            let measured = Mutex([(found: Int, distances: Int)](repeating: (0, 0), count: coded.count))
+            Parallel.forEach(coded.count, threads: threads) { index, worker in
+                let answer = workers[worker].search(coded[index], width: now, graph)
+                let found = answer.nodes.prefix(judged).count { truth[index].contains($0) }
+                measured.withLock { $0[index] = (found, answer.distances) }
+            }
+            let sums = measured.withLock { $0.reduce((0, 0)) { ($0.0 + $1.found, $0.1 + $1.distances) } }
+            let best = truth.reduce(0) { $0 + $1.count }
+            let point = (recall: Double(sums.0) / Double(max(best, 1)), distances: Double(sums.1) / Double(coded.count))
+            for (index, recall) in recalls.enumerated() where costs.distances[index] == nil && point.recall >= recall {
+                costs.distances[index] = Self.interpolated(recall, last ?? point, point)
+            }
+            last = point
+            width = max(width + 2, width * 6 / 5)
+        }
+        return costs
+    }
+
+    private static func interpolated(
+        _ recall: Double, _ a: (recall: Double, distances: Double), _ b: (recall: Double, distances: Double)
+    ) -> Double {
+        guard b.recall > a.recall else { return b.distances }
+        return a.distances + (b.distances - a.distances) * (recall - a.recall) / (b.recall - a.recall)
+    }
+}

@@ -1,0 +1,163 @@
+/// Metrics as a concept: names, the user's own, defaults, evaluation, and how many candidates they need.
+import Causeway
+import Testing
+
+struct MetricTests {
+    @Test func namesAreReadWithTheirParametersAndWrittenCanonically() throws {
+        let expected = [
+            "cosine": "cosine", "chi-square": "chi-square", "wasserstein": "wasserstein",
+            "wasserstein:euclidean": "wasserstein", "wasserstein:cosine": "wasserstein:cosine",
+            "wasserstein:sqeuclidean": "wasserstein:sqeuclidean", "wasserstein2:sqeuclidean": "wasserstein2",
+            "wasserstein2:cosine": "wasserstein2:cosine", "sinkhorn": "sinkhorn",
+            "sinkhorn:epsilon=0.5:cosine": "sinkhorn:cosine:epsilon=0.5", "sinkhorn:divergence": "sinkhorn:divergence",
+            "max-sim": "max-sim", "chamfer:cosine": "chamfer", "chamfer:euclidean": "chamfer:euclidean",
+            "sliced-wasserstein:directions=64": "sliced-wasserstein",
+            "sliced-wasserstein:directions=9:order=2": "sliced-wasserstein:order=2:directions=9",
+            "gaussian-wasserstein": "gaussian-wasserstein",
+        ]
+        for (written, canonical) in expected {
+            let metric = try Metric(named: written)
+            #expect(metric.name == canonical)
+            #expect(try Metric(named: canonical) == metric)
+            #expect(metric.operand == (["cosine", "chi-square"].contains(canonical) ? .vectors : .tokenSets))
+            #expect(metric.isSimilarity == ["cosine", "max-sim"].contains(canonical))
+        }
+        for name in Metric.names { #expect(try Metric(named: name).name == name) }
+        for name in ["", "earth-mover", "Cosine"] {
+            #expect(throws: CausewayError.unknownMetric(name)) { try Metric(named: name) }
+        }
+        for name in [
+            "cosine:x", "wasserstein:manhattan", "wasserstein:", "sinkhorn:epsilon=0", "sinkhorn:epsilon=nan", "max-sim:cosine",
+            "sliced-wasserstein:order=3", "sliced-wasserstein:directions=0", "chamfer:euclidean:cosine",
+        ] {
+            #expect { try Metric(named: name) } throws: { error in
+                if case CausewayError.badMetric(name, _)? = error as? CausewayError { true } else { false }
+            }
+        }
+    }
+
+    private struct OwnManhattan: VectorComparison {
+        let name = "own-manhattan"
+        let isSimilarity = false
+        func value(query: Span<Float>, candidate: Span<Float>) -> Double {
+            query.indices.reduce(0) { $0 + abs(Double(query[$1]) - Double(candidate[$1])) }
+        }
+    }
+
+    private struct OwnMaxSim: TokenComparison {
+        let name = "own-max-sim"
+        let isSimilarity = true
+        func value(query: TokenSet, candidate: TokenSet) throws -> Double {
+            try oracleValue(.maxSim, query, candidate)
+        }
+    }
+
+    private struct NoNumber: VectorComparison {
+        let name = "none"
+        let isSimilarity = false
+        func value(query: Span<Float>, candidate: Span<Float>) -> Double { .nan }
+    }
+
+    @Test func theUsersOwnMetricsAreTakenWhereBuiltInOnesAre() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        try collection.insert(tokenEmbeddings(80, seed: 4), into: "a")
+        try collection.insert(tokenEmbeddings(60, seed: 4).map { given in
+            var moved = given
+            moved.vector = moved.vector.map { $0 + 0.3 }
+            return moved
+        }, into: "b")
+        for (own, builtIn) in [(Metric(OwnManhattan()), Metric.manhattan), (Metric(OwnMaxSim()), .maxSim)] {
+            for candidates in [nil, 30] {
+                func search(_ metric: Metric) throws -> SearchAnswer {
+                    try collection.search(
+                        .embedding(id: "5", from: "b"), in: "a",
+                        options: SearchOptions(k: 9, metric: metric, effort: .recall(0.9), candidates: candidates))
+                }
+                let (mine, theirs) = (try search(own), try search(builtIn))
+                #expect(Set(mine.hits.map(\.id)) == Set(theirs.hits.map(\.id)) || candidates != nil, "\(own)")
+                for (a, b) in zip(mine.hits, theirs.hits) where candidates == nil { #expect(abs(a.score - b.score) < 1e-4) }
+                #expect(mine.hits.count == 9 && mine.metric == own)
+            }
+            let options = EvaluationOptions(metrics: [own, builtIn], at: [1, 5])
+            let results = try collection.evaluate(from: "b", to: "a", options: options).metrics
+            #expect(results[0].recall.map(\.figure) == results[1].recall.map(\.figure), "\(own)")
+        }
+        #expect(throws: CausewayError.self) {
+            try collection.search(.embedding(id: "5"), in: "a", options: SearchOptions(metric: Metric(NoNumber())))
+        }
+        #expect(throws: CausewayError.self) { try collection.setDefaultMetric(Metric(OwnManhattan())) }
+    }
+
+    @Test func aCollectionKeepsItsDefaultMetric() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        try collection.insert(tokenEmbeddings(3, seed: 1), into: "v")
+        #expect(try collection.defaultMetric() == .cosine)
+        try collection.setDefaultMetric(Metric(named: "wasserstein:cosine"))
+        #expect(try Database(path: temporary.path).collection("c").defaultMetric().name == "wasserstein:cosine")
+        try collection.setDefaultMetric(nil)
+        #expect(try collection.storedDefaultMetric() == nil)
+    }
+
+    @Test func evaluationRanksAsAnExactSearchDoes() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        let texts = tokenEmbeddings(40, seed: 6, prefix: "t", copies: false)
+        try collection.insert(tokenEmbeddings(50, seed: 5), into: "image")
+        try collection.insert(texts, into: "text")
+        for metric in [Metric.wasserstein, .maxSim, .chamfer] {
+            var first = 0
+            for text in texts {
+                let answer = try collection.search(
+                    .embedding(id: text.id, from: "text"), in: "image",
+                    options: SearchOptions(k: 5, metric: metric, effort: .exact))
+                if answer.hits.contains(where: { $0.item == text.item }) { first += 1 }
+            }
+            let evaluation = try collection.evaluate(
+                from: "text", to: "image", options: EvaluationOptions(metrics: [metric], at: [5]))
+            // Copies have an item of their own, so every item has one embedding on either side.
+            #expect(evaluation.queries == 40)
+            #expect(abs(evaluation.metrics[0].recall[0].figure.value - Double(first) / 40) < 1e-12, "\(metric)")
+        }
+    }
+
+    @Test func evaluationRefusesTokensThatAreNotThere() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        try collection.insert(tokenEmbeddings(5, seed: 5), into: "image")
+        try collection.insert([Embedding(id: "0", vector: [1, 2, 3, 4, 5, 6])], into: "text")
+        #expect(throws: CausewayError.invalidArgument(
+            reason: "wasserstein compares token sets, and modality text has none",
+            remedy: "ingest tokens with the embeddings, or choose a metric on vectors")) {
+            try collection.evaluate(from: "text", to: "image", options: EvaluationOptions(metrics: [.wasserstein]))
+        }
+    }
+
+    @Test func theMeasuredBudgetReachesTheRecallAndSearchesUseIt() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        let count = isOptimised ? 1_500 : 1_200
+        try collection.insert(tokenEmbeddings(count, dimension: 5, seed: 21), into: "v")
+        let unmeasured = try collection.search(.embedding(id: "3"), in: "v", options: SearchOptions(metric: .wasserstein))
+        #expect(unmeasured.explanation.candidates == 1_000)
+        #expect(unmeasured.explanation.notes.first?.hasPrefix("no candidate budget is measured for wasserstein") == true)
+
+        let tuning = try #require(try collection.tuneIndex(from: "v", to: "v", recall: 0.95, metric: .wasserstein))
+        #expect(tuning.metric == "wasserstein" && tuning.lowerBound >= 0.95 && tuning.candidates <= count)
+        var reached = 0
+        let ids = stride(from: 1, to: count, by: count / 20).map(String.init)
+        for id in ids {
+            func hits(_ effort: SearchOptions.Effort) throws -> SearchAnswer {
+                try collection.search(
+                    .embedding(id: id), in: "v", options: SearchOptions(metric: .wasserstein, effort: effort))
+            }
+            let approximate = try hits(.recall(0.95))
+            #expect(approximate.explanation.candidates == tuning.candidates)
+            #expect(approximate.explanation.notes == [])
+            let worst = try hits(.exact).hits.last!.score
+            reached += approximate.hits.count { $0.score <= worst }
+        }
+        #expect(Double(reached) / Double(10 * ids.count) > 0.88)
+    }
+}

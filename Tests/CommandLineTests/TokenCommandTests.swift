@@ -1,0 +1,124 @@
+/// Metrics on token sets at the command line: the shape of results and explanations, queries from files, statuses.
+import CausewayCLI
+import Foundation
+import Testing
+
+@Suite final class TokenCommandTests {
+    private let directory = NSTemporaryDirectory() + "causeway-tokens-" + UUID().uuidString
+    private var database: String { directory + "/t.db" }
+
+    init() throws {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        // Item n holds the tokens (n, 0) and (0, n): neighbours by number are neighbours by transport.
+        let lines = (1...6).map { n in
+            #"{"modality":"image","id":"\#(n)","vector":[\#(n),1],"tokens":[[\#(n),0],[0,\#(n)]]}"#
+        } + [#"{"modality":"plain","id":"p","vector":[1,1]}"#]
+        try (lines.joined(separator: "\n") + "\n").write(toFile: directory + "/in.jsonl", atomically: true, encoding: .utf8)
+        #expect(causeway("ingest", database, "-c", "c", directory + "/in.jsonl").status == .done)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+    private func causeway(_ arguments: String...) -> Outcome {
+        let (output, errors) = (MemoryChannel(), MemoryChannel())
+        let status = Program.causeway.run(arguments, in: Surroundings(output: output, errors: errors))
+        return Outcome(status: status, output: output.text, errors: errors.text)
+    }
+
+    private func object(_ text: String) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    }
+
+    private func search(_ arguments: String...) -> Outcome {
+        let (output, errors) = (MemoryChannel(), MemoryChannel())
+        let status = Program.causeway.run(
+            ["search", database, "-c", "c", "--to", "image"] + arguments, in: Surroundings(output: output, errors: errors))
+        return Outcome(status: status, output: output.text, errors: errors.text)
+    }
+
+    @Test func aStoredEmbeddingIsSearchedByItsTokens() throws {
+        let outcome = search("--id", "3", "--metric", "wasserstein", "-k", "3")
+        #expect(outcome.status == .done)
+        let hits = try outcome.output.split(separator: "\n").map { try object(String($0)) }
+        #expect(hits.map { $0["id"] as? String } == ["3", "2", "4"])
+        #expect(hits[0]["metric"] as? String == "wasserstein")
+        #expect(abs((hits[1]["distance"] as? Double ?? 0) - 1) < 1e-6)
+    }
+
+    @Test func explainAddsTheWorkAndThePlanOfEveryHit() throws {
+        let answer = try object(search("--id", "3", "--metric", "wasserstein", "-k", "2", "--exact", "--explain").output)
+        let explain = try #require(answer["explain"] as? [String: Any])
+        let work = ["solved", "abandoned", "pruned"].map { explain[$0] as? Int ?? -1 }
+        #expect(work.reduce(0, +) == 6)
+        #expect(explain["withoutTokens"] as? Int == 0)
+        let results = try #require(answer["results"] as? [[String: Any]])
+        let plan = try #require(results[1]["transportPlan"] as? [[String: Any]])
+        #expect(plan.map { $0["queryToken"] as? Int } == [0, 1])
+        #expect(plan.map { $0["token"] as? Int } == [0, 1])
+        #expect(plan.map { $0["mass"] as? Double } == [0.5, 0.5])
+    }
+
+    @Test func theCollectionsDefaultMetricIsUsedAndShown() throws {
+        #expect(causeway("set", database, "-c", "c", "--default-metric", "max-sim").status == .done)
+        #expect(search("--id", "3", "-k", "1").output.contains(#""metric":"max-sim""#))
+        #expect(search("--id", "3", "-k", "1", "--metric", "cosine").output.contains(#""metric":"cosine""#))
+        #expect(causeway("info", database).output.contains(#""defaultMetric":"max-sim""#))
+        #expect(causeway("set", database, "-c", "c", "--default-metric", "nonsense").status == .usage)
+        #expect(causeway("set", database, "-c", "c", "--default-metric", "cosine", "--id", "3").status == .usage)
+    }
+
+    @Test func queriesFromAFileBringTheirTokens() throws {
+        try npy("queries.npy", [3, 1, 5, 1], shape: "(2, 2)")
+        try npy("tokens.npy", [3, 0, 0, 3, 5, 0, 0, 5], shape: "(4, 2)")
+        try offsets("offsets.npy", [0, 2, 4])
+        let files = ["--queries", directory + "/queries.npy", "--query-tokens", directory + "/tokens.npy"]
+        let good = ["search", database, "-c", "c", "--to", "image", "--metric", "wasserstein", "-k", "1"] + files
+            + ["--query-token-offsets", directory + "/offsets.npy"]
+        let output = MemoryChannel()
+        #expect(Program.causeway.run(good, in: Surroundings(output: output, errors: MemoryChannel())) == .done)
+        let lines = try output.text.split(separator: "\n").map { try object(String($0)) }
+        #expect(lines.map { ($0["results"] as? [[String: Any]])?.first?["id"] as? String } == ["3", "5"])
+
+        try offsets("offsets.npy", [0, 2, 3])
+        let errors = MemoryChannel()
+        #expect(Program.causeway.run(good, in: Surroundings(output: MemoryChannel(), errors: errors)) == .badInput)
+        #expect(errors.text.contains("offsets from 0 to 3 for 4 tokens"))
+    }
+
+    @Test func whatCannotBeComparedEndsInOneLine() {
+        let plain = causeway("search", database, "-c", "c", "--to", "plain", "--vector", "[1,1]", "--metric", "wasserstein")
+        #expect(plain.status == .failed && plain.output.isEmpty)
+        #expect(plain.errors.contains("wasserstein compares token sets, and modality plain has none"))
+        #expect(plain.errors.split(separator: "\n").count == 1)
+        let bare = search("--vector", "[1,1]", "--metric", "max-sim")
+        #expect(bare.status == .failed && bare.errors.contains("the query has none"))
+        #expect(search("--id", "3", "--metric", "wasserstein:manhattan").status == .usage)
+        #expect(search("--id", "3", "--metric", "earth").status == .usage)
+        #expect(search("--id", "3", "--query-tokens", "x.npy").status == .usage)
+    }
+
+    // MARK: Small .npy files
+
+    private func npy(_ name: String, _ values: [Float], shape: String) throws {
+        var bytes = header("{'descr': '<f4', 'fortran_order': False, 'shape': \(shape), }")
+        for value in values { bytes += littleEndian(UInt64(value.bitPattern), 4) }
+        try Data(bytes).write(to: URL(fileURLWithPath: directory + "/" + name))
+    }
+
+    private func offsets(_ name: String, _ values: [Int64]) throws {
+        var bytes = header("{'descr': '<i8', 'fortran_order': False, 'shape': (\(values.count),), }")
+        for value in values { bytes += littleEndian(UInt64(bitPattern: value), 8) }
+        try Data(bytes).write(to: URL(fileURLWithPath: directory + "/" + name))
+    }
+
+    private func littleEndian(_ value: UInt64, _ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+
+    private func header(_ text: String) -> [UInt8] {
+        let length = (10 + text.utf8.count + 1 + 63) / 64 * 64
+        let padded = text + String(repeating: " ", count: length - 10 - text.utf8.count - 1) + "\n"
+        return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(padded.utf8.count & 255), UInt8(padded.utf8.count >> 8)]
+            + Array(padded.utf8)
+    }
+}
