@@ -76,6 +76,8 @@ public struct Modality: Sendable, Equatable {
     public var dimension: Int
     /// The length of one token's vector, when token sets are stored.
     public var tokenDimension: Int?
+    /// How the numbers of those tokens are kept.
+    public var tokenPrecision = TokenPrecision.float32
     /// The model that made the vectors, recorded at the first ingest that named it.
     public var producer: String?
     /// Embeddings stored now.

@@ -103,6 +103,7 @@ extension Modality {
     init(_ record: ModalityRecord, in reader: Reader) throws {
         self.init(
             name: record.name, dimension: record.dimension, tokenDimension: record.tokenDimension,
+            tokenPrecision: try reader.tokenStorage(of: record.id) == .float16 ? .float16 : .float32,
             producer: record.producer, count: try reader.count(of: record.id))
     }
 }

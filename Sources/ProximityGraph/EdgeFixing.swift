@@ -4,12 +4,12 @@ import Platform
 import Synchronization
 
 package struct EdgeFixingSettings: Sendable, Equatable {
-    /// Width of the ordinary search that tells which queries are hard.
-    package var width = 64
+    /// Width of the search that tells which queries are hard. Narrow: what only a wider search finds is worth a link.
+    package var width = 16
     /// The best so many must be found; and the width of the search that shows where walks end.
     package var judged = 10
     /// So many nearest neighbours are connected with each other, in turn.
-    package var kept = [100, 10]
+    package var kept = [100, 30, 10]
     /// Width of the search for the true neighbours where a scan costs more.
     package var truthWidth = 1_000
     /// Code bytes up to which the true neighbours come from a scan.
@@ -46,19 +46,21 @@ package final class EdgeFixer {
     let workers: [FixingWorker]
     let graph: FrozenGraph
     private let extra: ExtraLinks
+    /// Owns the memory that `graph` looks at.
+    private let builder: GraphBuilder
     /// What each change replaced, oldest first.
     private var changes: [(node: UInt32, slot: UInt8, before: ExtraLinks.Place)] = []
     package private(set) var report = EdgeFixingReport()
 
-    init(
-        table: CodeTable, layers: [BuildLayer], extra: ExtraLinks, quantizer: VectorQuantizer, threads: Int,
-        settings: EdgeFixingSettings
-    ) {
+    init(_ builder: GraphBuilder, _ extra: ExtraLinks, _ settings: EdgeFixingSettings) {
         precondition(settings.batch >= 1 && settings.kept.allSatisfy { 2 * $0 <= NeighborhoodHardness.sizeMax })
+        let (table, layers) = (builder.table, builder.layers)
         self.settings = settings
-        self.quantizer = quantizer
-        self.threads = threads
+        self.builder = builder
         self.extra = extra
+        let quantizer = builder.quantizer
+        self.quantizer = quantizer
+        threads = builder.threads
         graph = FrozenGraph(
             table: table, base: layers[0].table(count: layers[0].nodeCount).extended(extra),
             above: layers[1...].reversed().map { $0.table(count: $0.nodeCount) }, lists: layers[0], extra: extra)
@@ -70,6 +72,7 @@ package final class EdgeFixer {
     /// Looks at n × d queries in their order and adds the links they ask for. Queries without a direction are passed over.
     /// Throws `.cancelled`; the links so far stay until `undo`.
     package func fix(_ queries: [Float], cancellation: Cancellation? = nil) throws(GraphError) {
+        guard graph.table.count > 0 else { return }
         let coded = encoded(queries)
         let truth = truths(coded)
         let (workers, graph, size) = (workers, graph, settings.batch)
@@ -167,9 +170,10 @@ extension EdgeFixer {
     /// Measures searches of the graph as it is with n × d queries that `fix` must never have seen. Truth is the scan of the
     /// codes.
     package func judge(_ queries: [Float], recalls: [Double] = [0.90, 0.95, 0.99]) -> SearchCosts {
+        var costs = SearchCosts(recalls: recalls, distances: recalls.map { _ in nil })
+        guard graph.table.count > 0 else { return costs }
         let coded = encoded(queries)
         let truth = scanned(coded, limit: settings.judged).map { Set($0) }
-        var costs = SearchCosts(recalls: recalls, distances: recalls.map { _ in nil })
         var last: (recall: Double, distances: Double)?
         var width = settings.judged
         let (workers, graph) = (workers, graph)
@@ -198,5 +202,22 @@ extension EdgeFixer {
     ) -> Double {
         guard b.recall > a.recall else { return b.distances }
         return a.distances + (b.distances - a.distances) * (recall - a.recall) / (b.recall - a.recall)
+    }
+}
+
+extension Graph {
+    /// How many extra links each node has.
+    package var extraDegrees: [Int] {
+        let base = view.base
+        return (0..<nodeCount).map { base.extraLinks(of: $0).count }
+    }
+
+    /// Whether every extra link leads from a node to another one of the graph, to none twice.
+    package var extraLinksAreSound: Bool {
+        let base = view.base
+        return (0..<nodeCount).allSatisfy { node in
+            let links = base.extraLinks(of: node)
+            return links.allSatisfy { $0 < nodeCount && $0 != node } && Set(links).count == links.count
+        }
     }
 }

@@ -2,18 +2,18 @@
 /// another. Knows positions in a list of neighbours, best first; no graph, no vectors.
 
 /// At most 256 positions, of which the first `kept` are to be connected.
-struct NeighborhoodHardness {
+package struct NeighborhoodHardness {
     /// Of a pair that nothing in the neighbourhood connects.
-    static let unlinked = UInt8.max
-    static let sizeMax = 255
-    let size: Int
-    let kept: Int
+    package static let unlinked = UInt8.max
+    package static let sizeMax = 255
+    package let size: Int
+    package let kept: Int
     /// By position, the positions that it links to or, after `close`, reaches.
     private var rows: [SIMD4<UInt64>]
     /// kept × kept: the smallest h such that a path of positions 0...h exists.
     private var hardness: [UInt8]
 
-    init(size: Int, kept: Int) {
+    package init(size: Int, kept: Int) {
         precondition(size <= Self.sizeMax && kept <= size)
         self.size = size
         self.kept = kept
@@ -21,16 +21,16 @@ struct NeighborhoodHardness {
         hardness = [UInt8](repeating: Self.unlinked, count: kept * kept)
     }
 
-    mutating func link(_ from: Int, _ to: Int) {
+    package mutating func link(_ from: Int, _ to: Int) {
         rows[from].insert(to)
         if from < kept && to < kept { hardness[from * kept + to] = UInt8(max(from, to)) }
     }
 
-    subscript(from: Int, to: Int) -> UInt8 { hardness[from * kept + to] }
+    package subscript(from: Int, to: Int) -> UInt8 { hardness[from * kept + to] }
 
     /// Warshall's closure in the order of the positions: after step h every path through positions up to h is known, so
     /// what step h adds needs just h.
-    mutating func close() {
+    package mutating func close() {
         for step in 0..<size {
             let through = rows[step]
             for from in 0..<size where rows[from].contains(step) {
@@ -47,7 +47,7 @@ struct NeighborhoodHardness {
 
     /// The links, shortest first, that make every kept position reach every other by paths of positions up to `kept`, as
     /// Kruskal's algorithm adds them. `pairs` are unordered pairs of positions, most similar first.
-    func missingLinks(_ pairs: [(Int, Int)]) -> [(from: Int, to: Int, hardness: UInt8)] {
+    package func missingLinks(_ pairs: [(Int, Int)]) -> [(from: Int, to: Int, hardness: UInt8)] {
         var reach = [SIMD4<UInt64>](repeating: .zero, count: kept)
         for from in 0..<kept {
             reach[from].insert(from)
@@ -65,7 +65,7 @@ struct NeighborhoodHardness {
     }
 
     /// Whether every kept position reaches every other.
-    var isConnected: Bool { hardness.indices.allSatisfy { Int(hardness[$0]) <= kept || $0 / kept == $0 % kept } }
+    package var isConnected: Bool { hardness.indices.allSatisfy { Int(hardness[$0]) <= kept || $0 / kept == $0 % kept } }
 }
 
 extension SIMD4<UInt64> {

@@ -146,9 +146,9 @@ package final class Graph: Sendable {
     /// An ordinary search whose answer lacks what is not in the set; may be shorter than `width` allows.
     func searchDropping(_ query: CodedQuery, width: Int, _ admitting: LabelSet, crossModal: Bool) -> GraphAnswer {
         run(query, width: width, admitting) { scratch, view, coarse, width in
+            let base = crossModal ? view.base : view.base.plain
             let entry = scratch.descend(
                 view.table, view.upper, names: upperNodes, coarse, fallback: header.entry)
-            let base = crossModal ? view.base : view.base.plain
             scratch.search(view.table, base, coarse, from: entry, width: width)
             return true
         }
@@ -238,9 +238,8 @@ package final class Graph: Sendable {
     /// Bytes of the file for each node: code, links, scales, labels.
     package var bytesPerVector: Double { Double(fileBytes) / Double(max(nodeCount, 1)) }
 
-    /// Compares the whole file with its checksums and copies codes, scales and level 0 into huge pages, after which searches
-    /// read the copies. Takes memory of their size and, from warm page cache, about a second a few GB; searches may run
-    /// meanwhile.
+    /// Compares the whole file with its checksums and copies codes, scales and level 0 into huge pages, after which searches read the copies. Takes memory of their size
+    /// and, from warm page cache, about a second a few GB; searches may run meanwhile.
     package func warm(threads: Int = 1) throws(GraphError) {
         let view = state.withLock { $0.view }
         if let damage = verify(threads: threads) { throw .damaged(path: path, what: damage) }

@@ -129,8 +129,7 @@ package final class GraphBuilder {
 
     /// What adds links for queries of another modality. After `build`, before `write`.
     package func edgeFixer(_ settings: EdgeFixingSettings = EdgeFixingSettings()) throws(GraphError) -> EdgeFixer {
-        EdgeFixer(
-            table: table, layers: layers, extra: try extraTable(), quantizer: quantizer, threads: threads, settings: settings)
+        EdgeFixer(self, try extraTable(), settings)
     }
 
     private func extraTable() throws(GraphError) -> ExtraLinks {

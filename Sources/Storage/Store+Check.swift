@@ -86,6 +86,11 @@ private struct Check {
                 try tokens(of: modality, place)
                 try attributes(of: modality, place)
             }
+            for model in try reader.models(of: collection.id) where !model.isSound {
+                damage(
+                    "\(collection.name) model '\(model.name)'", "its checksum does not match",
+                    remedy: "train it again, or delete it with `causeway align delete`")
+            }
         }
     }
 

@@ -61,7 +61,7 @@ package final class Writer: Reader {
 
     // MARK: Collections and modalities
 
-    private func validate(name: String) throws(StorageError) {
+    func validate(name: String) throws(StorageError) {
         let isClean = !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
         guard isClean, (1...StorageLimits.nameBytesMax).contains(name.utf8.count) else { throw .invalidName(name) }
     }

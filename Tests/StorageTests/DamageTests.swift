@@ -59,7 +59,7 @@ import Testing
 
 @Test func overwrittenPagesAreReportedAndNeverTrap() throws {
     let fixture = try Fixture(dimension: 64)
-    try fixture.insert(plainBatch(400, dimension: 64))
+    try fixture.insert(plainBatch(600, dimension: 64))
     let expected = try fixture.vectors().byID
     fixture.store.close()
     var reported = 0

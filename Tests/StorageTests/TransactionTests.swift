@@ -151,10 +151,10 @@ import Testing
     let fixture = try Fixture()
     fixture.store.close()
     try execute("PRAGMA user_version = 99", on: fixture.path)
-    #expect(throws: StorageError.newerFormat(path: fixture.path, found: 99, supported: 1)) {
+    #expect(throws: StorageError.newerFormat(path: fixture.path, found: 99, supported: 2)) {
         try Store(path: fixture.path, access: .create)
     }
-    try execute("PRAGMA user_version = 1; CREATE TABLE mine (x)", on: fixture.path)
+    try execute("PRAGMA user_version = 2; CREATE TABLE mine (x)", on: fixture.path)
     let store = try Store(path: fixture.path, access: .readWrite)
     #expect(try store.check(deep: false).map(\.severity) == [.warning])
     store.close()

@@ -14,11 +14,7 @@ extension EmbeddingCollection {
             let target = try modality(to, in: reader)
             for metric in options.metrics { try check(metric, source, target) }
             let pairs = try Pairs(from: source, to: target, options: options, in: reader)
-            guard !pairs.queries.isEmpty else {
-                throw CausewayError.invalidArgument(
-                    reason: "no item of \(name) has embeddings in both \(from) and \(to)",
-                    remedy: "ingest pairs under the same item")
-            }
+            try pairs.refuseNone(of: self, from, to)
             var evaluation = Evaluation(
                 from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [])
             for metric in options.metrics {
@@ -58,7 +54,7 @@ extension EmbeddingCollection {
         }
     }
 
-    private func summarise(
+    func summarise(
         _ ranks: [[Int]], _ metric: Metric, _ candidates: Int, _ options: EvaluationOptions
     ) -> Evaluation.MetricResult {
         var accumulator = RetrievalAccumulator()
@@ -81,7 +77,7 @@ extension EmbeddingCollection {
 }
 
 /// The queries that have a right answer, with the positions of their answers among the target's rows.
-private struct Pairs {
+struct Pairs {
     var queries: [RankScan.Query] = []
     /// The rows of the queries.
     var rows: [RowID] = []
@@ -103,7 +99,7 @@ private struct Pairs {
         for (query, answer) in try reader.itemPairs(from: from.id, to: to.id) {
             if let position = positions[answer] { answers[query, default: []].append(position) }
         }
-        var chosen = answers.keys.sorted()
+        var chosen = try options.restriction.admitted(answers.keys.sorted(), in: reader)
         if let limit = options.queries, limit < chosen.count {
             var random = SeededRandom(seed: options.seed)
             chosen.shuffle(using: &random)

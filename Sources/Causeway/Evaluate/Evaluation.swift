@@ -15,6 +15,8 @@ public struct Evaluation: Sendable {
         public var medianRank: Figure
         public var meanReciprocalRank: Figure
         public var meanAveragePrecision: Figure
+        /// How the scores were corrected.
+        public var normalization = ScoreNormalization.none
     }
 
     public var from: String
@@ -23,6 +25,8 @@ public struct Evaluation: Sendable {
     public var queries: Int
     public var items: Int
     public var metrics: [MetricResult]
+    /// Whether only items that no training saw were asked for.
+    public var onHeldOutItems = false
 }
 
 public struct EvaluationOptions: Sendable {
@@ -32,6 +36,7 @@ public struct EvaluationOptions: Sendable {
     public var queries: Int?
     public var seed: UInt64 = 0
     public var threads: Int
+    var restriction = QueryRestriction()
 
     public init(metrics: [Metric] = [.cosine], at: [Int] = [1, 5, 10], queries: Int? = nil, seed: UInt64 = 0) {
         self.metrics = metrics

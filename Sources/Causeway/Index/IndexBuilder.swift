@@ -30,8 +30,8 @@ struct IndexBuilder {
         let count = try database.read { try $0.count(of: modality.id) }
         guard count >= Self.graphMin else { return try leaveWithoutGraph(modality, report) }
         let fixing = CrossModalFixing(collection: collection, target: modality, options: options, progress: progress)
-        if !options.rebuild, let old, try isWorthKeeping(old, of: modality), let recorded = GenerationSettings(recorded: old),
-            try database.read({ try fixing.isSettled(recorded, in: $0) })
+        if !options.rebuild, let old, let recorded = GenerationSettings(recorded: old),
+            try isWorthKeeping(old, of: modality), try database.read({ try fixing.isSettled(recorded, in: $0) })
         {
             report.outcome = .current
             report.embeddings = count
@@ -58,13 +58,6 @@ struct IndexBuilder {
         return report
     }
 
-    /// The published graph is sound in every byte, and too little changed since to deserve another.
-    private func isWorthKeeping(_ old: GenerationRecord, of modality: ModalityRecord) throws -> Bool {
-        guard case .success(let graph) = database.files.open(old, of: modality) else { return false }
-        let freshness = try database.read { try $0.freshness(of: old, in: modality.id, inGraph: graph.count) }
-        return !freshness.deservesRebuild && graph.verifyChecksums(threads: options.threads).isEmpty
-    }
-
     private func tune(_ modality: ModalityRecord) throws -> Double {
         let clock = ContinuousClock()
         let start = clock.now
@@ -79,6 +72,13 @@ struct IndexBuilder {
             try reader.tunings(of: modality.id).contains { $0.generation == generation.generation }
         }
         return isTuned ? 0 : try tune(modality)
+    }
+
+    /// The published graph is sound in every byte, and too little changed since to deserve another.
+    private func isWorthKeeping(_ old: GenerationRecord, of modality: ModalityRecord) throws -> Bool {
+        guard case .success(let graph) = database.files.open(old, of: modality) else { return false }
+        let freshness = try database.read { try $0.freshness(of: old, in: modality.id, inGraph: graph.count) }
+        return !freshness.deservesRebuild && graph.verifyChecksums(threads: options.threads).isEmpty
     }
 
     /// The build proper; the progress handler is asked now and then whether to go on.

@@ -16,6 +16,9 @@ public struct IngestOptions: Sendable {
     public var producer: String?
     /// Goes on where an interrupted ingest of the same source stopped.
     public var resume = false
+    /// How the numbers of tokens are kept, declared with the first tokens of a modality; nil follows what was declared,
+    /// and is lossless where nothing was.
+    public var tokenPrecision: TokenPrecision?
     /// Reads and checks everything, writes nothing.
     public var dryRun = false
 

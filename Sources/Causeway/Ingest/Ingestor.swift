@@ -6,12 +6,14 @@ struct Ingestor {
     let options: IngestOptions
     let progress: ProgressHandler?
     private let fit: BatchFit
+    private let rounding: TokenRounding
 
     init(collection: EmbeddingCollection, options: IngestOptions, progress: ProgressHandler?) {
         self.collection = collection
         self.options = options
         self.progress = progress
         fit = BatchFit(options: options)
+        rounding = TokenRounding(collection: collection, wanted: options.tokenPrecision)
     }
 
     func run(_ source: any BatchSource) throws -> IngestReport {
@@ -23,9 +25,10 @@ struct Ingestor {
         if options.resume { try resume(source, key: key, into: &report) }
         var done = report.resumedAfter
         // Reading, checking and compressing run ahead on another thread; writing stays on this one.
-        let batches = Prefetcher(depth: 2) { [options] in
-            try source.next(options.batchSize).map { batch in
-                (batch, try batch.parts.map { try EncodedBatch.encode($0.input) })
+        let batches = Prefetcher(depth: 2) { [options, rounding] in
+            try source.next(options.batchSize).map { given in
+                let batch = try rounding.apply(to: given, of: source)
+                return (batch, try batch.parts.map { try EncodedBatch.encode($0.input) })
             }
         }
         let rehearsal = options.dryRun
@@ -89,14 +92,18 @@ struct Ingestor {
     private func modality(for part: ModalityBatch, in writer: Writer, source: any BatchSource) throws -> ModalityRecord {
         let collection = try writer.ensureCollection(named: collection.name)
         guard let known = try writer.modality(named: part.modality, in: collection.id) else {
-            return try writer.createModality(
+            let made = try writer.createModality(
                 named: part.modality, in: collection.id, dimension: part.input.dimension,
                 tokenDimension: part.tokenDimension, producer: options.producer)
+            if part.tokenDimension != nil { try rounding.declare(made, isFirst: true, in: writer) }
+            return made
         }
         try fit.check(part, against: ModalityShape(known), of: source)
         if let producer = options.producer, known.producer == nil { try writer.recordProducer(producer, for: known.id) }
-        if let tokenDimension = part.tokenDimension, known.tokenDimension == nil {
-            try writer.recordTokenDimension(tokenDimension, for: known.id)
+        if let tokenDimension = part.tokenDimension {
+            let isFirst = known.tokenDimension == nil
+            if isFirst { try writer.recordTokenDimension(tokenDimension, for: known.id) }
+            try rounding.declare(known, isFirst: isFirst, in: writer)
         }
         return try writer.modality(named: part.modality, in: collection.id)!
     }

@@ -18,6 +18,8 @@ public struct MatrixFiles: Sendable {
     public var tokens: String?
     public var tokenOffsets: String?
     public var tokenWeights: String?
+    /// A number a token, 1 for content and 0 for padding, which is dropped.
+    public var tokenMask: String?
 
     public init(_ paths: [String], array: String? = nil) {
         self.paths = paths
@@ -142,13 +144,16 @@ final class TokenFiles: Sendable {
     private let tokens: any MatrixReader
     private let offsets: [Int64]
     private let weights: [Float]?
+    /// Whether each token is content; nil when all are.
+    private let mask: [Bool]?
+    private let maskPath: String?
 
     /// Nil when no tokens are asked for.
     init?(_ files: MatrixFiles, rowCount: Int, fileSystem: any FileSystem) throws {
         guard let tokenPath = files.tokens else {
-            guard files.tokenOffsets == nil, files.tokenWeights == nil else {
+            guard files.tokenOffsets == nil, files.tokenWeights == nil, files.tokenMask == nil else {
                 throw CausewayError.invalidArgument(
-                    reason: "token offsets or weights without tokens", remedy: "name the matrix of tokens too")
+                    reason: "token offsets, weights or a mask without tokens", remedy: "name the matrix of tokens too")
             }
             return nil
         }
@@ -159,6 +164,9 @@ final class TokenFiles: Sendable {
         tokens = try openMatrix(tokenPath, array: nil, fileSystem: fileSystem)
         offsets = try openIntegers(offsetPath, fileSystem: fileSystem)
         weights = try files.tokenWeights.map { try openVector($0, fileSystem: fileSystem) }
+        maskPath = files.tokenMask
+        let count = tokens.rowCount
+        mask = try files.tokenMask.map { try Self.mask($0, count: count, fileSystem) }
         func refuse(_ path: String, row: Int? = nil, _ reason: String) -> CausewayError {
             .badInput(
                 file: path, row: row, line: nil, reason: reason,
@@ -183,11 +191,35 @@ final class TokenFiles: Sendable {
 
     func byteCount(_ row: Int) -> Int { range(row).count * tokens.dimension * 4 }
 
+    /// - Throws: `.badInput` for tokens that are not finite, and where the mask leaves none.
     func read(_ row: Int) throws -> TokenSet {
         let range = range(row)
-        return TokenSet(
+        let set = TokenSet(
             dimension: tokens.dimension, values: try tokens.read(rows: range),
             weights: weights.map { Array($0[range]) })
+        guard let mask else { return set }
+        let kept = range.indices.filter { mask[$0] }.map { $0 - range.lowerBound }
+        guard !kept.isEmpty else {
+            throw CausewayError.badInput(
+                file: maskPath, row: row, line: nil, reason: "no token of the row is left by the mask",
+                remedy: "keep at least one token of every row")
+        }
+        return TokenSet(
+            dimension: set.dimension,
+            values: kept.flatMap { set.values[$0 * set.dimension..<($0 + 1) * set.dimension] },
+            weights: set.weights.map { weights in kept.map { weights[$0] } })
+    }
+
+    private static func mask(_ path: String, count: Int, _ fileSystem: any FileSystem) throws -> [Bool] {
+        let values = try openVector(path, fileSystem: fileSystem)
+        func refuse(_ reason: String) -> CausewayError {
+            .badInput(file: path, row: nil, line: nil, reason: reason, remedy: "give a 1 or a 0 for every token")
+        }
+        guard values.count == count else { throw refuse("\(values.count) values for \(count) tokens") }
+        if let place = values.firstIndex(where: { $0 != 0 && $0 != 1 }) {
+            throw refuse("value \(place) is \(values[place])")
+        }
+        return values.map { $0 == 1 }
     }
 }
 

@@ -7,8 +7,8 @@ import VectorMath
 /// | name | on | value |
 /// |---|---|---|
 /// | `cosine dot euclidean manhattan chi-square` | vectors | see the constants below |
-/// | `wasserstein[:euclidean\|cosine\|sqeuclidean]` | token sets | least mean cost of moving one set onto the other; W1 under Euclidean |
-/// | `wasserstein2[:euclidean\|cosine]` | token sets | √ of the least mean squared distance; `cosine` first makes tokens unit vectors |
+/// | `wasserstein[:euclidean\|cosine\|sqeuclidean]` | token sets | least mean cost of moving one set to the other: W1 |
+/// | `wasserstein2[:euclidean\|cosine]` | token sets | √ of the least mean squared distance; `cosine`: of unit tokens |
 /// | `sinkhorn[:GROUND][:cost\|dual\|divergence][:epsilon=E]` | token sets | the entropic relative of `wasserstein` |
 /// | `max-sim` | token sets | similarity: Σ over query tokens of the best cosine; not symmetric |
 /// | `chamfer[:GROUND]` | token sets | mean nearest cost of either side, added; cosine costs when left out |

@@ -10,6 +10,8 @@ struct MetricReading: Sendable {
     var withoutTokens = 0
     /// Decoded bytes.
     var bytes = 0
+    /// Time of reading and decoding alone.
+    var seconds = 0.0
 
     /// Cautions for the user.
     func notes(_ metric: Metric) -> [String] {
@@ -32,15 +34,22 @@ extension Metric {
         _ body: (_ index: Int, MetricOperand) throws -> Void
     ) throws -> MetricReading {
         var reading = MetricReading()
+        let clock = ContinuousClock()
+        let start = clock.now
+        var comparing = 0.0
         switch operand {
         case .vectors:
             reading.damaged = try reader.forEachVector(rows, of: modality) { index, vector in
+                let begin = clock.now
                 try body(index, .vector(vector.indices.map { vector[$0] }))
+                comparing += clock.now.seconds(since: begin)
                 reading.compared += 1
             }.count
             reading.bytes = reading.compared * modality.dimension * 4
         case .tokenSets:
             reading.damaged = try reader.forEachTokenSet(rows, of: modality) { index, tokens in
+                let begin = clock.now
+                defer { comparing += clock.now.seconds(since: begin) }
                 reading.bytes += tokens.values.count * 4
                 guard let operand = try operandIfAny(tokens) else { return }
                 reading.compared += 1
@@ -48,6 +57,7 @@ extension Metric {
             }.count
             reading.withoutTokens = rows.count - reading.compared - reading.damaged
         }
+        reading.seconds = clock.now.seconds(since: start) - comparing
         return reading
     }
 

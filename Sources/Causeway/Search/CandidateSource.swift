@@ -63,21 +63,19 @@ struct CandidateSource {
         let planner = try Planner(
             target: target, options: narrow, matchCount: matches?.count, reader: reader, cache: cache)
         var found = [CandidateRows?](repeating: nil, count: queries.count)
-        var scanned: [Searcher.Scanned] = []
+        var scanned: [(index: Int, reason: String)] = []
         var admission: Admission?
         for (index, query) in queries.enumerated() {
             switch planner.plan(for: query) {
-            case .exactScan(let reason, let note): scanned.append((index, reason, note))
+            case .exactScan(let reason, _): scanned.append((index, reason))
             case .candidates(let plan):
                 let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
                 admission = admitted
                 var answer = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, narrow)
-                if let damage = answer.damage, case .exactScan(let reason, let note) = Plan.damaged(damage) {
-                    scanned.append((index, reason, note))
-                    continue
-                }
                 guard answer.isComplete else {
-                    scanned.append((index, "exact scan: the graph found too few rows that match the filter", nil))
+                    var reason = "exact scan: the graph found too few rows that match the filter"
+                    if let damage = answer.damage, case .exactScan(let why, _) = Plan.damaged(damage) { reason = why }
+                    scanned.append((index, reason))
                     continue
                 }
                 answer.explanation.plan += ", then \(options.metric)"
@@ -93,7 +91,7 @@ struct CandidateSource {
     }
 
     private func scan(
-        _ count: Int, _ group: ArraySlice<Searcher.Scanned>, of queries: [PreparedQuery]
+        _ count: Int, _ group: ArraySlice<(index: Int, reason: String)>, of queries: [PreparedQuery]
     ) throws -> [(Int, CandidateRows)] {
         let clock = ContinuousClock()
         let start = clock.now
@@ -103,7 +101,6 @@ struct CandidateSource {
         return zip(group, result.best).map { entry, best in
             var explanation = Explanation()
             explanation.plan = "candidates by cosine by \(entry.reason), then \(options.metric)"
-            explanation.notes = [entry.note].compactMap { $0 }
             explanation.seconds[.candidates] = seconds
             explanation.damagedRows = result.damaged.count
             if !result.damaged.isEmpty { explanation.notes.append(Searcher.damageNote(result.damaged.count)) }

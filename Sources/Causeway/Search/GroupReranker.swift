@@ -23,8 +23,13 @@ struct GroupReranker {
         var list: TopList
         var needed: Int
         var found = 0
-        /// Of those found, the ones that were in memory.
-        var held = 0
+        var cached = 0
+
+        mutating func take(_ row: RowID, _ vector: Span<Float>, isCached: Bool) {
+            list.insert(row, scorer.score(vector))
+            found += 1
+            if isCached { cached += 1 }
+        }
     }
 
     /// A row that a member needs.
@@ -35,18 +40,18 @@ struct GroupReranker {
 
     private let options: SearchOptions
     private let reader: Reader
-    private let target: ModalityRecord
     private let vectors: VectorCache
+    private let target: ModalityRecord
     private let single: Reranker
     private var members: [Member] = []
     private var wants: [Want] = []
     private var candidateCount = 0
 
     init(target: ModalityRecord, options: SearchOptions, reader: Reader, vectors: VectorCache) {
+        self.vectors = vectors
         self.options = options
         self.reader = reader
         self.target = target
-        self.vectors = vectors
         single = Reranker(target: target, options: options, reader: reader, vectors: vectors)
     }
 
@@ -72,33 +77,23 @@ struct GroupReranker {
         swap(&wants, &self.wants)
         candidateCount = 0
         wants.sort { ($0.row, $0.member) < ($1.row, $1.member) }
-        var rows: [RowID] = []
-        var starts: [Int] = []
-        for (position, want) in wants.enumerated() where want.row != rows.last {
-            rows.append(want.row)
-            starts.append(position)
-        }
-        starts.append(wants.count)
-        func score(_ index: Int, _ vector: Span<Float>, isHeld: Bool) {
-            for position in starts[index]..<starts[index + 1] {
-                let (row, member) = (wants[position].row, wants[position].member)
-                members[member].list.insert(row, members[member].scorer.score(vector))
-                members[member].found += 1
-                if isHeld { members[member].held += 1 }
-            }
-        }
-        var missing: [Int] = []
-        for (index, row) in rows.enumerated() {
+        var unread: [(row: RowID, wants: Range<Int>)] = []
+        var start = 0
+        while start < wants.count {
+            let row = wants[start].row
+            let end = wants[start...].firstIndex { $0.row != row } ?? wants.count
             if let vector = vectors.vector(of: row.rawValue), vector.count == target.dimension {
-                score(index, vector.span, isHeld: true)
+                for want in wants[start..<end] { members[want.member].take(row, vector.span, isCached: true) }
             } else {
-                missing.append(index)
+                unread.append((row, start..<end))
             }
+            start = end
         }
         // Damage is told below, by the single ranking of those that met it.
-        _ = try reader.forEachVector(missing.map { rows[$0] }, of: target) { position, vector in
-            vectors.keep(vector, of: rows[missing[position]].rawValue)
-            score(missing[position], vector, isHeld: false)
+        _ = try reader.forEachVector(unread.map(\.row), of: target) { index, vector in
+            let (row, range) = unread[index]
+            for want in wants[range] { members[want.member].take(row, vector, isCached: false) }
+            vectors.keep(vector, of: row.rawValue)
         }
         var ranked: [Ranked] = []
         ranked.reserveCapacity(members.count)
@@ -116,8 +111,8 @@ struct GroupReranker {
         explanation.candidates = member.narrowed.candidates.count
         explanation.reranked = member.found
         explanation.pruned = explanation.candidates - member.needed
-        explanation.cached = member.held
-        explanation.bytesRead = (member.found - member.held) * target.dimension * 4
+        explanation.cached = member.cached
+        explanation.bytesRead = (member.found - member.cached) * target.dimension * 4
         return Ranked(index: member.index, best: member.list.finish(), explanation: explanation)
     }
 }

@@ -20,9 +20,6 @@ struct Searcher {
     let options: SearchOptions
     let threads: Int
 
-    /// A query that all rows are compared for: why, and a caution for the user.
-    typealias Scanned = (index: Int, reason: String, note: String?)
-
     /// One answer per query, in order. Exact plans share one pass over the rows.
     func answers(to queries: [PreparedQuery]) throws -> [SearchAnswer] {
         guard !queries.isEmpty else { return [] }
@@ -33,7 +30,7 @@ struct Searcher {
         let planner = try Planner(
             target: target, options: options, matchCount: matches?.count, reader: reader, cache: cache)
         var answers = [SearchAnswer?](repeating: nil, count: queries.count)
-        var scanned: [Scanned] = []
+        var scanned: [(index: Int, reason: String, note: String?)] = []
         var admission: Admission?
         var group = GroupReranker(target: target, options: options, reader: reader, vectors: vectors)
         for (index, query) in queries.enumerated() {
@@ -73,7 +70,7 @@ struct Searcher {
     /// - Returns: the queries left with too few hits, because labels of the graph or rows among the candidates are damaged.
     private func decide(
         _ group: inout GroupReranker, eligible: Int, into answers: inout [SearchAnswer?]
-    ) throws -> [Scanned] {
+    ) throws -> [(index: Int, reason: String, note: String?)] {
         guard !group.isEmpty else { return [] }
         let clock = ContinuousClock()
         let start = clock.now
@@ -82,7 +79,7 @@ struct Searcher {
         let hits = try HitNames(metric: options.metric, k: options.k, reader: reader).hits(of: ranked.map(\.best))
         let share = 1 / Double(ranked.count)
         let seconds = (rerank: ranking.seconds(since: start) * share, lookUp: clock.now.seconds(since: ranking) * share)
-        var short: [Scanned] = []
+        var short: [(index: Int, reason: String, note: String?)] = []
         for position in ranked.indices {
             guard hits[position].count >= min(options.k, eligible) else {
                 short.append((ranked[position].index, "exact scan: too many of the graph's candidates are damaged", nil))
@@ -97,7 +94,7 @@ struct Searcher {
     }
 
     private func scan(
-        _ scanned: [Scanned], of queries: [PreparedQuery], matches: [RowID]?,
+        _ scanned: [(index: Int, reason: String, note: String?)], of queries: [PreparedQuery], matches: [RowID]?,
         into answers: inout [SearchAnswer?]
     ) throws {
         guard !scanned.isEmpty else { return }

@@ -76,16 +76,22 @@ struct Timing {
 
     /// Runs and counts some searches.
     mutating func measure(_ search: () throws -> [SearchAnswer]) rethrows -> [SearchAnswer] {
+        try measure(\.explanation, search)
+    }
+
+    mutating func measure<Answer>(
+        _ explanation: (Answer) -> Explanation, _ search: () throws -> [Answer]
+    ) rethrows -> [Answer] {
         let time = ContinuousClock()
         let (begin, ticks) = (time.now, clock())
         let answers = try search()
         let seconds = (time.now - begin).seconds
         processor += Double(clock() - ticks) / Double(CLOCKS_PER_SEC)
         wall += seconds
-        latencies += answers.count == 1 ? [seconds] : answers.map(\.explanation.totalSeconds)
+        latencies += answers.count == 1 ? [seconds] : answers.map { explanation($0).totalSeconds }
         for answer in answers {
-            codesCompared += answer.explanation.codesCompared
-            reranked += answer.explanation.reranked
+            codesCompared += explanation(answer).codesCompared
+            reranked += explanation(answer).reranked
         }
         return answers
     }

@@ -9,10 +9,14 @@ extension Program {
             IngestCommand.self, ExportCommand.self, GetCommand.self, ListCommand.self, SetCommand.self,
             DeleteCommand.self,
             IndexBuildCommand.self, IndexRebuildCommand.self, IndexTuneCommand.self, IndexStatusCommand.self,
-            SearchCommand.self, EvaluateCommand.self,
+            SearchCommand.self, EvaluateCommand.self, GapCommand.self,
+            AlignTrainCommand.self, AlignListCommand.self, AlignShowCommand.self, AlignDeleteCommand.self,
             InfoCommand.self, CheckCommand.self, BackupCommand.self, CompactCommand.self,
             DemoCommand.self, CompletionsCommand.self, HelpCommand.self,
         ],
-        groups: [CommandGroup("index", summary: "Build, tune and describe the indexes")],
+        groups: [
+            CommandGroup("index", summary: "Build, tune and describe the indexes"),
+            CommandGroup("align", summary: "Train metrics between modalities"),
+        ],
         explain: { ($0 as? CausewayError)?.failure })
 }

@@ -7,30 +7,58 @@ package enum EvaluateCommand: Command {
         discussion: [
             "Ranks exactly, for every embedding of M1, those of M2 with the same item; several right answers are allowed. "
                 + "recall@k is the share of queries with a right answer among the best k. Intervals are 95 %, by bootstrap.",
+            "With --approximate the ordinary search, at its default settings, is compared with the exact one for stored queries "
+                + "of M1: recall@k is then the share of the exact best k that was found, with the worst queries by id.",
         ],
         positionals: [.database()],
         options: [
             .collection,
             .value("from", "M1", isRequired: true, help: "the modality of the queries"),
             .value("to", "M2", isRequired: true, help: "the modality searched"),
-            .value("metrics", "A,B", kind: .suggested(Metric.names), default: "cosine", help: "the metrics, side by side"),
+            .value(
+                "metrics", "A,B", kind: .suggested(Metric.names), default: "cosine",
+                help: "the metrics, side by side; learned:NAME for a trained model"),
             .value("at", "K,K", kind: .integers(1...1_000_000), default: "1,5,10", help: "the k of recall@k"),
             .value("queries", "N", kind: .integer(1...Int.max), help: "at most this many queries, drawn by the seed"),
-            .seed, .threads,
+            .flag("approximate", help: "audit the index instead: what it finds of the exact best, for stored queries (256)"),
+            .value(
+                "normalize", "HOW", kind: .choice(ScoreNormalization.allCases.map(\.rawValue)), default: "none",
+                help: "bank: also with a query bank, on queries outside it"),
+            .filter, .report, .seed, .threads,
         ],
+        constraints: [.requires("where", "approximate"), .atMostOne(["report", "approximate"])],
         examples: ["causeway evaluate photos.db --collection photos --from text --to image --metrics cosine,manhattan"],
         printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
+        let names = arguments.list("metrics")
+        let scores: [EvaluatedScore] = try names.map { name in
+            name.hasPrefix("learned:") ? .model(String(name.dropFirst("learned:".count))) : .metric(try Metric(named: name))
+        }
         var options = EvaluationOptions(
-            metrics: try arguments.list("metrics").map { try Metric(named: $0) }, at: arguments.integers("at"),
+            metrics: scores.compactMap { if case .metric(let metric) = $0 { metric } else { nil } }, at: arguments.integers("at"),
             queries: arguments.integerIfGiven("queries"), seed: UInt64(arguments.integer("seed")))
         if let threads = arguments.integerIfGiven("threads") { options.threads = threads }
+        let normalization = arguments.choice("normalize", as: ScoreNormalization.self)
+        if arguments.flag("approximate") {
+            guard normalization == .none, options.metrics.count == scores.count else {
+                throw arguments.usageError("--approximate audits plain metrics, without a model or a bank")
+            }
+            return try audit(collection, options, arguments, context)
+        }
         let (handler, finish) = context.progressHandler(unit: "embeddings")
         defer { finish() }
-        let evaluation = try collection.evaluate(
-            from: arguments.text("from"), to: arguments.text("to"), options: options, progress: handler)
+        let isPlain = normalization == .none && options.metrics.count == scores.count
+        let (from, to) = (arguments.text("from"), arguments.text("to"))
+        let evaluation = isPlain
+            ? try collection.evaluate(from: from, to: to, options: options, progress: handler)
+            : try collection.evaluate(
+                from: from, to: to, scores: scores, normalization: normalization, options: options, progress: handler)
+        if let path = arguments.textIfGiven("report") {
+            try writeReport(evaluationPage(evaluation, of: collection, options), to: path)
+            context.note("wrote \(path)")
+        }
         finish()
         try print(evaluation, context)
     }
@@ -39,12 +67,13 @@ package enum EvaluateCommand: Command {
     static func print(_ evaluation: Evaluation, _ context: Context) throws {
         guard context.format == .table else { return try context.print(evaluation.json) }
         try context.output.writeLine(
-            "\(evaluation.from) to \(evaluation.to): \(evaluation.queries) queries among \(evaluation.items)")
+            "\(evaluation.from) to \(evaluation.to): \(evaluation.queries) queries among \(evaluation.items)"
+                + (evaluation.onHeldOutItems ? ", of items that no training saw" : ""))
         let recalls = evaluation.metrics.first?.recall.map { "recall@\($0.k)" } ?? []
         let results = context.results(
             (["metric"] + recalls + ["median rank", "MRR", "MAP"]).map { ResultPrinter.Column($0) })
         for metric in evaluation.metrics {
-            var members = [JSONMember("metric", .text(metric.metric.name))]
+            var members = [JSONMember("metric", .text(metric.metric.name + (metric.normalization == .bank ? " with bank" : "")))]
             members += metric.recall.map { JSONMember("recall@\($0.k)", .text($0.figure.words)) }
             members += [
                 JSONMember("median rank", .text(metric.medianRank.words)),
@@ -59,7 +88,7 @@ package enum EvaluateCommand: Command {
 
 extension Evaluation.Figure {
     /// `0.312 (0.298–0.327)`
-    fileprivate var words: String { "\(short(value)) (\(short(low))–\(short(high)))" }
+    var words: String { "\(short(value)) (\(short(low))–\(short(high)))" }
 
     private func short(_ number: Double) -> String {
         number >= 100 ? String(Int(number.rounded())) : String((number * 1000).rounded() / 1000)
@@ -70,10 +99,11 @@ extension Evaluation.Figure {
 
 extension Evaluation {
     var json: JSONValue {
-        [
-            "from": .text(from), "to": .text(to), "queries": .integer(queries), "items": .integer(items),
-            "metrics": .array(metrics.map(\.json)),
-        ]
+        .object(
+            [
+                JSONMember("from", .text(from)), JSONMember("to", .text(to)), JSONMember("queries", .integer(queries)),
+                JSONMember("items", .integer(items)), JSONMember("metrics", .array(metrics.map(\.json))),
+            ] + (onHeldOutItems ? [JSONMember("heldOutItemsOnly", true)] : []))
     }
 }
 
@@ -91,6 +121,7 @@ extension Evaluation.MetricResult {
             JSONMember("map", meanAveragePrecision.interval),
         ]
         members.append(JSONMember("interval95", .object(intervals)))
+        if normalization != .none { members.append(JSONMember("normalize", .text(normalization.rawValue))) }
         return .object(members)
     }
 }

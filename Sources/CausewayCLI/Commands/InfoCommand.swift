@@ -54,6 +54,7 @@ extension Modality {
         [
             "name": .text(name), "dimension": .integer(dimension),
             "tokenDimension": tokenDimension.map { .integer($0) } ?? .null,
+            "tokenStorage": tokenDimension == nil ? .null : .text(tokenPrecision.rawValue),
             "producer": producer.map(JSONValue.text) ?? .null, "embeddings": .integer(count), "index": index.json(),
         ]
     }

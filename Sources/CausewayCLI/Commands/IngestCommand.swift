@@ -25,6 +25,11 @@ package enum IngestCommand: Command {
             .value("tokens", "FILE", kind: .file, help: "all tokens, a (T, t) matrix"),
             .value("token-offsets", "FILE", kind: .file, help: "n + 1 integers: row i owns tokens offsets[i] ..< offsets[i+1]"),
             .value("token-weights", "FILE", kind: .file, help: "a weight a token"),
+            .value("token-mask", "FILE", kind: .file, help: "1 or 0 a token: 0 is padding, which is dropped"),
+            .value(
+                "token-storage", "TYPE", kind: .choice(TokenPrecision.allCases.map(\.rawValue)),
+                help: "how tokens are kept, declared with the first of a modality: float32 to the bit, or float16, rounded, "
+                    + "in half the bytes; what was declared, or float32, when left out"),
             .value("model", "NAME", help: "what made the vectors; recorded once, another one later is refused"),
             .value(
                 "on-conflict", "POLICY", kind: .choice(IngestOptions.Conflict.allCases.map(\.rawValue)), default: "error",
@@ -34,7 +39,7 @@ package enum IngestCommand: Command {
             .flag("dry-run", help: "read and check everything, write nothing"),
         ],
         constraints: [
-            .requires("token-offsets", "tokens"), .requires("token-weights", "tokens"),
+            .requires("token-offsets", "tokens"), .requires("token-weights", "tokens"), .requires("token-mask", "tokens"),
             .requires("tokens", "token-offsets"),
         ],
         examples: [
@@ -52,10 +57,13 @@ package enum IngestCommand: Command {
         let scratch = arguments.flag("dry-run") ? try ScratchDatabase(insteadOf: arguments.text("DB")) : nil
         let database = try scratch?.database ?? arguments.database(arguments.flag("dry-run") ? .readOnly : .create)
         let collection = database.collection(arguments.text("collection"))
-        let options = IngestOptions(
+        var options = IngestOptions(
             onConflict: arguments.choice("on-conflict", as: IngestOptions.Conflict.self),
             batchSize: arguments.integer("batch"), producer: arguments.textIfGiven("model"),
             resume: arguments.flag("resume"), dryRun: arguments.flag("dry-run"))
+        if arguments.isGiven("token-storage") {
+            options.tokenPrecision = arguments.choice("token-storage", as: TokenPrecision.self)
+        }
         let (handler, finish) = context.progressHandler(unit: "embeddings")
         defer { finish() }
         var report = IngestReport()
@@ -88,6 +96,7 @@ package enum IngestCommand: Command {
         files.tokens = arguments.textIfGiven("tokens")
         files.tokenOffsets = arguments.textIfGiven("token-offsets")
         files.tokenWeights = arguments.textIfGiven("token-weights")
+        files.tokenMask = arguments.textIfGiven("token-mask")
         return files
     }
 }

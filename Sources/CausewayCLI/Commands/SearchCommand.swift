@@ -10,14 +10,15 @@ package enum SearchCommand: Command {
             "Metrics on token sets (wasserstein, max-sim and the like) compare the tokens of the query with those stored; "
                 + "parameters follow the name: wasserstein:cosine, wasserstein2, sinkhorn:cosine:epsilon=0.05, "
                 + "chamfer:euclidean, sliced-wasserstein:directions=128. Cosine of the vectors proposes the candidates: as "
-                + "many as `index tune --metric` measured for the recall, or 1000. Under wasserstein --explain adds which token went where.",
+                + "many as `index tune --metric` measured for the recall, or 1000. Under wasserstein "
+                + "--explain adds which token went where.",
             "EXPR compares metadata: license = 'cc-by' AND year >= 2019 AND tags CONTAINS 'cat' AND NOT archived AND "
                 + "author.name IN ('a','b') AND title LIKE 'red%' AND note IS NULL. id and item are fields too.",
         ],
         positionals: [.database()],
         options: [
             .collection,
-            .value("to", "M", isRequired: true, help: "the modality to search"),
+            .value("to", "M", isRequired: true, help: "the modality to search; several, as image,text, are merged"),
             .value("from", "M", help: "the query's modality; that of --id's embedding, or the target's own"),
             .value("id", "ID", help: "the query is the stored embedding of this id"),
             .value("vector", "VECTOR", help: "the query, as '[0.1, 0.2]' or a .npy file"),
@@ -42,7 +43,7 @@ package enum SearchCommand: Command {
             .value("threads", "N", kind: .integer(1...256), default: "1", help: "searches at once"),
             .value("batch", "N", kind: .integer(1...65_536), help: "how many of --queries share reads; 1 answers one by one"),
             .value("output", "FILE", kind: .file, help: "write the ids as int64, (queries, k), -1 where there are fewer"),
-        ],
+        ] + OptionDescription.acrossModalities,
         constraints: [
             .exactlyOne(["id", "vector", "queries"]), .atMostOne(["recall", "ef", "exact"]), .requires("row", "vector"),
             .requires("output", "queries"), .requires("batch", "queries"), .requires("query-tokens", "queries"),
@@ -56,6 +57,7 @@ package enum SearchCommand: Command {
         printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        if try AcrossSearch.answered(arguments, context) { return }
         let collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
         let request = try SearchRequest(arguments, collection)
         if let path = arguments.textIfGiven("queries") {

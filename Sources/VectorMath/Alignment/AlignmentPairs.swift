@@ -39,6 +39,15 @@ package struct AlignmentData: Sendable {
         AlignmentData(sources: sources.normalizingRows(), targets: targets.normalizingRows(), pairs: pairs)
     }
 
+    /// The items that training with this share and seed holds out, ascending.
+    package func heldOutItems(share: Double, seed: UInt64) -> [Int] {
+        let first = Self.heldOutShare(share)
+        return Set(split(shares: [first, 1 - first], seed: seed)[0].map(\.item)).sorted()
+    }
+
+    /// Held-out shares are kept where both parts can be judged.
+    static func heldOutShare(_ share: Double) -> Double { min(max(share, 0.05), 0.5) }
+
     /// The items in `parts` shares, cut from one seeded order, so that no item is on two sides.
     func split(shares: [Double], seed: UInt64) -> [[AlignmentPair]] {
         var random = SeededRandom(seed: seed)

@@ -109,7 +109,8 @@ package typealias ExactTransport = (Matrix<Float>, Matrix<Float>) throws -> Doub
 /// - paired: row i of `source` and row i of `target` belong to one item; give one row an item, or halves share items.
 package func measureGap(
     source: Matrix<Float>, target: Matrix<Float>, paired: Bool, options: GapOptions = GapOptions(),
-    exactTransport: ExactTransport? = nil, cancellation: Cancellation? = nil
+    exactTransport: ExactTransport? = nil, cancellation: Cancellation? = nil,
+    progress: ((_ done: Int, _ total: Int) -> Void)? = nil
 ) throws -> GapReport {
     precondition(!paired || source.rows == target.rows, "pairs need equally many rows")
     let fewest = min(source.rows, target.rows)
@@ -126,6 +127,7 @@ package func measureGap(
         ? ModalityGap.kernelWidth(raw.measured.x, raw.measured.y, threads: options.threads) : 1
     for (halves, isCentred) in [(raw, false), (raw.centred(), true)] {
         for kind in GapKind.allCases where wanted.contains(kind) {
+            progress?(report.raw.count + report.centred.count, 2 * wanted.count)
             if cancellation?.isCancelled == true { throw GapError.cancelled }
             let measure = try halves.measure(kind, options, width, exactTransport)
             if isCentred { report.centred.append(measure) } else { report.raw.append(measure) }

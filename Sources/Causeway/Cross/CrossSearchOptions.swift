@@ -1,0 +1,53 @@
+/// What a search across modalities may ask for beyond a metric, and what it answers. Searches nothing itself.
+
+/// How scores are corrected before they are compared.
+public enum ScoreNormalization: String, Sendable, CaseIterable {
+    case none
+    /// What is near to every stored query of the query's modality (a hub) is marked down: inverted softmax.
+    case bank
+}
+
+public struct CrossSearchOptions: Sendable {
+    public var search: SearchOptions
+    /// A trained model that decides, in place of `search.metric`.
+    public var model: String?
+    public var normalization = ScoreNormalization.none
+    /// Hits less probable than this to show the query's item are left out, 0…1.
+    public var minProbability: Double?
+    /// A modality that is searched in place of the target's; its hits lead to the target by their items.
+    public var via: String?
+    /// What samples (the bank, the calibration) are drawn by.
+    public var seed: UInt64 = 0
+
+    public init(search: SearchOptions = SearchOptions()) { self.search = search }
+
+    /// True where the ordinary search does all that is asked.
+    public var isOrdinary: Bool { model == nil && normalization == .none && minProbability == nil && via == nil }
+
+    /// The name of what scores are of.
+    public var metricName: String { model.map { "learned:" + $0 } ?? search.metric.name }
+    public var isSimilarity: Bool { model != nil || normalization == .bank || search.metric.isSimilarity }
+}
+
+/// One answer, with what only some searches know.
+public struct CrossHit: Sendable, Equatable {
+    public var id: String
+    public var item: String
+    public var modality: String
+    /// Of the metric; less what the query bank takes, under `--normalize bank`.
+    public var score: Double
+    /// The score in standard deviations above that of chance pairs: what merged answers are ordered by.
+    public var standardized: Double?
+    /// That the hit shows the query's item, from the stored pairs.
+    public var probability: Double?
+    /// The embedding of the modality between that led here.
+    public var via: String?
+}
+
+public struct CrossSearchAnswer: Sendable {
+    /// Best first.
+    public var hits: [CrossHit]
+    public var metricName: String
+    public var isSimilarity: Bool
+    public var explanation: Explanation
+}

@@ -1,0 +1,251 @@
+/// Searching with a model, a query bank, several targets, a bridge or probabilities: each target is ranked on its own, then
+/// merged. What is plain goes through the ordinary search.
+import Storage
+import VectorMath
+
+extension EmbeddingCollection {
+    /// Answers in the order of the queries.
+    /// - Parameter targets: modalities searched; answers of several are merged by standardised score.
+    /// - Throws: what a search throws; `.invalidArgument` where no pairs are stored to calibrate by, or what is asked does
+    ///   not go together; `.failed` for a model whose modalities have another producer now.
+    /// - Complexity: as the ordinary search, times the targets; probabilities add one search for each of 256 stored queries.
+    public func search(
+        _ queries: [Query], across targets: [String], options: CrossSearchOptions, threads: Int = 1
+    ) throws -> [CrossSearchAnswer] {
+        try options.search.validate()
+        guard let first = queries.first, let firstTarget = targets.first else { return [] }
+        let sourceName = first.modality ?? options.via ?? firstTarget
+        guard queries.allSatisfy({ ($0.modality ?? sourceName) == sourceName }) else {
+            throw CausewayError.invalidArgument(
+                reason: "the queries are of several modalities", remedy: "search with one modality at a time")
+        }
+        return try database.read { reader in
+            let search = CrossSearch(
+                collection: self, options: options, threads: threads, reader: reader,
+                source: try modality(sourceName, in: reader))
+            let prepared = try queries.map { try search.prepare($0) }
+            if let via = options.via {
+                guard targets.count == 1 else {
+                    throw CausewayError.invalidArgument(
+                        reason: "--via leads to one modality", remedy: "name one target")
+                }
+                return try search.bridge(prepared, over: modality(via, in: reader), to: modality(firstTarget, in: reader))
+            }
+            return try search.answers(to: prepared, in: targets.map { try modality($0, in: reader) })
+        }
+    }
+}
+
+struct CrossSearch {
+    private static let calibrationQueriesMax = 256
+    private static let standardizationSample = (queries: 200, candidates: 500)
+
+    let collection: EmbeddingCollection
+    let options: CrossSearchOptions
+    let threads: Int
+    let reader: Reader
+    let source: ModalityRecord
+
+    func prepare(_ query: Query) throws -> CrossQuery {
+        var prepared = CrossQuery(vector: [], row: nil, id: nil, asked: query)
+        switch query.source {
+        case .vector(let vector): prepared.vector = vector
+        case .tokens(let tokens): prepared.vector = tokens.mean
+        case .stored(let id):
+            guard let row = try reader.row(id: id, in: source.id) else {
+                throw CausewayError.unknownID(id, modality: source.name)
+            }
+            (prepared.row, prepared.id) = (row, id)
+            prepared.vector = try collection.vector(of: row, id: id, modality: source, in: reader)
+            prepared.asked = .embedding(id: id, from: source.name)
+        }
+        guard prepared.vector.count == source.dimension else {
+            throw CausewayError.invalidArgument(
+                reason: "the query has \(prepared.vector.count) dimensions and modality \(source.name) has \(source.dimension)",
+                remedy: "name the query's own modality with --from")
+        }
+        if let index = prepared.vector.firstIndex(where: { !$0.isFinite }) {
+            throw CausewayError.badInput("component \(index) of the query is not finite", remedy: "repair the query")
+        }
+        return prepared
+    }
+
+    // MARK: Answers
+
+    func answers(to queries: [CrossQuery], in targets: [ModalityRecord]) throws -> [CrossSearchAnswer] {
+        guard Set(targets.map(\.id)).count == targets.count else {
+            throw CausewayError.invalidArgument(reason: "a target is named twice", remedy: "name each once")
+        }
+        var merged = queries.map { _ in
+            CrossSearchAnswer(
+                hits: [], metricName: options.metricName, isSimilarity: options.isSimilarity, explanation: Explanation())
+        }
+        for target in targets {
+            let lane = try makeLane(to: target)
+            let calibration = options.minProbability == nil ? nil : try calibrate(lane)
+            let scale = targets.count > 1 ? try standardize(lane) : nil
+            for (index, answer) in try lane.answers(to: queries).enumerated() {
+                merged[index].add(answer, of: target, calibration, scale, isSimilarity: options.isSimilarity)
+            }
+        }
+        for index in merged.indices {
+            merged[index].finish(k: options.search.k, minProbability: options.minProbability, isMerged: targets.count > 1)
+        }
+        return merged
+    }
+
+    /// Hits of the modality between lead to the target's embeddings of the same items, in their order and with their scores.
+    func bridge(
+        _ queries: [CrossQuery], over via: ModalityRecord, to target: ModalityRecord
+    ) throws -> [CrossSearchAnswer] {
+        guard via.id != target.id else {
+            throw CausewayError.invalidArgument(
+                reason: "\(via.name) is the target itself", remedy: "search it without --via")
+        }
+        var wide = self.options
+        // Several of the hits may show one item, or an item the target lacks.
+        wide.search.k = max(4 * options.search.k, 50)
+        wide.via = nil
+        let first = CrossSearch(
+            collection: collection, options: wide, threads: threads, reader: reader, source: source)
+        return try first.answers(to: queries, in: [via]).map { answer in
+            var bridged = answer
+            bridged.hits = []
+            var seen = Set<String>()
+            for hit in answer.hits where bridged.hits.count < options.search.k && seen.insert(hit.item).inserted {
+                let rows = try reader.rows(ofItem: hit.item, in: target.id)
+                for record in try reader.embeddings(rows).compactMap({ $0 }).sorted(by: { idPrecedes($0.id, $1.id) }) {
+                    bridged.hits.append(
+                        CrossHit(
+                            id: record.id, item: record.item, modality: target.name, score: hit.score,
+                            probability: hit.probability, via: hit.id))
+                }
+            }
+            bridged.hits = Array(bridged.hits.prefix(options.search.k))
+            bridged.explanation.plan += ", then the \(target.name) embeddings of the same items"
+            if bridged.hits.isEmpty, !answer.hits.isEmpty {
+                bridged.explanation.notes.append("no hit of \(via.name) shows an item that \(target.name) has")
+            }
+            return bridged
+        }
+    }
+
+    // MARK: One target
+
+    private func makeLane(to target: ModalityRecord) throws -> RankedSearch {
+        var scoring: PairScoring?
+        if options.model != nil || options.normalization == .bank {
+            guard options.model != nil || options.search.metric == .cosine else {
+                throw CausewayError.invalidArgument(
+                    reason: "a query bank corrects similarities, and \(options.search.metric) is none it knows",
+                    remedy: "use cosine or a learned metric")
+            }
+            scoring = try PairScoring(
+                from: source, to: target, learned: options.model.map { try LoadedModel(named: $0, of: collection, in: reader) },
+                usesBank: options.normalization == .bank, seed: options.seed, threads: max(threads, 1), in: reader)
+        }
+        return RankedSearch(
+            collection: collection, scoring: scoring, source: source, target: target, options: options.search,
+            threads: threads, reader: reader)
+    }
+
+    /// The probability that a hit shows the query's item, from the hits of stored queries that have a pair: their hits are
+    /// matches and mismatches as they occur.
+    private func calibrate(_ lane: RankedSearch) throws -> MatchCalibration {
+        var rows: [RowID] = []
+        for (row, _) in try reader.itemPairs(from: source.id, to: lane.target.id) where rows.last != row { rows.append(row) }
+        var random = SeededRandom(seed: options.seed, stream: 13)
+        random.shuffle(&rows)
+        var queries: [CrossQuery] = [], items: [String] = []
+        let heldOut = lane.scoring?.learned?.heldOutItems ?? []
+        for row in rows where queries.count < Self.calibrationQueriesMax {
+            guard let record = try reader.embeddings([row])[0] else { continue }
+            // What a model was trained on would look too good.
+            if !heldOut.isEmpty && !heldOut.contains(record.item) { continue }
+            queries.append(try prepare(.embedding(id: record.id, from: source.name)))
+            items.append(record.item)
+        }
+        var matched: [Double] = [], mismatched: [Double] = []
+        for (index, answer) in try lane.answers(to: queries).enumerated() {
+            for hit in answer.hits where !(source.id == lane.target.id && hit.id == queries[index].id) {
+                if hit.item == items[index] { matched.append(hit.score) } else { mismatched.append(hit.score) }
+            }
+        }
+        guard
+            let calibration = MatchCalibration(
+                matched: matched, mismatched: mismatched, form: .logistic, higherIsBetter: options.isSimilarity)
+        else {
+            throw CausewayError.invalidArgument(
+                reason: "the \(queries.count) stored pairs of \(source.name) and \(lane.target.name) gave "
+                    + "\(matched.count) right and \(mismatched.count) wrong hits: no probability can be learned",
+                remedy: "ingest pairs under the same item, or search without --min-probability")
+        }
+        return calibration
+    }
+
+    /// Mean and spread of the scores of chance pairs, so that answers of several modalities can be compared.
+    private func standardize(_ lane: RankedSearch) throws -> ScoreStandardization {
+        var random = SeededRandom(seed: options.seed, stream: 17)
+        func sample(_ modality: ModalityRecord, _ count: Int) throws -> Matrix<Float> {
+            var rows = try reader.rows(of: modality.id)
+            random.shuffle(&rows)
+            return try matrix(of: rows.prefix(count).sorted(), modality: modality, in: reader)
+        }
+        let queries = try sample(source, Self.standardizationSample.queries)
+        let candidates = try sample(lane.target, Self.standardizationSample.candidates)
+        var scores: [Double] = []
+        if let scoring = lane.scoring {
+            let embedded = scoring.embedCandidates(candidates), offsets = scoring.offsets(embedded)
+            let values = scoring.similarities(scoring.embedQueries(queries), embedded)
+            for i in 0..<values.rows { scores += zip(values.row(i), offsets).map { Double($0) - $1 } }
+        } else if let metric = options.search.metric.builtInVectorMetric, queries.columns == candidates.columns {
+            for i in 0..<queries.rows {
+                VectorScorer(metric, query: Array(queries.row(i))).score(candidates.elements.span, into: &scores)
+            }
+        }
+        guard let scale = ScoreStandardization(scores) else {
+            throw CausewayError.invalidArgument(
+                reason: "answers of \(lane.target.name) under \(options.metricName) cannot be put on one scale with others",
+                remedy: "merge modalities of the query's dimension, under a metric on vectors or a learned one")
+        }
+        return scale
+    }
+}
+
+extension CrossSearchAnswer {
+    fileprivate mutating func add(
+        _ answer: SearchAnswer, of target: ModalityRecord, _ calibration: MatchCalibration?, _ scale: ScoreStandardization?,
+        isSimilarity: Bool
+    ) {
+        hits += answer.hits.map { hit in
+            CrossHit(
+                id: hit.id, item: hit.item, modality: target.name, score: hit.score,
+                standardized: scale.map { isSimilarity ? $0.standardized(hit.score) : -$0.standardized(hit.score) },
+                probability: calibration?.probability(hit.score))
+        }
+        let isFirst = explanation.plan.isEmpty
+        let before = explanation
+        explanation = answer.explanation
+        guard !isFirst else { return }
+        explanation.plan = "\(before.plan); \(answer.explanation.plan)"
+        explanation.candidates += before.candidates
+        explanation.reranked += before.reranked
+        explanation.bytesRead += before.bytesRead
+        explanation.nodesVisited += before.nodesVisited
+        explanation.codesCompared += before.codesCompared
+        explanation.notes = before.notes + explanation.notes
+        explanation.seconds.merge(before.seconds, uniquingKeysWith: +)
+    }
+
+    fileprivate mutating func finish(k: Int, minProbability: Double?, isMerged: Bool) {
+        if isMerged {
+            hits.sort { a, b in
+                let (x, y) = (a.standardized ?? 0, b.standardized ?? 0)
+                if x != y { return x > y }
+                return a.id == b.id ? a.modality < b.modality : idPrecedes(a.id, b.id)
+            }
+        }
+        if let minProbability { hits.removeAll { ($0.probability ?? 0) < minProbability } }
+        hits = Array(hits.prefix(k))
+    }
+}

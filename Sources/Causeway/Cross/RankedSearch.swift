@@ -1,0 +1,117 @@
+/// Ranks one target modality for several queries: candidates by the ordinary search, decided by a model or a query bank
+/// where one is given. Merges nothing and knows no probabilities; see `CrossSearch`.
+import Storage
+import VectorMath
+
+/// A query as a vector, with the row it is stored in.
+struct CrossQuery {
+    var vector: [Float]
+    var row: RowID?
+    var id: String?
+    /// As it was asked, for the ordinary search.
+    var asked: Query
+}
+
+struct RankedSearch {
+    /// Candidates a model or bank sees, at least and as a multiple of k, where nothing else is asked for.
+    private static let candidatesMin = 100
+    private static let candidatesPerHit = 10
+    private static let blockRows = 4_096
+
+    let collection: EmbeddingCollection
+    let scoring: PairScoring?
+    let source: ModalityRecord
+    let target: ModalityRecord
+    let options: SearchOptions
+    let threads: Int
+    let reader: Reader
+
+    /// The best k of each query.
+    func answers(to queries: [CrossQuery]) throws -> [SearchAnswer] {
+        guard let scoring else {
+            return try collection.search(
+                queries.map(\.asked), in: target.name, options: options, threads: threads)
+        }
+        let vectors = Matrix(
+            rows: queries.count, columns: source.dimension, elements: queries.flatMap(\.vector))
+        return options.effort == .exact
+            ? try scan(queries, vectors, scoring) : try rerank(queries, vectors, scoring)
+    }
+
+    /// Candidates by cosine in the target's own space, decided by the scoring.
+    private func rerank(
+        _ queries: [CrossQuery], _ vectors: Matrix<Float>, _ scoring: PairScoring
+    ) throws -> [SearchAnswer] {
+        let pool = options.candidates ?? max(Self.candidatesMin, Self.candidatesPerHit * options.k)
+        var narrow = options
+        (narrow.k, narrow.metric, narrow.candidates) = (pool, .cosine, nil)
+        if case .width(let width) = options.effort { narrow.effort = .width(max(width, pool)) }
+        let moved = scoring.moved(vectors), embedded = scoring.embedQueries(vectors)
+        // A moved query looks like the target's own vectors, and is searched as one.
+        let from = scoring.learned == nil ? source.name : target.name
+        let found = try collection.search(
+            (0..<moved.rows).map { .vector(Array(moved.row($0)), from: from) }, in: target.name, options: narrow,
+            threads: threads)
+        return try found.enumerated().map { index, answer in
+            var hits: [Hit] = [], rows: [RowID] = []
+            for hit in answer.hits {
+                // A row may have gone since the candidates were found.
+                guard let row = try reader.row(id: hit.id, in: target.id) else { continue }
+                hits.append(hit)
+                rows.append(row)
+            }
+            let candidates = scoring.embedCandidates(try matrix(of: rows, modality: target, in: reader))
+            let scores = scoring.similarities(embedded.gathering([index]), candidates).elements
+            let offsets = scoring.offsets(candidates, excluding: queries[index].row)
+            for slot in hits.indices { hits[slot].score = Double(scores[slot]) - offsets[slot] }
+            var result = answer
+            result.hits = Array(hits.sorted(by: precedes).prefix(options.k))
+            result.explanation.plan += ", \(hits.count) candidates decided by \(what(scoring))"
+            return result
+        }
+    }
+
+    /// Every row, or every row of the filter, in blocks.
+    private func scan(
+        _ queries: [CrossQuery], _ vectors: Matrix<Float>, _ scoring: PairScoring
+    ) throws -> [SearchAnswer] {
+        let rows = try options.filter.map { try reader.rows(of: target.id, matching: predicate(parsing: $0)) }
+            ?? reader.rows(of: target.id)
+        var lists = queries.map { _ in TopList(k: options.k, largerIsBetter: true) }
+        let embedded = scoring.embedQueries(vectors), banked = Set(scoring.bankRows)
+        for start in stride(from: 0, to: rows.count, by: Self.blockRows) {
+            let block = Array(rows[start..<min(start + Self.blockRows, rows.count)])
+            let candidates = scoring.embedCandidates(try matrix(of: block, modality: target, in: reader))
+            let scores = scoring.similarities(embedded, candidates), shared = scoring.offsets(candidates)
+            for (index, query) in queries.enumerated() {
+                let isBanked = query.row.map { banked.contains($0) } ?? false
+                let offsets = isBanked ? scoring.offsets(candidates, excluding: query.row) : shared
+                for (slot, score) in scores.row(index).enumerated() {
+                    lists[index].insert(block[slot], Double(score) - offsets[slot])
+                }
+            }
+        }
+        return try lists.indices.map { index in
+            let entries = lists[index].finish()
+            var hits: [Hit] = []
+            for (entry, record) in zip(entries, try reader.embeddings(entries.map(\.row))) {
+                if let record { hits.append(Hit(id: record.id, item: record.item, score: entry.score)) }
+            }
+            var explanation = Explanation()
+            explanation.plan = "exact scan decided by \(what(scoring))"
+            (explanation.candidates, explanation.reranked) = (rows.count, rows.count)
+            explanation.bytesRead = rows.count * target.dimension * 4
+            return SearchAnswer(
+                hits: Array(hits.sorted(by: precedes).prefix(options.k)), metric: .cosine, explanation: explanation)
+        }
+    }
+
+    private func precedes(_ a: Hit, _ b: Hit) -> Bool {
+        a.score == b.score ? idPrecedes(a.id, b.id) : a.score > b.score
+    }
+
+    private func what(_ scoring: PairScoring) -> String {
+        let bank = scoring.bankRows.isEmpty ? "" : " against \(scoring.bankRows.count) stored queries"
+        return (scoring.learned.map { "model \($0.name)" } ?? "cosine") + bank
+    }
+}

@@ -1,0 +1,129 @@
+/// Auditing an index: the ordinary search against the exact one, on stored queries. Knows no pairs; see `evaluate`.
+import Storage
+import VectorMath
+
+extension EmbeddingCollection {
+    /// Compares ordinary searches of `to`, at their default settings, with exact ones, for stored queries of `from`.
+    /// A query that is itself in `to` is left out of its own answers.
+    /// - Throws: what a search throws; `.cancelled` when `progress` returns false.
+    /// - Complexity: O(metrics × queries × embeddings × dimension) for the exact side.
+    public func auditIndex(
+        from: String, to: String, options: IndexAuditOptions = IndexAuditOptions(), progress: ProgressHandler? = nil
+    ) throws -> IndexAudit {
+        guard let deepest = options.at.max(), (options.at.min() ?? 0) >= 1 else {
+            throw CausewayError.invalidArgument(reason: "no k is above 0", remedy: "name the k of recall@k")
+        }
+        let (ids, items, matches) = try database.read { reader in
+            let target = try modality(to, in: reader)
+            return (
+                try sampledIDs(of: modality(from, in: reader), options, in: reader), try reader.count(of: target.id),
+                try options.filter.map { try reader.rows(of: target.id, matching: predicate(parsing: $0)).count })
+        }
+        guard !ids.isEmpty, items > 0 else {
+            throw CausewayError.invalidArgument(
+                reason: "\(ids.isEmpty ? from : to) holds no embeddings", remedy: "ingest some first")
+        }
+        var audit = IndexAudit(from: from, to: to, queries: ids.count, items: items, metrics: [])
+        if let filter = options.filter, let matches {
+            audit.filter = (filter, matches, Double(matches) / Double(items))
+        }
+        for metric in options.metrics {
+            let run = AuditRun(collection: self, from: from, to: to, metric: metric, options: options)
+            var tables = options.at.sorted().map { AuditTable(k: $0) }
+            for start in stride(from: 0, to: ids.count, by: AuditRun.blockSize) {
+                let step = Progress(stage: "audit \(metric)", done: start, total: ids.count)
+                if progress?(step) == false { throw CausewayError.cancelled }
+                let block = Array(ids[start..<min(start + AuditRun.blockSize, ids.count)])
+                let truth = try run.answers(to: block, k: deepest, effort: .exact)
+                for slot in tables.indices {
+                    let found = try run.answers(to: block, k: tables[slot].k, effort: options.effort)
+                    for (index, id) in block.enumerated() {
+                        tables[slot].add(found[index], truth: truth[index].hits, id: id, metric: metric)
+                    }
+                }
+            }
+            audit.metrics.append(
+                IndexAudit.MetricResult(metric: metric, recalls: tables.map { $0.summary(options) }))
+        }
+        return audit
+    }
+
+    private func sampledIDs(
+        of source: ModalityRecord, _ options: IndexAuditOptions, in reader: Reader
+    ) throws -> [String] {
+        var rows = try reader.rows(of: source.id)
+        if rows.count > options.queries {
+            var random = SeededRandom(seed: options.seed)
+            random.shuffle(&rows)
+            rows = rows.prefix(max(options.queries, 1)).sorted()
+        }
+        return try reader.embeddings(rows).compactMap { $0?.id }
+    }
+}
+
+/// Searches for blocks of stored queries, without the query itself among its answers.
+private struct AuditRun {
+    /// One exact pass over the rows serves a block; between blocks the work can be stopped.
+    static let blockSize = 128
+
+    let collection: EmbeddingCollection
+    let from: String
+    let to: String
+    let metric: Metric
+    let options: IndexAuditOptions
+
+    func answers(to ids: [String], k: Int, effort: SearchOptions.Effort?) throws -> [SearchAnswer] {
+        let dropsItself = from == to
+        var search = SearchOptions(k: dropsItself ? k + 1 : k, metric: metric, filter: options.filter)
+        if let effort { search.effort = effort }
+        // The ordinary side runs on one thread, so that its times are those of a search.
+        var answers = try collection.search(
+            ids.map { Query.embedding(id: $0, from: from) }, in: to, options: search,
+            threads: effort == .exact ? options.threads : 1)
+        if dropsItself {
+            for (index, id) in ids.enumerated() {
+                answers[index].hits = Array(answers[index].hits.filter { $0.id != id }.prefix(k))
+            }
+        }
+        return answers
+    }
+}
+
+/// What is collected for one k of one metric.
+private struct AuditTable {
+    let k: Int
+    private var recalls: [(id: String, recall: Double)] = []
+    private var nodesVisited = 0, vectorsRead = 0, seconds = 0.0
+    private var plans: [String: Int] = [:]
+
+    init(k: Int) { self.k = k }
+
+    /// A hit counts when its exact score is as good as the true k-th, so that copies do no harm.
+    mutating func add(_ answer: SearchAnswer, truth: [Hit], id: String, metric: Metric) {
+        let best = truth.prefix(k)
+        nodesVisited += answer.explanation.nodesVisited
+        vectorsRead += answer.explanation.reranked
+        seconds += answer.explanation.totalSeconds
+        plans[answer.explanation.plan, default: 0] += 1
+        guard let bar = best.last?.score else { return recalls.append((id, 1)) }
+        let found = answer.hits.prefix(k).count { metric.isSimilarity ? $0.score >= bar : $0.score <= bar }
+        recalls.append((id, Double(min(found, best.count)) / Double(best.count)))
+    }
+
+    func summary(_ options: IndexAuditOptions) -> IndexAudit.Recall {
+        let n = Double(recalls.count), values = recalls.map(\.recall).sorted()
+        let mean = values.reduce(0, +) / n
+        var random = SeededRandom(seed: options.seed, stream: k)
+        let draws = (0..<1_000).map { _ in
+            values.indices.reduce(0.0) { sum, _ in sum + values[random.index(below: values.count)] } / n
+        }
+        let missed = recalls.filter { $0.recall < 1 }.sorted {
+            $0.recall == $1.recall ? idPrecedes($0.id, $1.id) : $0.recall < $1.recall
+        }
+        let plan = plans.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? ""
+        return IndexAudit.Recall(
+            k: k, mean: Evaluation.Figure(interval(mean, draws)), fifthPercentile: values[Int(0.05 * n)],
+            minimum: values[0], worst: Array(missed.prefix(options.worstMax)), nodesVisited: Double(nodesVisited) / n,
+            vectorsRead: Double(vectorsRead) / n, milliseconds: seconds * 1000 / n, plan: plan)
+    }
+}

@@ -1,0 +1,165 @@
+/// Evaluating trained models, and any similarity against a query bank, beside the ordinary metrics on the same queries.
+import Platform
+import Storage
+import VectorMath
+
+/// What is evaluated side by side.
+public enum EvaluatedScore: Sendable {
+    case metric(Metric)
+    /// A trained model, by name.
+    case model(String)
+}
+
+extension EmbeddingCollection {
+    /// As `evaluate`, for metrics and trained models alike. Where a model is among them, only queries whose items no training
+    /// of theirs saw are asked. With a bank, cosine and each model are evaluated without it and then with it, on queries that
+    /// are not in the bank.
+    /// - Throws: also `.invalidArgument` where no such queries are left.
+    /// - Complexity: as `evaluate`; a ranking model costs a small network for each pair.
+    public func evaluate(
+        from: String, to: String, scores: [EvaluatedScore], normalization: ScoreNormalization = .none,
+        options: EvaluationOptions = EvaluationOptions(), progress: ProgressHandler? = nil
+    ) throws -> Evaluation {
+        var options = options
+        let models = try loadModels(scores)
+        if !models.isEmpty {
+            options.restriction.items = models.values.map(\.heldOutItems).reduce(nil) { $0?.intersection($1) ?? $1 }
+        }
+        if normalization == .bank {
+            options.restriction.excluded = try database.read { reader in
+                Set(try PairScoring.bankRows(of: modality(from, in: reader), seed: options.seed, in: reader))
+            }
+        }
+        var result: Evaluation?
+        for score in scores {
+            var wanted: [(LoadedModel?, Bool)] = []
+            switch score {
+            case .metric(let metric):
+                options.metrics = [metric]
+                let plain = try evaluate(from: from, to: to, options: options, progress: progress)
+                if result == nil { result = plain } else { result?.metrics += plain.metrics }
+                if normalization == .bank && metric == .cosine { wanted = [(nil, true)] }
+            case .model(let name):
+                wanted = [(models[name], false)] + (normalization == .bank ? [(models[name], true)] : [])
+            }
+            for (model, usesBank) in wanted {
+                let scored = try evaluate(from, to, model, usesBank, options, progress)
+                if result == nil { result = scored } else { result?.metrics += scored.metrics }
+            }
+        }
+        guard var evaluation = result else {
+            throw CausewayError.invalidArgument(reason: "there is nothing to evaluate", remedy: "name a metric")
+        }
+        evaluation.onHeldOutItems = !models.isEmpty
+        return evaluation
+    }
+
+    private func loadModels(_ scores: [EvaluatedScore]) throws -> [String: LoadedModel] {
+        try database.read { reader in
+            var models: [String: LoadedModel] = [:]
+            for case .model(let name) in scores { models[name] = try LoadedModel(named: name, of: self, in: reader) }
+            return models
+        }
+    }
+
+    private func evaluate(
+        _ from: String, _ to: String, _ model: LoadedModel?, _ usesBank: Bool, _ options: EvaluationOptions,
+        _ progress: ProgressHandler?
+    ) throws -> Evaluation {
+        try database.read { reader in
+            let (source, target) = (try modality(from, in: reader), try modality(to, in: reader))
+            let pairs = try Pairs(from: source, to: target, options: options, in: reader)
+            try pairs.refuseNone(of: self, from, to)
+            let scoring = try PairScoring(
+                from: source, to: target, learned: model, usesBank: usesBank, seed: options.seed,
+                threads: options.threads, in: reader)
+            let side = try model?.side(from: source, to: target) ?? .source
+            let metric = model.map { Metric(LearnedComparison($0, side: side)) } ?? .cosine
+            let ranks = try ScoredRanks(scoring: scoring, pairs: pairs, reader: reader).ranks { done in
+                let step = Progress(stage: "evaluate \(metric)", done: done, total: 2 * pairs.candidateCount)
+                if progress?(step) == false { throw CausewayError.cancelled }
+            }
+            var result = summarise(ranks, metric, pairs.candidateCount, options)
+            if usesBank { result.normalization = .bank }
+            return Evaluation(
+                from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [result])
+        }
+    }
+}
+
+/// Ranks of all right answers under a scoring, in two passes over the target's rows: the answers' scores, then what is better.
+private struct ScoredRanks {
+    private static let blockRows = 1_024
+
+    let scoring: PairScoring
+    let pairs: Pairs
+    let reader: Reader
+
+    func ranks(_ visited: (Int) throws -> Void) throws -> [[Int]] {
+        let vectors = Matrix(
+            rows: pairs.queries.count, columns: scoring.source.dimension, elements: pairs.queries.flatMap(\.vector))
+        let queries = scoring.embedQueries(vectors)
+        let rows = try reader.rows(of: scoring.target.id)
+        var own = pairs.queries.map { [Double](repeating: 0, count: $0.relevant.count) }
+        var better = pairs.queries.map { [Int](repeating: 0, count: $0.relevant.count) }
+        // The same blocks twice give the same bits twice, so that an answer never beats itself.
+        try forEachBlock(rows, queries) { first, scores in
+            for query in pairs.queries.indices {
+                for (slot, position) in pairs.queries[query].relevant.enumerated()
+                where position >= first && position < first + scores.columns {
+                    own[query][slot] = scores[query, position - first]
+                }
+            }
+            try visited(first + scores.columns)
+        }
+        try forEachBlock(rows, queries) { first, scores in
+            let (known, relevant, order) = (own, pairs.queries.map(\.relevant), pairs.order)
+            let found = Parallel.map(known.count, threads: scoring.threads) { query in
+                relevant[query].indices.map { slot in
+                    let (bar, place) = (known[query][slot], order[relevant[query][slot]])
+                    var count = 0
+                    for (column, score) in scores.row(query).enumerated()
+                    where score > bar || (score == bar && order[first + column] < place) { count += 1 }
+                    return count
+                }
+            }
+            for query in found.indices { for slot in found[query].indices { better[query][slot] += found[query][slot] } }
+            try visited(rows.count + first + scores.columns)
+        }
+        return better.map { $0.map { $0 + 1 }.sorted() }
+    }
+
+    private func forEachBlock(
+        _ rows: [RowID], _ queries: Matrix<Float>, _ body: (_ first: Int, Matrix<Double>) throws -> Void
+    ) throws {
+        for first in stride(from: 0, to: rows.count, by: Self.blockRows) {
+            let block = Array(rows[first..<min(first + Self.blockRows, rows.count)])
+            let candidates = scoring.embedCandidates(
+                try matrix(of: block, modality: scoring.target, in: reader))
+            let offsets = scoring.offsets(candidates)
+            var scores = scoring.similarities(queries, candidates).converted(to: Double.self)
+            for i in 0..<scores.rows { for j in 0..<scores.columns { scores.elements[i * scores.columns + j] -= offsets[j] } }
+            try body(first, scores)
+        }
+    }
+}
+
+/// A model as a metric: for results that name one, and for whoever wants to compare vectors one by one.
+struct LearnedComparison: VectorComparison {
+    let name: String
+    let isSimilarity = true
+    private let model: AlignmentModel
+    private let side: AlignmentSide
+
+    init(_ learned: LoadedModel, side: AlignmentSide) {
+        name = "learned:" + learned.name
+        model = learned.model
+        self.side = side
+    }
+
+    func value(query: Span<Float>, candidate: Span<Float>) -> Double {
+        let vector = query.indices.map { query[$0] }
+        let other = Matrix(rows: 1, columns: candidate.count, elements: candidate.indices.map { candidate[$0] })
+        return model.score(query: vector, of: side, candidates: other, threads: 1)[0]
+    }
+}

@@ -1,0 +1,158 @@
+/// `causeway search` with a learned metric, a query bank, several targets, a bridge or probabilities. Part of `causeway search`.
+import Causeway
+
+extension OptionDescription {
+    /// What a search across modalities takes beside the ordinary options.
+    static let acrossModalities: [OptionDescription] = [
+        .value(
+            "normalize", "HOW", kind: .choice(ScoreNormalization.allCases.map(\.rawValue)), default: "none",
+            help: "bank: mark down what is near to every stored query of the query's modality"),
+        .value("min-probability", "P", kind: .real(0...1), help: "only hits at least so likely to show the query's item"),
+        .value("via", "M", help: "search M, then take the target's embeddings of the same items"),
+    ]
+}
+
+/// A search that `EmbeddingCollection.search(_:in:)` alone does not answer.
+struct AcrossSearch {
+    private static let learnedPrefix = "learned:"
+    private static let blockMax = 1_024
+
+    private let collection: EmbeddingCollection
+    private let targets: [String]
+    private let source: String?
+    private let options: CrossSearchOptions
+    private let arguments: ParsedArguments
+    private let context: Context
+
+    /// Runs the search when one of its options was used; false leaves it to the ordinary one.
+    static func answered(_ arguments: ParsedArguments, _ context: Context) throws -> Bool {
+        guard let search = try AcrossSearch(arguments, context) else { return false }
+        try search.run()
+        return true
+    }
+
+    private init?(_ arguments: ParsedArguments, _ context: Context) throws {
+        let metric = arguments.textIfGiven("metric") ?? Metric.cosine.name
+        let isLearned = metric.hasPrefix(Self.learnedPrefix)
+        targets = arguments.list("to")
+        let isBank = arguments.text("normalize") == ScoreNormalization.bank.rawValue
+        guard isLearned || isBank || targets.count > 1 || arguments.isGiven("via") || arguments.isGiven("min-probability")
+        else { return nil }
+        var search = SearchOptions(
+            k: arguments.integer("k"), metric: isLearned ? .cosine : try Metric(named: metric),
+            candidates: arguments.integerIfGiven("candidates"), filter: arguments.textIfGiven("where"))
+        if let recall = arguments.realIfGiven("recall") { search.effort = .recall(recall) }
+        if let width = arguments.integerIfGiven("ef") { search.effort = .width(width) }
+        if arguments.flag("exact") { search.effort = .exact }
+        var options = CrossSearchOptions(search: search)
+        options.model = isLearned ? String(metric.dropFirst(Self.learnedPrefix.count)) : nil
+        options.normalization = isBank ? .bank : .none
+        options.minProbability = arguments.realIfGiven("min-probability")
+        options.via = arguments.textIfGiven("via")
+        self.options = options
+        source = arguments.textIfGiven("from")
+        collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
+        (self.arguments, self.context) = (arguments, context)
+    }
+
+    private func run() throws {
+        if let path = arguments.textIfGiven("queries") { return try batch(QueryFile(path: path)) }
+        let query = try query()
+        var timing = Timing(threads: 1)
+        let answer = try timing.measure(\.explanation) {
+            try collection.search([query], across: targets, options: options)
+        }[0]
+        if arguments.flag("timing") { context.warn(timing.json.compact) }
+        SearchCommand.tell(answer.explanation, context)
+        let explains = arguments.flag("explain")
+        if context.format == .json || (explains && context.format == .jsonl) {
+            return try context.print(answer.json(explain: explains))
+        }
+        let results = context.results(columns(of: answer))
+        for (rank, hit) in answer.hits.enumerated() {
+            try results.add(.object([JSONMember("rank", .integer(rank + 1))] + hit.members(answer, names: true)))
+        }
+        try results.finish()
+        guard explains else { return }
+        for line in lines(of: answer.explanation.json, format: .table) { try context.output.writeLine(line) }
+    }
+
+    private func query() throws -> Query {
+        if let id = arguments.textIfGiven("id") { return .embedding(id: id, from: source) }
+        let text = arguments.text("vector")
+        if text.drop(while: { $0 == " " }).hasPrefix("[") { return .vector(try parseVector(text), from: source) }
+        let rows = try QueryFile(path: text).vectors(rows: arguments.integerIfGiven("row") ?? 0, count: 1)
+        return .vector(rows[0], from: source)
+    }
+
+    private func columns(of answer: CrossSearchAnswer) -> [ResultPrinter.Column] {
+        var columns: [ResultPrinter.Column] = ["rank", "id", "item"]
+        if targets.count > 1 { columns += ["modality", "standardized"] }
+        columns.append(.init(answer.key))
+        if options.minProbability != nil { columns.append("probability") }
+        return columns + (options.via == nil ? [] : ["via"])
+    }
+
+    private func batch(_ file: QueryFile) throws {
+        let results = context.results(["query", "rank", "id", "item", "modality", "similarity", "distance", "probability"])
+        let matrix = try arguments.textIfGiven("output").map { try IDMatrixWriter(path: $0, columns: options.search.k) }
+        let progress = context.progress("search", unit: "queries", total: file.count)
+        var timing = Timing(threads: arguments.integer("threads")), told: Set<String> = []
+        for start in stride(from: 0, to: file.count, by: Self.blockMax) {
+            let vectors = try file.vectors(rows: start, count: min(Self.blockMax, file.count - start))
+            let answers = try timing.measure(\.explanation) {
+                try collection.search(
+                    vectors.map { .vector($0, from: source) }, across: targets, options: options,
+                    threads: arguments.integer("threads"))
+            }
+            for (index, answer) in answers.enumerated() {
+                if told.insert(answer.explanation.plan + answer.explanation.notes.joined()).inserted {
+                    SearchCommand.tell(answer.explanation, context)
+                }
+                if let matrix {
+                    try matrix.append(answer.hits.map(\.id))
+                } else if context.format == .table {
+                    for (rank, hit) in answer.hits.enumerated() {
+                        let place = [JSONMember("query", .integer(start + index)), JSONMember("rank", .integer(rank + 1))]
+                        try results.add(.object(place + hit.members(answer, names: true)))
+                    }
+                } else {
+                    try results.add(answer.json(explain: arguments.flag("explain"), query: start + index))
+                }
+            }
+            progress.update(start + vectors.count)
+        }
+        progress.finish()
+        try matrix?.finish()
+        if matrix == nil { try results.finish() }
+        if arguments.flag("timing") { context.warn(timing.json.compact) }
+    }
+}
+
+extension CrossSearchAnswer {
+    fileprivate var key: String { isSimilarity ? "similarity" : "distance" }
+
+    fileprivate func json(explain: Bool, query: Int? = nil) -> JSONValue {
+        var members: [JSONMember] = []
+        if let query { members.append(JSONMember("query", .integer(query))) }
+        members.append(JSONMember("metric", .text(metricName)))
+        members.append(JSONMember("results", .array(hits.enumerated().map { rank, hit in
+            .object([JSONMember("rank", .integer(rank + 1))] + hit.members(self, names: false))
+        })))
+        if explain { members.append(JSONMember("explain", explanation.json)) }
+        return .object(members)
+    }
+}
+
+extension CrossHit {
+    /// - names: adds the metric, where no object around says it.
+    fileprivate func members(_ answer: CrossSearchAnswer, names: Bool) -> [JSONMember] {
+        var members = [JSONMember("id", .text(id)), JSONMember("item", .text(item)), JSONMember("modality", .text(modality))]
+        if names { members.append(JSONMember("metric", .text(answer.metricName))) }
+        members.append(JSONMember(answer.key, .real(score)))
+        if let standardized { members.append(JSONMember("standardized", .real(standardized))) }
+        if let probability { members.append(JSONMember("probability", .real(probability))) }
+        if let via { members.append(JSONMember("via", .text(via))) }
+        return members
+    }
+}

@@ -1,0 +1,69 @@
+/// Auditing an index: what an ordinary search misses is counted and named, and an exact one misses nothing.
+import Causeway
+import Testing
+
+struct AuditTests {
+    @Test func withoutAnIndexNothingIsMissed() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        try collection.insert(clusteredEmbeddings(120, dimension: 8, seed: 1), into: "image")
+        try collection.insert(clusteredEmbeddings(90, dimension: 8, seed: 2, prefix: "t"), into: "text")
+        var options = IndexAuditOptions()
+        options.metrics = [.cosine, .manhattan]
+        options.queries = 40
+        let audit = try collection.auditIndex(from: "text", to: "image", options: options)
+        #expect(audit.queries == 40 && audit.items == 120)
+        #expect(audit.metrics.map(\.metric) == [.cosine, .manhattan])
+        for recall in audit.metrics.flatMap(\.recalls) {
+            #expect(recall.mean.value == 1 && recall.mean.low == 1 && recall.mean.high == 1)
+            #expect(recall.minimum == 1 && recall.fifthPercentile == 1 && recall.worst.isEmpty)
+            #expect(recall.plan.hasPrefix("exact scan"))
+        }
+        #expect(audit.metrics[0].recalls.map(\.k) == [1, 5, 10])
+    }
+
+    @Test func aFilterIsCountedAndKept() throws {
+        let temporary = try TemporaryDatabase()
+        var embeddings = clusteredEmbeddings(200, dimension: 8, seed: 3)
+        for index in embeddings.indices { embeddings[index].metadata = #"{"n":\#(index)}"# }
+        try temporary.collection().insert(embeddings, into: "v")
+        var options = IndexAuditOptions()
+        options.filter = "n < 50"
+        options.queries = 20
+        let audit = try temporary.collection().auditIndex(from: "v", to: "v", options: options)
+        #expect(audit.filter?.matches == 50 && audit.filter?.selectivity == 0.25)
+        #expect(audit.metrics[0].recalls.allSatisfy { $0.minimum == 1 })
+    }
+
+    @Test(.enabled(if: isOptimised, "kernels are slow without optimisation"))
+    func whatAnIndexMissesIsNamedWorstFirst() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        try collection.insert(clusteredEmbeddings(3_000, dimension: 48, seed: 4), into: "image")
+        try collection.insert(clusteredEmbeddings(300, dimension: 48, seed: 5, prefix: "t", offset: 1), into: "text")
+        try collection.buildIndex()
+        var options = IndexAuditOptions()
+        options.at = [10]
+        let audit = try collection.auditIndex(from: "text", to: "image", options: options)
+        let recall = audit.metrics[0].recalls[0]
+        #expect(recall.plan == "graph")
+        #expect(recall.mean.value >= 0.95 && recall.mean.low <= recall.mean.value)
+        #expect(recall.minimum <= recall.fifthPercentile && recall.fifthPercentile <= 1)
+        #expect(recall.worst.map(\.recall) == recall.worst.map(\.recall).sorted())
+        // Named queries are truly missed: the same search again finds as little.
+        for (id, share) in recall.worst {
+            let query = Query.embedding(id: id, from: "text")
+            let exact = try collection.search(query, in: "image", options: SearchOptions(effort: .exact)).hits
+            let found = Set(try collection.search(query, in: "image").hits.map(\.id))
+            #expect(abs(Double(exact.count { found.contains($0.id) }) / 10 - share) < 1e-9, "\(id)")
+        }
+    }
+
+    @Test func itCanBeStopped() throws {
+        let temporary = try TemporaryDatabase()
+        try temporary.collection().insert(clusteredEmbeddings(30, dimension: 4, seed: 6), into: "v")
+        #expect(throws: CausewayError.cancelled) {
+            try temporary.collection().auditIndex(from: "v", to: "v") { _ in false }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+/// Query banks, merged answers, bridges and probabilities, against their definitions on small seeded collections.
+import Causeway
+import Foundation
+import Testing
+
+struct CrossSearchTests {
+    /// Noisy pairs, and one image (a hub) that is near to every text.
+    private func hubCollection(_ temporary: TemporaryDatabase) throws -> (EmbeddingCollection, [Embedding], [Embedding]) {
+        var random = TestRandom(31)
+        let common = random.vector(16)
+        var images: [Embedding] = [], texts: [Embedding] = []
+        for number in 0..<80 {
+            let meaning = random.vector(16)
+            images.append(Embedding(id: "i\(number)", vector: meaning, item: "\(number)"))
+            let text = zip(zip(meaning, random.vector(16)), common).map { 0.6 * $0.0 + 0.5 * $0.1 + 1.2 * $1 }
+            texts.append(Embedding(id: "t\(number)", vector: text, item: "\(number)"))
+        }
+        images.append(Embedding(id: "hub", vector: common, item: "hub"))
+        try temporary.collection().insert(images, into: "image")
+        try temporary.collection().insert(texts, into: "text")
+        return (temporary.collection(), images, texts)
+    }
+
+    @Test func aBankMarksDownHubs() throws {
+        let temporary = try TemporaryDatabase()
+        let (collection, _, texts) = try hubCollection(temporary)
+        var banked = CrossSearchOptions(search: SearchOptions(k: 1))
+        banked.normalization = .bank
+        let queries = texts.map { Query.embedding(id: $0.id, from: "text") }
+        let plain = try collection.search(queries, in: "image", options: SearchOptions(k: 1))
+        #expect(plain.count { $0.hits[0].id == "hub" } > 40)
+        for effort in [SearchOptions.Effort.recall(0.98), .exact] {
+            banked.search.effort = effort
+            let answers = try collection.search(queries, across: ["image"], options: banked)
+            let right = zip(answers, texts).count { $0.hits[0].item == $1.item }
+            #expect(right > zip(plain, texts).count { $0.hits[0].item == $1.item } + 15, "\(effort)")
+            #expect(answers.count { $0.hits[0].id == "hub" } < 15)
+        }
+        let evaluation = try collection.evaluate(
+            from: "text", to: "image", scores: [.metric(.cosine)], normalization: .bank)
+        #expect(evaluation.queries == 40 && evaluation.metrics.map(\.normalization) == [.none, .bank])
+        #expect(evaluation.metrics[1].recall[0].figure.value > evaluation.metrics[0].recall[0].figure.value + 0.2)
+    }
+
+    @Test func aProbabilityIsCalibratedAndCutsHits() throws {
+        let temporary = try TemporaryDatabase()
+        let (collection, _, texts) = try hubCollection(temporary)
+        var options = CrossSearchOptions(search: SearchOptions(k: 5))
+        options.minProbability = 0
+        options.normalization = .bank
+        let queries = texts.map { Query.embedding(id: $0.id, from: "text") }
+        let answers = try collection.search(queries, across: ["image"], options: options)
+        var expected = 0.0, right = 0.0
+        for (answer, text) in zip(answers, texts) {
+            #expect(answer.hits.count == 5)
+            for hit in answer.hits {
+                let probability = try #require(hit.probability)
+                #expect((0...1).contains(probability))
+                expected += probability
+                right += hit.item == text.item ? 1 : 0
+            }
+            #expect(answer.hits.map { $0.probability! } == answer.hits.map { $0.probability! }.sorted(by: >))
+        }
+        // Over the pairs it was fitted on, a calibrated probability sums to the number of matches.
+        #expect(abs(expected - right) < 0.1 * right + 2, "\(expected) expected, \(right) right")
+        options.minProbability = 0.5
+        let sure = try collection.search(queries, across: ["image"], options: options).flatMap(\.hits)
+        #expect(!sure.isEmpty && sure.count < 400 && sure.allSatisfy { $0.probability! >= 0.5 })
+    }
+
+    @Test func answersOfSeveralModalitiesAreMergedOnOneScale() throws {
+        let temporary = try TemporaryDatabase()
+        let (collection, _, _) = try hubCollection(temporary)
+        let options = CrossSearchOptions(search: SearchOptions(k: 20))
+        let query = Query.embedding(id: "t3", from: "text")
+        let answer = try collection.search([query], across: ["image", "text"], options: options)[0]
+        #expect(answer.hits.count == 20)
+        let scores = answer.hits.compactMap(\.standardized)
+        #expect(scores == scores.sorted(by: >) && scores.count == 20)
+        #expect(answer.hits.first { $0.modality == "text" }?.id == "t3")
+        // By raw cosine the query's own modality, close together, would take every place.
+        #expect(Set(answer.hits.map(\.modality)) == ["image", "text"])
+        let distances = CrossSearchOptions(search: SearchOptions(k: 5, metric: .euclidean))
+        let near = try collection.search([query], across: ["text", "image"], options: distances)[0]
+        #expect(near.hits.first { $0.modality == "text" }?.id == "t3" && !near.isSimilarity)
+        #expect(throws: CausewayError.self) {
+            try collection.search([query], across: ["text", "text"], options: options)
+        }
+    }
+
+    @Test func aBridgeLeadsOverItemsToAModalityWithoutPairs() throws {
+        let temporary = try TemporaryDatabase()
+        let (collection, _, texts) = try hubCollection(temporary)
+        var random = TestRandom(5)
+        // Audio near to its text, of no item that anything else has; video of another dimension, of the texts' items.
+        try collection.insert(
+            texts.prefix(20).map { text in
+                Embedding(id: "a" + text.id, vector: text.vector.map { $0 + 0.05 * random.gaussian() }, item: "a" + text.item)
+            }, into: "audio")
+        try collection.insert(
+            texts.prefix(30).map { Embedding(id: "v" + $0.item, vector: random.vector(3), item: $0.item) }, into: "video")
+        var options = CrossSearchOptions(search: SearchOptions(k: 3))
+        options.via = "text"
+        for number in 0..<20 {
+            let answer = try collection.search(
+                [.embedding(id: "at\(number)", from: "audio")], across: ["video"], options: options)[0]
+            #expect(answer.hits.count == 3 && answer.hits[0].id == "v\(number)" && answer.hits[0].via == "t\(number)")
+            #expect(answer.hits.allSatisfy { $0.modality == "video" })
+        }
+    }
+
+    @Test func withoutPairsThereIsNoProbability() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        try collection.insert([Embedding(id: "a", vector: [1, 0]), Embedding(id: "b", vector: [0, 1])], into: "image")
+        try collection.insert([Embedding(id: "t", vector: [1, 1])], into: "text")
+        var options = CrossSearchOptions()
+        options.minProbability = 0.5
+        #expect(throws: CausewayError.self) {
+            try collection.search([.embedding(id: "t", from: "text")], across: ["image"], options: options)
+        }
+    }
+}
