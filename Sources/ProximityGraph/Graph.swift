@@ -238,8 +238,9 @@ package final class Graph: Sendable {
     /// Bytes of the file for each node: code, links, scales, labels.
     package var bytesPerVector: Double { Double(fileBytes) / Double(max(nodeCount, 1)) }
 
-    /// Compares the whole file with its checksums and copies codes, scales and level 0 into huge pages, after which searches read the copies. Takes memory of their size
-    /// and, from warm page cache, about a second a few GB; searches may run meanwhile.
+    /// Compares the whole file with its checksums and copies codes, scales and level 0 into huge pages, after which searches
+    /// read the copies. Takes memory of their size and, from warm page cache, about a second a few GB; searches may run
+    /// meanwhile.
     package func warm(threads: Int = 1) throws(GraphError) {
         let view = state.withLock { $0.view }
         if let damage = verify(threads: threads) { throw .damaged(path: path, what: damage) }

@@ -11,7 +11,8 @@ extension Graph {
     /// tell apart. The certified bound of each says which of them the caller must read.
     static let scanBreadth = 4
 
-    /// The best `width` nodes' labels of a set, best first, and more where that is cheap (a scan). Costs at most half as much again as a scan of the set.
+    /// The best `width` nodes' labels of a set, best first, and more where that is cheap (a scan). Compares at most half as
+    /// many codes again as a scan of the set.
     ///
     /// Three ways: where nearly all nodes are in the set, an ordinary search a little wider; where the nodes about the query
     /// are in it at least half as often as elsewhere, a walk that scores hardly others; otherwise, where the set is so
