@@ -78,7 +78,8 @@ private final class Pairs {
         #expect((forth["learned"] as? [String: Any])?["recall@10"] != nil)
         #expect((forth["cosine"] as? [String: Any])?["recall@10"] != nil)
         let found = pairs.run(
-            "search", "--from", "text", "--to", "image", "--id", "text-7", "--metric", "learned:m", "-k", "3", "--format", "jsonl")
+            "search", "--from", "text", "--to", "image", "--id", "text-7", "--metric", "learned:m", "-k", "3",
+            "--format", "jsonl")
         let lines = found.output.split(separator: "\n")
         #expect(lines.count == 3 && lines[0].contains(#""metric":"learned:m","similarity":"#))
         let figures = try pairs.object("evaluate", "--from", "text", "--to", "image", "--metrics", "cosine,learned:m")

@@ -22,7 +22,7 @@ func gapPage(_ report: ModalityGapReport, _ picture: ModalityPicture?, collectio
     let (first, second) = (report.between[0], report.between[1])
     var page = ReportPage(
         title: "The gap between \(first) and \(second) in \(collection)",
-        summary: "\(report.sampled) \(report.isPaired ? "pairs" : "rows of each modality") were sampled and split into two halves. "
+        summary: "\(report.sampled) \(report.isPaired ? "pairs" : "rows of each modality") were sampled, in two halves. "
             + "Raw means the stored vectors at unit length; centred, each modality's mean subtracted.")
     if let picture { page.add(picture, first, second) }
     page.add(
@@ -160,7 +160,8 @@ extension ReportPage {
         let (matched, mismatched) = (shares(bins.matched), shares(bins.mismatched))
         var chart = Chart(
             "Similarities, \(form)",
-            description: "Mean cosine of matched pairs \(short(mean(bins.matched))), of mismatched \(short(mean(bins.mismatched))).",
+            description: "Mean cosine of matched pairs \(short(mean(bins.matched))), of mismatched "
+                + "\(short(mean(bins.mismatched))).",
             x: bins.low...bins.high, y: 0...((matched + mismatched).max() ?? 1))
         chart.drawAxes(xTitle: "cosine", yTitle: "share")
         chart.drawBars(mismatched, colour: "var(--b)")

@@ -19,7 +19,8 @@ package func trainAlignment(
     let (dx, dy) = (data.sources.columns, data.targets.columns)
     if options.method == .center && dx != dy { throw .dimensionsDiffer(method: .center, source: dx, target: dy) }
     let unit = data.normalized()
-    let heldOutShare = AlignmentData.heldOutShare(options.heldOutShare), validationShare = min(max(options.validationShare, 0.05), 0.3)
+    let heldOutShare = AlignmentData.heldOutShare(options.heldOutShare)
+    let validationShare = min(max(options.validationShare, 0.05), 0.3)
     // Held-out items come first in the order, so that every method with one seed is judged on the same ones.
     let parts = unit.split(shares: [heldOutShare, validationShare, 1 - heldOutShare - validationShare], seed: options.seed)
     var parameters: [String: Matrix<Float>], settings: [String: Double], training = parts[1] + parts[2]
