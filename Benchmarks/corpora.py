@@ -73,7 +73,8 @@ def generated(rows, dimension, queries=1000, path=None, seed=1):
 
 def flickr():
     """Photos and captions in one trained space; None where the shared data is absent. Every fifth photo is held out."""
-    directory = os.path.join(os.path.dirname(common.ROOT), "shared", "data", "flickr8k-val")
+    shared = os.environ.get("CAUSEWAY_DATA", os.path.join(os.path.dirname(common.ROOT), "shared", "data"))
+    directory = os.path.join(shared, "flickr8k-val")
     if not os.path.isdir(directory):
         return None
     text, image, photo = (np.load(os.path.join(directory, f + ".npy")) for f in ("text_joint", "image_joint", "caption_image"))

@@ -336,6 +336,15 @@ def ratios(engines, modality):
     return found
 
 
+def command_line():
+    """The call as another machine would make it: without the place for temporary files."""
+    words = ["python3", "Benchmarks/search_peers.py"] + sys.argv[1:]
+    if "--directory" in words:
+        place = words.index("--directory")
+        del words[place : place + 2]
+    return " ".join(words)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", choices=("generated", "flickr"), default="generated")
@@ -362,7 +371,7 @@ def main():
                       arguments.peers.split(","))
     show(results)
     if not arguments.tiny:
-        common.save(f"search-peers-{name}", " ".join(["python3"] + sys.argv), results)
+        common.save(f"search-peers-{name}", command_line(), results)
 
 
 if __name__ == "__main__":
