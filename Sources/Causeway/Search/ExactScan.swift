@@ -33,8 +33,8 @@ struct ExactScan {
         } else {
             result.damaged = try reader.forEachVector(of: modality, visit)
         }
-        result.rowsRead = state.rowsRead
         result.best = state.finish()
+        result.rowsRead = state.rowsRead
         return result
     }
 }
