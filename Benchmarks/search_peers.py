@@ -150,11 +150,10 @@ class Causeway:
     def search_file(self, name, width, *extra):
         """((wall, processor, ids), the timing line)."""
         queries, output = (os.path.join(self.directory, name + s) for s in (".npy", "-ids.npy"))
-        _, peak, _, err = self.run(
+        _, _, _, err = self.run(
             "search", self.database, "--collection", "c", "--to", "image", "--queries", queries, "-k", str(K),
             "--ef", str(width), "--timing", "--output", output, "--quiet", *extra)
         timing = json.loads([line for line in err.splitlines() if line.startswith("{")][-1])
-        timing["peakBytes"] = peak
         return (timing["seconds"], timing["processorSeconds"], np.load(output)), timing
 
     def first_answer_ms(self, name):
@@ -250,7 +249,6 @@ def run(name, base, sample, query_sets, rounds, directory, peers):
                     if engine is ours:
                         (wall, processor, ids), timing = ours.search_file(modality, width)
                         distances = timing["codesCompared"]
-                        entry["search_peak_bytes"] = max(entry.get("search_peak_bytes", 0), timing["peakBytes"])
                     else:
                         q = unit(queries)
                         wall, processor, (ids, distances) = timed(lambda: engine.search(q, width))
