@@ -37,14 +37,26 @@ def measured(arguments, **options):
     start = time.perf_counter()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(arguments, stdout=out, stderr=err, **options)
-        _, status, usage = os.wait4(process.pid, 0)
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, peak_bytes(process.pid))
+            time.sleep(0.002)
         seconds = time.perf_counter() - start
         out.seek(0)
         err.seek(0)
         stdout, stderr = out.read().decode(), err.read().decode()
-    if status != 0:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {status}: {stderr[-2000:]}")
-    return seconds, usage.ru_maxrss * 1024, stdout, stderr
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}: {stderr[-2000:]}")
+    return seconds, peak, stdout, stderr
+
+
+def peak_bytes(pid):
+    """The high-water mark so far of a process's own memory; what wait4 reports would include ours from before exec."""
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return next((int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM")), 0)
+    except OSError:
+        return 0
 
 
 def machine():

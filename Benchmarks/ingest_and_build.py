@@ -3,6 +3,7 @@
     python3 Benchmarks/ingest_and_build.py [--rows 1000000] [--dimension 384] [--directory DIR]
 
 Both databases write 1000-row transactions, WAL, synchronous FULL. hnswlib builds with M 16, breadth 200, 2 threads.
+Needs a Python whose sqlite3 loads extensions, as Debian's does.
 """
 import argparse
 import json
