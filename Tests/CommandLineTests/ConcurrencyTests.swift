@@ -81,7 +81,7 @@ import Testing
         let database = try TestDatabase()
         let first = try Source(database, rows: 100, prefix: "a", seed: seed(43))
         #expect(try database.run("ingest", with: first.arguments).succeeded)
-        let second = try Source(database, rows: 3_000, prefix: "b", seed: seed(43) + 1)
+        let second = try Source(database, rows: 20_000, prefix: "b", seed: seed(43) + 1)
         let writer = try database.start("ingest", with: second.arguments)
         var searches = 0, newest = 0
         while writer.isRunning {
@@ -95,7 +95,7 @@ import Testing
         let done = writer.wait()
         #expect(done.succeeded, "\(done.summary)")
         #expect(searches >= 3, "only \(searches) searches ran beside the writer")
-        #expect(try database.count() == 3_100)
+        #expect(try database.count() == 20_100)
         try database.expectSound("after readers beside a writer")
     }
 

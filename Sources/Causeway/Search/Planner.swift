@@ -13,7 +13,7 @@ extension Plan {
     static func damaged(_ what: String) -> Plan {
         .exactScan(
             reason: "exact scan: the index is damaged",
-            note: "the index is damaged (\(what)); every row was compared instead; run `causeway index rebuild`")
+            note: "exact scan: the index cannot be used (\(what)); run `causeway index rebuild`")
     }
 }
 
