@@ -43,6 +43,24 @@ import Testing
         try database.overwrite("d.db", at: place, with: [file[place] ^ UInt8(1 + dice.below(255))])
     }
 
+    /// The only right answers there are cannot be read: an error that says so, not a figure and not a trap.
+    @Test func evaluatingAgainstDamagedAnswersIsAnError() throws {
+        var dice = Dice(seed: seed(14))
+        let database = try TestDatabase()
+        let vectors = (0..<2).map { _ in dice.floats(Self.dimension) }
+        let records = zip(["a", "b"], vectors).map { modality, vector in
+            #"{"modality":"\#(modality)","id":"1","vector":\#(vectorText(vector))}"#
+        }
+        try database.folder.write(Data((records.joined(separator: "\n") + "\n").utf8), to: "pair.jsonl")
+        #expect(try database.run("ingest", with: ["--collection", "c", database.folder.file("pair.jsonl")]).succeeded)
+        #expect(try database.run("compact").succeeded)
+        let file = database.folder.data("d.db")
+        let place = try placesOfBytes(of: vectors[1], in: file)[0]
+        try database.overwrite("d.db", at: place, with: [file[place] ^ 1])
+        let found = try database.run("evaluate", with: ["--collection", "c", "--from", "a", "--to", "b"])
+        #expect(found.status == 1 && found.isOneClearLine && found.errorText.contains("checksum"), "\(found.summary)")
+    }
+
     @Test func aChangedByteOfAVectorIsReportedAndSearchGoesOn() throws {
         let seed = seed(11)
         var dice = Dice(seed: seed)

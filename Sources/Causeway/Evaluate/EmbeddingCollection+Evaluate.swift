@@ -33,7 +33,7 @@ extension EmbeddingCollection {
                     ranks = try MetricRankScan(source: source, target: target, metric: metric, threads: options.threads)
                         .ranks(of: queries, order: pairs.order, in: reader, visited: visited)
                 }
-                evaluation.metrics.append(summarise(ranks, metric, pairs.candidateCount, options))
+                evaluation.metrics.append(try summarise(ranks, metric, pairs.candidateCount, options))
             }
             return evaluation
         }
@@ -54,9 +54,10 @@ extension EmbeddingCollection {
         }
     }
 
+    /// - Throws: `.damaged` when no right answer could be read.
     func summarise(
         _ ranks: [[Int]], _ metric: Metric, _ candidates: Int, _ options: EvaluationOptions
-    ) -> Evaluation.MetricResult {
+    ) throws(CausewayError) -> Evaluation.MetricResult {
         var accumulator = RetrievalAccumulator()
         for ranks in ranks where !ranks.isEmpty {
             let precisions = ranks.enumerated().map { Double($0 + 1) / Double($1) }
@@ -66,7 +67,9 @@ extension EmbeddingCollection {
                     relevantCount: ranks.count, candidateCount: candidates))
         }
         guard let summary = accumulator.summary(at: options.at, seed: options.seed, threads: options.threads) else {
-            preconditionFailure("every query has a right answer")
+            throw .damaged(
+                path: database.path, what: "no right answer's vector matches its checksum",
+                remedy: "run `causeway check --deep`, and ingest the damaged rows again")
         }
         return Evaluation.MetricResult(
             metric: metric, recall: summary.recall.map { ($0.k, Evaluation.Figure($0.hits)) },

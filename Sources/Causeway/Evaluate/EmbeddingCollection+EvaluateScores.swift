@@ -79,7 +79,7 @@ extension EmbeddingCollection {
                 let step = Progress(stage: "evaluate \(metric)", done: done, total: 2 * pairs.candidateCount)
                 if progress?(step) == false { throw CausewayError.cancelled }
             }
-            var result = summarise(ranks, metric, pairs.candidateCount, options)
+            var result = try summarise(ranks, metric, pairs.candidateCount, options)
             if usesBank { result.normalization = .bank }
             return Evaluation(
                 from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [result])
