@@ -7,25 +7,10 @@ struct BenchmarkTests {
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     /// A Python that has the peers already: a test installs nothing.
-    private static let python: Executable? = {
-        let candidates = [
-            Executable(path: "/usr/bin/env", leading: ["python3"]), Executable(path: "/usr/bin/python3"),
-        ]
-        return candidates.first { candidate in
-            (try? candidate.run(["-c", "import numpy, hnswlib, usearch, faiss"], timeLimit: 30).succeeded) ?? false
-        }
-    }()
-
-    private static let isOptimised: Bool = {
-        #if DEBUG
-        false
-        #else
-        true
-        #endif
-    }()
+    private static let python = Executable.python(importing: "numpy, hnswlib, usearch, faiss")
 
     @Test(
-        .enabled(if: isOptimised, "indexes 3,000 vectors and compares six engines: run it with swift test -c release"),
+        .enabled(if: HeavyTests.run, "indexes 3,000 vectors and compares six engines: run it with swift test -c release"),
         .enabled(if: python != nil, "no python3 with numpy, hnswlib, usearch and faiss"))
     func theSearchBenchmarkComparesAllEnginesAtItsTiniest() throws {
         var python = try #require(Self.python)

@@ -154,3 +154,15 @@ final class TemporaryFolder: Sendable {
         return url
     }
 }
+
+extension Executable {
+    /// The first Python that has the modules (comma-separated): a test installs nothing.
+    static func python(importing modules: String) -> Executable? {
+        let candidates = [
+            Executable(path: "/usr/bin/env", leading: ["python3"]), Executable(path: "/usr/bin/python3"),
+        ]
+        return candidates.first { candidate in
+            (try? candidate.run(["-c", "import \(modules)"], timeLimit: 30).succeeded) ?? false
+        }
+    }
+}

@@ -9,22 +9,7 @@ import Testing
     private static let data = root.deletingLastPathComponent().appendingPathComponent("shared/data").path
 
     /// The first Python that has NumPy.
-    private static let python: Executable? = {
-        let candidates = [
-            Executable(path: "/usr/bin/env", leading: ["python3"]), Executable(path: "/usr/bin/python3"),
-        ]
-        return candidates.first { candidate in
-            (try? candidate.run(["-c", "import numpy"], timeLimit: 30).succeeded) ?? false
-        }
-    }()
-
-    private static let isOptimised: Bool = {
-        #if DEBUG
-        false
-        #else
-        true
-        #endif
-    }()
+    private static let python = Executable.python(importing: "numpy")
 
     /// Runs a script of Tests/Oracle, which prints what it compared and ends with 1 where anything differs.
     private func run(_ script: String, _ arguments: [String], timeLimit: Double) throws -> Finished {
@@ -37,7 +22,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: isOptimised, "compares 50,000 searches: run it with swift test -c release"),
+        .enabled(if: HeavyTests.run, "compares 50,000 searches: run it with swift test -c release"),
         .enabled(if: FileManager.default.fileExists(atPath: data), "no paired sets at ../shared/data of the package"),
         .enabled(if: python != nil, "no python3 with numpy"))
     func pairedSetsEqualBruteForce() throws {
@@ -50,7 +35,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: isOptimised, "compares 5,000 searches: run it with swift test -c release"),
+        .enabled(if: HeavyTests.run, "compares 5,000 searches: run it with swift test -c release"),
         .enabled(if: python != nil, "no python3 with numpy"))
     func hardCasesEqualBruteForce() throws {
         let finished = try run("hard_cases.py", [try Executable.causeway().path], timeLimit: 600)

@@ -154,10 +154,8 @@ private struct Searches {
 /// Which stored vectors may judge an index: an eighth, by a hash of the row, never used to build anything.
 enum HoldOut {
     static func contains(_ row: RowID) -> Bool {
-        var x = UInt64(bitPattern: row.rawValue) &+ 0x9E37_79B9_7F4A_7C15  // SplitMix64's finaliser
-        x = (x ^ (x >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        x = (x ^ (x >> 27)) &* 0x94D0_49BB_1331_11EB
-        return (x ^ (x >> 31)) % 8 == 0
+        var hash = SeededRandom(seed: UInt64(bitPattern: row.rawValue))
+        return hash.next() % 8 == 0
     }
 }
 
