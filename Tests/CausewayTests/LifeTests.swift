@@ -224,6 +224,7 @@ struct LifeTests {
         let query = clusteredEmbeddings(1, dimension: dimension, seed: 51)[0].vector
         let database = try Database(path: temporary.path)  // tuning filled the other's memory
         let first = try search(database, query)
+        #expect(try search(database, query).explanation.cached == 0, "what was read once is not held")
         let second = try search(database, query)
         #expect(first.explanation.cached == 0 && first.explanation.bytesRead > 0)
         #expect(second.hits == first.hits && second.explanation.bytesRead == 0)
@@ -241,11 +242,13 @@ struct LifeTests {
         func vector(_ row: Int64) -> [Float] { [Float](repeating: Float(row), count: 100) }
         for row in Int64(0)..<5_000 {
             cache.keep(vector(row).span, of: row)
+            #expect(cache.vector(of: row) == nil, "read once")
+            cache.keep(vector(row).span, of: row)
             #expect(cache.vector(of: 0) == vector(0), "used between any two others")
             #expect(cache.bytes <= 16 * 8 * entry)
         }
         #expect(cache.count <= 128 && cache.count > 64 && cache.vector(of: 1) == nil)
-        cache.keep([Float](repeating: 1, count: 100_000).span, of: 9_000)
+        for _ in 0..<2 { cache.keep([Float](repeating: 1, count: 100_000).span, of: 9_000) }
         #expect(cache.vector(of: 9_000) == nil, "larger than there is room for")
     }
 }

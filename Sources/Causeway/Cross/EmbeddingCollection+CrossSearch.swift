@@ -234,7 +234,7 @@ extension CrossSearchAnswer {
         explanation.nodesVisited += before.nodesVisited
         explanation.codesCompared += before.codesCompared
         explanation.notes = before.notes + explanation.notes
-        explanation.seconds.merge(before.seconds, uniquingKeysWith: +)
+        explanation.seconds.add(before.seconds)
     }
 
     fileprivate mutating func finish(k: Int, minProbability: Double?, isMerged: Bool) {

@@ -32,10 +32,12 @@ struct GroupReranker {
         }
     }
 
-    /// A row that a member needs.
-    private struct Want {
-        var row: RowID
+    /// A row that a member needs. In the order of rows, then members.
+    private struct Want: Comparable {
+        var row: Int64
         var member: Int
+
+        static func < (a: Want, b: Want) -> Bool { a.row == b.row ? a.member < b.member : a.row < b.row }
     }
 
     private let options: SearchOptions
@@ -60,7 +62,7 @@ struct GroupReranker {
 
     mutating func append(_ narrowed: Narrowed, for query: PreparedQuery, at index: Int) {
         let needed = single.split(narrowed.candidates).needed
-        for candidate in needed { wants.append(Want(row: candidate.row, member: members.count)) }
+        for candidate in needed { wants.append(Want(row: candidate.row.rawValue, member: members.count)) }
         members.append(
             Member(
                 index: index, query: query, narrowed: narrowed,
@@ -76,23 +78,27 @@ struct GroupReranker {
         swap(&members, &self.members)
         swap(&wants, &self.wants)
         candidateCount = 0
-        wants.sort { ($0.row, $0.member) < ($1.row, $1.member) }
-        var unread: [(row: RowID, wants: Range<Int>)] = []
+        wants.sort()
+        var unread: (rows: [RowID], wants: [Range<Int>]) = ([], [])
         var start = 0
         while start < wants.count {
             let row = wants[start].row
-            let end = wants[start...].firstIndex { $0.row != row } ?? wants.count
-            if let vector = vectors.vector(of: row.rawValue), vector.count == target.dimension {
-                for want in wants[start..<end] { members[want.member].take(row, vector.span, isCached: true) }
+            var end = start + 1
+            while end < wants.count, wants[end].row == row { end += 1 }
+            if let vector = vectors.vector(of: row), vector.count == target.dimension {
+                for want in wants[start..<end] {
+                    members[want.member].take(RowID(rawValue: row), vector.span, isCached: true)
+                }
             } else {
-                unread.append((row, start..<end))
+                unread.rows.append(RowID(rawValue: row))
+                unread.wants.append(start..<end)
             }
             start = end
         }
         // Damage is told below, by the single ranking of those that met it.
-        _ = try reader.forEachVector(unread.map(\.row), of: target) { index, vector in
-            let (row, range) = unread[index]
-            for want in wants[range] { members[want.member].take(row, vector, isCached: false) }
+        _ = try reader.forEachVector(unread.rows, of: target) { index, vector in
+            let row = unread.rows[index]
+            for want in unread.wants[index] { members[wants[want].member].take(row, vector, isCached: false) }
             vectors.keep(vector, of: row.rawValue)
         }
         var ranked: [Ranked] = []

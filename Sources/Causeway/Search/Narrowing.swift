@@ -66,9 +66,11 @@ struct Narrowing {
     }
 
     private func merge(_ graph: [GraphHit], _ beside: [GraphHit], limit: Int) -> [Candidate] {
-        var seen = Set<Int64>()
-        var all = (graph + beside).filter { $0.label <= plan.newestRow.rawValue && seen.insert($0.label).inserted }
+        let newest = plan.newestRow.rawValue
+        var all = graph.filter { $0.label <= newest }
         if !beside.isEmpty {
+            var seen = Set(all.map(\.label))
+            all += beside.filter { $0.label <= newest && seen.insert($0.label).inserted }
             all.sort { $0.similarity == $1.similarity ? $0.label < $1.label : $0.similarity > $1.similarity }
         }
         // Copies have one estimate: a limit that cut between them would leave out what is as good as what it kept.

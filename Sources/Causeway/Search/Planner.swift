@@ -57,7 +57,7 @@ struct Planner {
             tunings = []
         } else {
             index = try cache.state(of: target, in: reader)
-            tunings = try reader.tunings(of: target.id)
+            tunings = if case .recall = options.effort { try reader.tunings(of: target.id) } else { [] }
         }
     }
 

@@ -141,11 +141,31 @@ public struct Explanation: Sendable, Equatable {
     public var notes: [String] = []
     /// Under a metric on token sets.
     public var tokens: TokenWork?
-    public var seconds: [Stage: Double] = [:]
+    public var seconds = StageSeconds()
 
     /// Of all stages. Queries that shared one pass over the rows share its time in equal parts.
-    public var totalSeconds: Double { seconds.values.reduce(0, +) }
+    public var totalSeconds: Double { Stage.allCases.reduce(0) { $0 + (seconds[$1] ?? 0) } }
 
     /// `read` is kept apart from `rerank` under metrics on token sets, which are tens of times as large as vectors.
-    public enum Stage: String, Sendable, CaseIterable { case filter, candidates, read, rerank, lookup }
+    public enum Stage: Int, Sendable, CaseIterable { case filter, candidates, read, rerank, lookup }
+
+    /// Seconds of the stages that there were, without an allocation.
+    public struct StageSeconds: Sendable, Equatable {
+        private var values = SIMD8<Double>(repeating: -1)
+
+        public init() {}
+
+        /// Nil for a stage that did not run.
+        public subscript(stage: Stage) -> Double? {
+            get { values[stage.rawValue] < 0 ? nil : values[stage.rawValue] }
+            set { values[stage.rawValue] = newValue ?? -1 }
+        }
+
+        /// Adds the other's seconds, stage by stage.
+        mutating func add(_ other: StageSeconds) {
+            for stage in Stage.allCases {
+                if let seconds = other[stage] { self[stage] = (self[stage] ?? 0) + seconds }
+            }
+        }
+    }
 }

@@ -37,8 +37,9 @@ struct Reranker {
     /// lower bound above their upper bound. Other metrics have no such bound, so all their candidates are read.
     func split(_ candidates: [Candidate]) -> (needed: [Candidate], spared: [Candidate]) {
         guard options.metric == .cosine, candidates.count > options.k else { return (candidates, []) }
-        let bar = candidates.map { $0.estimate - $0.errorBound }.sorted(by: >)[options.k - 1]
+        let bar = Self.largest(options.k, of: candidates.lazy.map { $0.estimate - $0.errorBound })
         var parts: (needed: [Candidate], spared: [Candidate]) = ([], [])
+        parts.needed.reserveCapacity(candidates.count)
         for candidate in candidates {
             if candidate.estimate + candidate.errorBound >= bar {
                 parts.needed.append(candidate)
@@ -47,6 +48,20 @@ struct Reranker {
             }
         }
         return parts
+    }
+
+    /// The k-th largest of at least k values. They nearly descend, so that few are moved: about O(n + k log k).
+    private static func largest(_ k: Int, of values: some Sequence<Float>) -> Float {
+        var best: [Float] = []
+        best.reserveCapacity(k + 1)
+        for value in values {
+            if best.count == k, value <= best[k - 1] { continue }
+            var place = best.count
+            while place > 0, best[place - 1] < value { place -= 1 }
+            best.insert(value, at: place)
+            if best.count > k { best.removeLast() }
+        }
+        return best[k - 1]
     }
 
     /// Scores rows, and reads those that are not in memory in storage order; returns how many were sound.

@@ -1,5 +1,5 @@
-/// Decoded vectors of rows that were ranked before, so that repeated searches read nothing from SQLite. A row is an immutable
-/// version, so what is here is never stale; whether a row is alive is for the search's own snapshot to say.
+/// Decoded vectors of rows that several searches ranked, so that repeated searches read nothing from SQLite. A row is an
+/// immutable version, so what is here is never stale; whether a row is alive is for the search's own snapshot to say.
 import Synchronization
 
 /// Safe to share between threads. Bounded by bytes; what was not used since the clock's hand last passed goes first.
@@ -21,12 +21,10 @@ package final class VectorCache: Sendable {
     /// The vector of a row, or nil where it is not held. O(1).
     package func vector(of row: Int64) -> [Float]? { shard(of: row).state.withLock { $0.use(row) } }
 
-    /// Holds a vector, and lets others go for it where there is no room.
+    /// Takes note of a vector that was read, and holds it from its second reading on, letting others go where there is no
+    /// room: what a large batch reads once neither pays for a copy nor pushes out what is used again and again.
     package func keep(_ vector: Span<Float>, of row: Int64) {
-        var values: [Float] = []
-        values.reserveCapacity(vector.count)
-        for index in vector.indices { values.append(vector[index]) }
-        shard(of: row).state.withLock { $0.keep(row, values) }
+        shard(of: row).state.withLock { $0.keep(row, vector) }
     }
 
     /// Bytes held, with an allowance for each entry's own.
@@ -39,7 +37,7 @@ package final class VectorCache: Sendable {
     }
 }
 
-/// Second-chance replacement: entries on a ring, a mark on those used since the hand passed.
+/// Second-chance replacement: entries on a ring, a mark on those used since the hand passed; and a note of rows read once.
 private struct ClockEntries: Sendable {
     private struct Entry {
         var row: Int64
@@ -49,7 +47,11 @@ private struct ClockEntries: Sendable {
         var bytes: Int { values.count * MemoryLayout<Float>.stride + 96 }
     }
 
+    /// Rows read once, each at the place its number gives it, where the next one overwrites it.
+    private static let notedMax = 4_096
+
     private let byteLimit: Int
+    private var noted = [Int64](repeating: .min, count: notedMax)
     private var places: [Int64: Int] = [:]
     private var ring: [Entry] = []
     private var hand = 0
@@ -64,9 +66,18 @@ private struct ClockEntries: Sendable {
         return ring[place].values
     }
 
-    mutating func keep(_ row: Int64, _ values: [Float]) {
+    mutating func keep(_ row: Int64, _ vector: Span<Float>) {
+        let note = Int(truncatingIfNeeded: (UInt64(bitPattern: row) &* 0x9E37_79B9_7F4A_7C15) >> 44) % Self.notedMax
+        guard noted[note] == row else {
+            noted[note] = row
+            return
+        }
+        guard places[row] == nil else { return }
+        var values: [Float] = []
+        values.reserveCapacity(vector.count)
+        for index in vector.indices { values.append(vector[index]) }
         let entry = Entry(row: row, values: values, isUsed: false)
-        guard places[row] == nil, entry.bytes <= byteLimit else { return }
+        guard entry.bytes <= byteLimit else { return }
         while bytes + entry.bytes > byteLimit { evict() }
         bytes += entry.bytes
         places[row] = ring.count

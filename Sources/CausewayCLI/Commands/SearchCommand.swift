@@ -219,7 +219,7 @@ extension Explanation {
         }
         if let filterMatches { members.append(JSONMember("filterMatches", .integer(filterMatches))) }
         let stages = Stage.allCases.compactMap { stage in
-            seconds[stage].map { JSONMember(stage.rawValue + "Ms", .real(rounded($0 * 1000))) }
+            seconds[stage].map { JSONMember("\(stage)Ms", .real(rounded($0 * 1000))) }
         }
         members.append(JSONMember("time", .object(stages)))
         if !notes.isEmpty { members.append(JSONMember("notes", .array(notes.map(JSONValue.text)))) }
