@@ -126,6 +126,14 @@ package final class Graph: Sendable {
         }
     }
 
+    /// A query in codes; nil without a direction. With `hiding`, walks go as if the row of that label were not in the graph, so
+    /// that a stored vector measures what one that is not stored would meet. A row that shares its node is not hidden.
+    package func coded(_ query: Span<Float>, hiding label: Int64?) -> CodedQuery? {
+        guard var coded = quantizer.encode(query: query) else { return nil }
+        coded.hiddenNode = label.flatMap(node(of:))
+        return coded
+    }
+
     /// The exact twin of `search`: the best `limit` of all codes, or of the admitted ones.
     package func scan(_ query: Span<Float>, limit: Int, admitting: LabelSet? = nil) -> GraphAnswer {
         guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
@@ -167,6 +175,7 @@ package final class Graph: Sendable {
         let (view, pooled) = state.withLock { ($0.view, $0.scratches.popLast()) }
         let scratch = pooled ?? SearchScratch(nodeCapacity: nodeCount, width: width)
         scratch.reset(width: width, verifier: verifier)
+        scratch.hiddenNode = query.hiddenNode
         var answer = query.withViews { coarse, fine in
             let ended = body(scratch, view, coarse, width)
             var answer = GraphAnswer()

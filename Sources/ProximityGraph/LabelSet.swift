@@ -58,6 +58,19 @@ extension Graph {
         return found
     }
 
+    /// The node that has this label and no other.
+    func node(of label: Int64) -> Int? {
+        guard let slot = slots(of: [label]).first else { return nil }
+        guard let offsets = verifier.labelOffsets else { return slot }
+        var low = 0, high = nodeCount - 1
+        while low < high {
+            let middle = (low + high + 1) / 2
+            guard offsets.admits(middle..<(middle + 2)) else { return nil }
+            if slotRange(of: middle).lowerBound <= slot { low = middle } else { high = middle - 1 }
+        }
+        return slotRange(of: low) == slot..<(slot + 1) ? low : nil
+    }
+
     private func soundSlot(inOrder position: Int) -> Int? {
         guard verifier.labelOrder.admits(position), let slot = slot(inOrder: position), verifier.labels.admits(slot) else {
             return nil

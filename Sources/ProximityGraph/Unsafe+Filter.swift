@@ -38,7 +38,7 @@ extension SearchScratch {
         precondition(width >= 1 && width <= poolCapacity && layer.count <= min(nodeCapacity, table.count))
         precondition(admitted.count * 64 >= layer.count)
         count = 0
-        nextEpoch()
+        beginWalk()
         var frontier = KeyHeap()
         var found = 0
         for node in [entry] + seeds where node >= 0 && node < layer.count && found < Self.listMax {

@@ -18,6 +18,8 @@ import Synchronization
     static let listMax = 2 * connectivityMax + extraDegreeMax
     private(set) var distances = 0
     var hops = 0
+    /// A node of the table that walks neither score nor pass through, unless they begin there.
+    var hiddenNode: Int?
     /// Of a wide scan: keys from here on are not among the best.
     private var threshold = PoolKey(bits: .max)
     /// What must be asked before a file's bytes are used; nil for codes in memory and for files known to be sound.
@@ -125,7 +127,15 @@ import Synchronization
         return !isDamaged
     }
 
-    func nextEpoch() {
+    /// Begins a walk over the nodes themselves.
+    func beginWalk() {
+        nextEpoch()
+        guard let hiddenNode else { return }
+        precondition(hiddenNode >= 0 && hiddenNode < nodeCapacity, "node out of range")
+        unsafe visited[hiddenNode] = epoch
+    }
+
+    private func nextEpoch() {
         epoch &+= 1
         if epoch == 0 {
             unsafe visited.update(repeating: 0, count: nodeCapacity + 1)
@@ -280,7 +290,7 @@ import Synchronization
         precondition(width >= 1 && width <= poolCapacity && layer.count <= min(nodeCapacity, table.count))
         count = 0
         guard entry >= 0 && entry < layer.count, admitsCodes(entry..<(entry + 1)) else { return }
-        nextEpoch()
+        beginWalk()
         unsafe visited[entry] = epoch
         let pool = unsafe self.pool, ids = unsafe self.ids, dots = unsafe self.dots
         unsafe pool[0] = PoolKey(similarity: similarity(table, query, of: entry), node: UInt32(entry))
@@ -338,7 +348,7 @@ import Synchronization
                 if unsafe visited[Int(id)] == epoch { continue }
                 unsafe visited[Int(id)] = epoch
                 let node = name(Int(id))
-                if node >= table.count { continue }
+                if node >= table.count || node == hiddenNode { continue }
                 unsafe ids[ordinals.found] = UInt32(node)
                 unsafe ids[ordinals.start + ordinals.found] = id
                 ordinals.found += 1

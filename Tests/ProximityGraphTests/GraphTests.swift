@@ -167,4 +167,27 @@ struct GraphTests {
         #expect(extended.verifyChecksums() == [] && extended.checkInvariants() == [])
         #expect(recall(extended, values, queries: queries, width: 10) > recall(plain, values, queries: queries, width: 10))
     }
+
+    @Test func aHiddenRowIsNeitherFoundNorPassedThrough() throws {
+        let dimension = 32
+        var values = clustered(2_000, dimension, clusters: 20, seed: 31)
+        values += row(values, 5, dimension)  // row 2000 shares the node of row 5
+        let graph = try makeGraph(values, settings: .standard(dimension: dimension)).graph
+        for index in [17, 400, 1_999] {
+            let query = row(values, index, dimension), label = Int64(1000 + index)
+            let seen = graph.coded(query.span, hiding: nil), unseen = graph.coded(query.span, hiding: label)
+            let plain = try #require(seen), hidden = try #require(unseen)
+            #expect(graph.search(plain, width: 20).hits.first?.label == label)
+            let answer = graph.search(hidden, width: 20)
+            #expect(answer.hits.count == 20 && !answer.hits.map(\.label).contains(label), "row \(index)")
+            let admitted = graph.labelSet(excluding: [1_003])
+            let filtered = graph.search(hidden, width: 20, admitting: admitted, budget: .max)
+            #expect(!filtered.hits.map(\.label).contains(label), "row \(index)")
+            // The next search is an ordinary one again.
+            #expect(graph.search(plain, width: 20).hits.first?.label == label)
+        }
+        let twin = graph.coded(row(values, 5, dimension).span, hiding: 1_005)
+        let shared = try #require(twin)
+        #expect(graph.search(shared, width: 20).hits.prefix(2).map(\.label) == [1_005, 3_000])
+    }
 }

@@ -4,7 +4,7 @@ import VectorMath
 
 extension EmbeddingCollection {
     /// Compares ordinary searches of `to`, at their default settings, with exact ones, for stored queries of `from`.
-    /// A query that is itself in `to` is left out of its own answers.
+    /// A query that is itself in `to` is left out of its own answers, and the graph is walked as if it were not there.
     /// - Throws: what a search throws; `.cancelled` when `progress` returns false.
     /// - Complexity: O(metrics × queries × embeddings × dimension) for the exact side.
     public func auditIndex(
@@ -76,6 +76,7 @@ private struct AuditRun {
         let dropsItself = from == to
         var search = SearchOptions(k: dropsItself ? k + 1 : k, metric: metric, filter: options.filter)
         if let effort { search.effort = effort }
+        search.hidesStoredQuery = true
         // The ordinary side runs on one thread, so that its times are those of a search.
         var answers = try collection.search(
             ids.map { Query.embedding(id: $0, from: from) }, in: to, options: search,

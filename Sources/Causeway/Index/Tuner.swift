@@ -34,7 +34,7 @@ struct Tuner {
         var rows: [TuningRecord] = []
         let context = Measurement(
             queryModality: source.id, measuredAt: measuredAt, generation: generation,
-            targets: (Self.targets + [extraTarget].compactMap { $0 }).sorted())
+            targets: Set(Self.targets + [extraTarget].compactMap { $0 }).sorted())
         let buckets = k.map { [$0] } ?? Self.buckets
         let searches = Searches(ids: ids, source: source, target: target, collection: collection, threads: threads)
         // One exact pass over the rows is the truth for every k.
@@ -140,10 +140,12 @@ private struct Searches {
 
     var isOwnModality: Bool { source.id == target.id }
 
-    /// The best k per query; a query of the target's own modality finds itself, and is taken out.
+    /// The best k per query, of all others. A query of the target's own modality is hidden in the graph: users' queries are
+    /// mostly not stored, and one that is finds its neighbours over its own links at a third of the width.
     func run(k: Int, _ effort: SearchOptions.Effort) throws -> [[Hit]] {
         let queries = ids.map { Query.embedding(id: $0, from: source.name) }
-        let options = SearchOptions(k: isOwnModality ? k + 1 : k, effort: effort)
+        var options = SearchOptions(k: isOwnModality ? k + 1 : k, effort: effort)
+        options.hidesStoredQuery = true
         let answers = try collection.search(queries, in: target.name, options: options, threads: threads)
         return zip(ids, answers).map { id, answer in
             Array(answer.hits.filter { !isOwnModality || $0.id != id }.prefix(k))

@@ -62,6 +62,7 @@ extension EmbeddingCollection {
         _ query: Query, from modality: ModalityRecord, for target: ModalityRecord, in reader: Reader
     ) throws -> PreparedQuery {
         let vector: [Float]
+        var stored: RowID?
         switch query.source {
         case .vector(let given): vector = given
         case .tokens(let tokens): vector = tokens.mean
@@ -70,6 +71,7 @@ extension EmbeddingCollection {
                 throw CausewayError.unknownID(id, modality: modality.name)
             }
             vector = try self.vector(of: row, id: id, modality: modality, in: reader)
+            stored = row
         }
         guard vector.count == target.dimension else {
             throw CausewayError.dimensionMismatch(
@@ -78,7 +80,7 @@ extension EmbeddingCollection {
         if let index = vector.firstIndex(where: { !$0.isFinite }) {
             throw CausewayError.badInput("component \(index) of the query is not finite", remedy: "repair the query")
         }
-        return PreparedQuery(vector: vector, modality: modality, isModalityKnown: query.isModalityKnown)
+        return PreparedQuery(vector: vector, modality: modality, isModalityKnown: query.isModalityKnown, row: stored)
     }
 }
 

@@ -38,13 +38,16 @@ struct Narrowing {
         let start = clock.now
         let snapshot = plan.snapshot
         let crossModal = query.modality.id != target || !query.isModalityKnown
-        let answer = if let labels = admission.labels {
-            snapshot.graph.searchFiltered(
-                query.vector.span, width: plan.width, admitting: labels, crossModal: crossModal)
+        let graph = snapshot.graph
+        let coded = graph.coded(query.vector.span, hiding: options.hidesStoredQuery ? query.row?.rawValue : nil)
+        let answer = if let coded, let labels = admission.labels {
+            graph.searchFiltered(coded, width: plan.width, admitting: labels, crossModal: crossModal)
+        } else if let coded {
+            graph.search(coded, width: plan.width, crossModal: crossModal)
         } else {
-            snapshot.graph.search(query.vector.span, width: plan.width, crossModal: crossModal)
+            GraphAnswer()
         }
-        if let damage = answer.damage {
+        if let damage = answer.damage ?? graph.damage {
             return Narrowed(candidates: [], explanation: Explanation(), isComplete: false, damage: damage)
         }
         let beside = snapshot.beside.scan(query.vector.span, limit: plan.width, admitting: admission.beside)

@@ -56,6 +56,9 @@ public struct SearchOptions: Sendable {
     public var filter: String?
     /// Under an exact transport metric, also which token of the query went to which of each hit.
     public var transportPlans = false
+    /// The graph is walked as if a stored query of the target's own modality were not in it: for measurements, whose stored
+    /// queries stand for ones that are not stored, and would otherwise lead straight to their neighbours.
+    var hidesStoredQuery = false
 
     public init(
         k: Int = 10, metric: Metric = .cosine, effort: Effort = .recall(0.98), candidates: Int? = nil, filter: String? = nil

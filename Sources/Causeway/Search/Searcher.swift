@@ -12,6 +12,8 @@ struct PreparedQuery: Sendable {
     var modality: ModalityRecord
     /// False for a vector that came without a modality: it may be of any.
     var isModalityKnown = true
+    /// Of a stored embedding.
+    var row: RowID?
 }
 
 struct Searcher {
