@@ -23,14 +23,10 @@ package final class Graph: Sendable {
     private let upperNodes: Section
     let verifier: GraphVerifier
     private let meanNorm: Float
-    private let state: Mutex<State>
-
-    /// What searches share: the sections they read, in the file or copied, and scratch memory.
-    private struct State {
-        var view: GraphView
-        var owners: [PageBuffer] = []
-        var scratches: [SearchScratch] = []
-    }
+    /// The sections that searches read.
+    let view: GraphView
+    /// Memory of searches that ended, for the next.
+    private let scratches = Mutex<[SearchScratch]>([])
 
     /// Maps a graph file and checks its header, its section table, the checksums' own checksum and the mean; searches check
     /// the rest, chunk by chunk, when they first read it. Throws when the file is damaged, another generation's, or not the
@@ -74,7 +70,7 @@ package final class Graph: Sendable {
         (self.errors, self.upperNodes) = (errors, upperNodes)
         quantizer = VectorQuantizer(dimension: settings.dimension, mean: center, seed: settings.seed)
         meanNorm = Float(center.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot())
-        state = Mutex(State(view: view))
+        self.view = view
     }
 
     // MARK: Searching
@@ -83,12 +79,6 @@ package final class Graph: Sendable {
     package var damage: String? { verifier.damage }
     /// Every byte that searches read was compared with its checksum.
     package var isVerified: Bool { verifier.isComplete }
-
-    /// Compares everything that searches read with its checksums, as far as that was not done; what is damaged, if anything.
-    package func verify(threads: Int = 1) -> String? {
-        _ = verifier.verifyAll(threads: threads)
-        return damage
-    }
 
     /// The best `width` nodes' labels for a query, best first. With `admitting`, only labels of that set are returned; the
     /// walk goes on until `budget` codes are scored (by default half of what a scan of the set costs). Where fewer than
@@ -172,8 +162,7 @@ package final class Graph: Sendable {
         let width = min(width, max(nodeCount, 1))
         if let damage { return GraphAnswer(damage: damage) }
         guard nodeCount > 0, admitting?.count != 0 else { return GraphAnswer() }
-        let (view, pooled) = state.withLock { ($0.view, $0.scratches.popLast()) }
-        let scratch = pooled ?? SearchScratch(nodeCapacity: nodeCount, width: width)
+        let scratch = scratches.withLock { $0.popLast() } ?? SearchScratch(nodeCapacity: nodeCount, width: width)
         scratch.reset(width: width, verifier: verifier)
         scratch.hiddenNode = query.hiddenNode
         var answer = query.withViews { coarse, fine in
@@ -186,7 +175,7 @@ package final class Graph: Sendable {
             return answer
         }
         if let damage { answer = GraphAnswer(damage: damage) } else { verifier.advance() }
-        state.withLock { $0.scratches.append(scratch) }
+        scratches.withLock { $0.append(scratch) }
         return answer
     }
 
@@ -247,22 +236,6 @@ package final class Graph: Sendable {
     /// Bytes of the file for each node: code, links, scales, labels.
     package var bytesPerVector: Double { Double(fileBytes) / Double(max(nodeCount, 1)) }
 
-    /// Compares the whole file with its checksums and copies codes, scales and level 0 into huge pages, after which searches
-    /// read the copies. Takes memory of their size and, from warm page cache, about a second a few GB; searches may run
-    /// meanwhile.
-    package func warm(threads: Int = 1) throws(GraphError) {
-        let view = state.withLock { $0.view }
-        if let damage = verify(threads: threads) { throw .damaged(path: path, what: damage) }
-        do {
-            let (copy, owners) = try view.copied()
-            state.withLock {
-                $0.view = copy
-                $0.owners += owners
-            }
-        } catch { throw .file(error) }
-    }
-
-    var view: GraphView { state.withLock { $0.view } }
     var upperNames: Section { upperNodes }
 }
 
@@ -281,8 +254,6 @@ struct GraphView: Sendable {
     let base: LinkTable
     /// Top first.
     let upper: [LinkTable]
-    private let sections: (codes: Section, scales: Section, links: Section)
-    private let extra: (offsets: Section, links: Section)?
 
     init?(_ header: GraphHeader, _ section: (SectionName) -> Section?) {
         guard let codes = section(.codes), let scales = section(.scales), let links = section(.baseLinks),
@@ -298,28 +269,12 @@ struct GraphView: Sendable {
             upper.append(layer)
             offset += length
         }
-        var extra: (Section, Section)?
-        if let offsets = section(.extraOffsets), let lists = section(.extraLinks) { extra = (offsets, lists) }
-        self.init(
-            (codes, scales, links), extra, upper.reversed(), header.settings.paddedDimension,
-            header.settings.baseDegree, header.nodeCount)
-    }
-
-    private init(
-        _ sections: (codes: Section, scales: Section, links: Section), _ extra: (offsets: Section, links: Section)?,
-        _ upper: [LinkTable], _ codeBytes: Int, _ degree: Int, _ count: Int
-    ) {
-        table = CodeTable(codes: sections.codes, scales: sections.scales, codeBytes: codeBytes, count: count)
-        var base = sections.links.links(degree: degree, count: count)
-        if let extra { base = base.extended(offsets: extra.offsets, links: extra.links) }
-        (self.base, self.upper, self.sections, self.extra) = (base, upper, sections, extra)
-    }
-
-    func copied() throws(FileError) -> (GraphView, [PageBuffer]) {
-        let codes = try sections.codes.copied(), scales = try sections.scales.copied()
-        let links = try sections.links.copied()
-        let copy = GraphView(
-            (codes.section, scales.section, links.section), extra, upper, table.codeBytes, base.degree, table.count)
-        return (copy, [codes.owner, scales.owner, links.owner])
+        table = CodeTable(
+            codes: codes, scales: scales, codeBytes: header.settings.paddedDimension, count: header.nodeCount)
+        var base = links.links(degree: header.settings.baseDegree, count: header.nodeCount)
+        if let offsets = section(.extraOffsets), let lists = section(.extraLinks) {
+            base = base.extended(offsets: offsets, links: lists)
+        }
+        (self.base, self.upper) = (base, upper.reversed())
     }
 }

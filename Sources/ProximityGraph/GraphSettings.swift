@@ -91,7 +91,9 @@ package enum GraphError: Error, Equatable, Sendable, CustomStringConvertible {
         case .damaged(let path, let what): "graph \(path) is damaged: \(what); rebuild the index"
         case .identityMismatch(let path, let what): "graph \(path) belongs elsewhere: \(what); rebuild the index"
         case .unsupportedVersion(let path, let version):
-            "graph \(path) has format \(version), newer than this program reads; update the program or rebuild the index"
+            version < Int(GraphFormat.major)
+                ? "graph \(path) has format \(version), which this program no longer reads; rebuild the index"
+                : "graph \(path) has format \(version), newer than this program reads; update it or rebuild the index"
         case .capacity(let limit): "more vectors than the graph has room for (\(limit)); build it with a larger capacity"
         }
     }

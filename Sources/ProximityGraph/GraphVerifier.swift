@@ -66,14 +66,6 @@ final class GraphVerifier: Sendable {
         }
         cursor.store(0, ordering: .relaxed)
     }
-
-    /// Compares every chunk that was not compared before, on `threads` threads; false at damage.
-    func verifyAll(threads: Int) -> Bool {
-        for section in sections {
-            Parallel.forEach(section.chunkCount, threads: threads) { chunk, _ in _ = section.admitsChunk(chunk) }
-        }
-        return damage == nil
-    }
 }
 
 /// The chunks of one section.

@@ -1,6 +1,6 @@
 /// Bytes to and from graph files: the stream that cuts sections into checksummed chunks, and typed views of a mapped file.
-/// Invariants: a Section lies wholly inside its MappedFile or PageBuffer, which the Graph keeps alive, and starts on a
-/// multiple of 4,096 bytes; every index is compared with the section's length.
+/// Invariants: a Section lies wholly inside its MappedFile, which the Graph keeps alive, and starts on a multiple of
+/// 4,096 bytes; every index is compared with the section's length.
 import Platform
 import Synchronization
 
@@ -143,14 +143,6 @@ struct SectionStream {
     func subsection(_ offset: Int, _ length: Int) -> Section {
         precondition(offset >= 0 && length >= 0 && offset <= self.length - length)
         return unsafe Section(base: base + offset, length: length)
-    }
-
-    /// A copy in huge pages, and the memory that holds it.
-    func copied() throws(FileError) -> (section: Section, owner: PageBuffer) {
-        let owner = try PageBuffer(byteCount: length)
-        let copy = unsafe Section(base: UnsafeRawPointer(owner.bytes.baseAddress!), length: length)
-        if length > 0 { unsafe owner.bytes.baseAddress!.copyMemory(from: base, byteCount: length) }
-        return (copy, owner)
     }
 
     func links(degree: Int, count: Int) -> LinkTable {

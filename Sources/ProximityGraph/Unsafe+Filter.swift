@@ -30,7 +30,7 @@ extension SearchScratch {
     /// go on from is better than the worst of them. After ACORN-1 (Patel et al. 2024), with the choice between neighbours
     /// and their neighbours made at every node from its own share of admitted ones (as in NaviX, Sehgal et al. 2025): from
     /// `sweepShare` on all of them are scored and passed through, below it the walk looks past the others without scoring.
-    /// Returns false when `budget` codes were scored, or the ways on ran out, before that.
+    /// Returns false when that would take more than `budget` codes, or the ways on ran out, before that.
     func walk(
         _ table: CodeTable, _ layer: LinkTable, _ query: QueryView, from entry: Int, seeds: [Int], width: Int,
         admitted: Span<UInt64>, sweepShare: Double, budget: Int
@@ -47,14 +47,15 @@ extension SearchScratch {
             unsafe ids[found] = UInt32(node)
             found += 1
         }
-        guard keepScored(table, query, found, width, admitted, &frontier) else { return false }
+        guard distances + found <= budget, keepScored(table, query, found, width, admitted, &frontier) else {
+            return false
+        }
         while let best = frontier.popFirst() {
             if unsafe count == width && best > pool[width - 1] { return true }
-            if distances >= budget { return false }
             hops += 1
             guard admitsList(layer, best.node) else { return false }
             let found = gather(layer, best.node, admitted, sweepShare)
-            guard !isDamaged, keepScored(table, query, found, width, admitted, &frontier) else { return false }
+            guard distances + found <= budget, !isDamaged, keepScored(table, query, found, width, admitted, &frontier) else { return false }
         }
         return count == width
     }

@@ -151,15 +151,6 @@ struct FileTests {
         #expect(try Graph(path: path, identity: someone, checksum: checksum).checkInvariants() == [])
     }
 
-    @Test func warmedGraphsAnswerTheSame() throws {
-        let graph = try built().graph
-        let query = row(values, 3, dimension)
-        let before = graph.search(query.span, width: 20)
-        try graph.warm()
-        #expect(graph.search(query.span, width: 20) == before)
-        #expect(graph.checkInvariants() == [])
-    }
-
     @Test func manyThreadsSearchAtOnce() throws {
         let graph = try built().graph
         let truth = (0..<40).map { graph.search(row(values, $0, dimension).span, width: 15) }
