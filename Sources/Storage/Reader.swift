@@ -219,21 +219,32 @@ package class Reader {
         try first("SELECT last_generation FROM modality WHERE id = ?", [modality.rawValue]) { $0.int(0) } ?? 0
     }
 
-    package func tunings(of modality: ModalityID) throws(StorageError) -> [TuningRecord] {
-        try rows(
+    /// What was measured; of one metric where it is named, for `k` and above.
+    package func tunings(
+        of modality: ModalityID, metric: String? = nil, k: Int = 0
+    ) throws(StorageError) -> [TuningRecord] {
+        let statement = try connection.take(
             """
             SELECT query_modality, metric, k, recall_target, width, candidates, recall_mean, recall_p5, recall_minimum,
                 recall_lower, measured_at, generation
-            FROM tuning WHERE modality = ? ORDER BY query_modality, metric, k, recall_target
-            """,
-            [modality.rawValue]
-        ) { row in
-            TuningRecord(
-                queryModality: ModalityID(rawValue: row.int(0)), metric: row.text(1) ?? "", k: Int(row.int(2)),
-                recallTarget: row.double(3), width: Int(row.int(4)), candidates: Int(row.int(5)),
-                meanRecall: row.double(6), p5Recall: row.double(7), minimumRecall: row.double(8),
-                lowerBound: row.double(9), measuredAt: ChangeSequence(rawValue: row.int(10)), generation: row.int(11))
-        }
+            FROM tuning WHERE modality = ?1 AND k >= ?2 AND (?3 IS NULL OR metric = ?3)
+            ORDER BY query_modality, metric, k, recall_target
+            """)
+        defer { connection.give(statement) }
+        statement.bind(1, modality.rawValue)
+        statement.bind(2, Int64(k))
+        statement.bind(3, metric)
+        var found: [TuningRecord] = []
+        while try statement.step() { found.append(Self.tuning(statement)) }
+        return found
+    }
+
+    private static func tuning(_ row: Statement) -> TuningRecord {
+        TuningRecord(
+            queryModality: ModalityID(rawValue: row.int(0)), metric: row.text(1) ?? "", k: Int(row.int(2)),
+            recallTarget: row.double(3), width: Int(row.int(4)), candidates: Int(row.int(5)), meanRecall: row.double(6),
+            p5Recall: row.double(7), minimumRecall: row.double(8), lowerBound: row.double(9),
+            measuredAt: ChangeSequence(rawValue: row.int(10)), generation: row.int(11))
     }
 
     package func ingestPosition(source: String) throws(StorageError) -> IngestPosition? {

@@ -57,7 +57,13 @@ struct Planner {
             tunings = []
         } else {
             index = try cache.state(of: target, in: reader)
-            tunings = if case .recall = options.effort { try reader.tunings(of: target.id) } else { [] }
+            // Under another metric the rows of cosine tell which modalities were measured at all.
+            let metric = options.metric == .cosine ? options.metric.name : nil
+            tunings = if case .recall = options.effort {
+                try reader.tunings(of: target.id, metric: metric, k: options.k)
+            } else {
+                []
+            }
         }
     }
 
@@ -133,9 +139,7 @@ struct Planner {
 
     /// The cheapest measured row of the table that promises the recall for at least this k.
     private func tuned(from modality: ModalityID, recall: Double) -> Budget? {
-        let rows = tunings.filter {
-            $0.queryModality == modality && $0.metric == options.metric.name && $0.k >= options.k
-        }
+        let rows = tunings.filter { $0.queryModality == modality && $0.metric == options.metric.name }
         guard let bucket = rows.map(\.k).min() else { return nil }
         let ladder = rows.filter { $0.k == bucket }.sorted { $0.recallTarget < $1.recallTarget }
         guard let row = ladder.first(where: { $0.recallTarget >= recall }) else {
