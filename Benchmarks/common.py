@@ -74,6 +74,15 @@ def commit():
     return result.stdout.strip()
 
 
+def command_line():
+    """The call as another machine would make it: without the place for temporary files."""
+    words = ["python3", os.path.relpath(os.path.abspath(sys.argv[0]), ROOT)] + sys.argv[1:]
+    if "--directory" in words:
+        place = words.index("--directory")
+        del words[place : place + 2]
+    return " ".join(words)
+
+
 def save(name, command, results):
     """Writes Benchmarks/results/NAME.json: machine, commit, command, figures."""
     directory = os.path.join(ROOT, "Benchmarks", "results")

@@ -323,6 +323,10 @@ def show(results):
             print(f"| {name} | " + " | ".join(cells) + " |")
         results.setdefault("ours_over_best_peer", {})[modality] = ratios(results["engines"], modality)
         print("ours over the best peer: " + json.dumps(results["ours_over_best_peer"][modality]))
+    builds = {name: engine["build_seconds"] for name, engine in results["engines"].items()}
+    if Hnswlib.name in builds:
+        results["build_over_hnswlib"] = round(builds[Causeway.name] / builds[Hnswlib.name], 2)
+        print(f"\nbuild, cross-modal edges included, over hnswlib's: {results['build_over_hnswlib']}")
     print("\n| engine | build s, 2 threads | disk bytes a vector | open to answer ms |\n|---|---:|---:|---:|")
     for name, engine in results["engines"].items():
         disk = engine["disk_bytes"]
@@ -341,15 +345,6 @@ def ratios(engines, modality):
             own, peers = rates.pop(Causeway.name), [r for r in rates.values() if r]
             found[f"{key} {target}"] = round(own / max(peers), 2) if own and peers else None
     return found
-
-
-def command_line():
-    """The call as another machine would make it: without the place for temporary files."""
-    words = ["python3", "Benchmarks/search_peers.py"] + sys.argv[1:]
-    if "--directory" in words:
-        place = words.index("--directory")
-        del words[place : place + 2]
-    return " ".join(words)
 
 
 def main():
@@ -378,7 +373,7 @@ def main():
                       arguments.peers.split(","))
     show(results)
     if not arguments.tiny:
-        common.save(f"search-peers-{name}", command_line(), results)
+        common.save(f"search-peers-{name}", common.command_line(), results)
 
 
 if __name__ == "__main__":
