@@ -23,7 +23,7 @@ package enum EvaluateCommand: Command {
             .flag("approximate", help: "audit the index instead: what it finds of the exact best, for stored queries (256)"),
             .value(
                 "normalize", "HOW", kind: .choice(ScoreNormalization.allCases.map(\.rawValue)), default: "none",
-                help: "bank: also with a query bank, on queries outside it"),
+                help: "bank (softmax) or bank:sinkhorn: also with a query bank, on queries outside it"),
             .filter, .report, .seed, .threads,
         ],
         constraints: [.requires("where", "approximate"), .atMostOne(["report", "approximate"])],
@@ -73,7 +73,7 @@ package enum EvaluateCommand: Command {
         let results = context.results(
             (["metric"] + recalls + ["median rank", "MRR", "MAP"]).map { ResultPrinter.Column($0) })
         for metric in evaluation.metrics {
-            var members = [JSONMember("metric", .text(metric.metric.name + (metric.normalization == .bank ? " with bank" : "")))]
+            var members = [JSONMember("metric", .text(metric.label))]
             members += metric.recall.map { JSONMember("recall@\($0.k)", .text($0.figure.words)) }
             members += [
                 JSONMember("median rank", .text(metric.medianRank.words)),
@@ -108,6 +108,9 @@ extension Evaluation {
 }
 
 extension Evaluation.MetricResult {
+    /// `cosine with bank:sinkhorn`
+    var label: String { metric.name + (normalization == .none ? "" : " with \(normalization.rawValue)") }
+
     fileprivate var json: JSONValue {
         var members = [JSONMember("metric", .text(metric.name))]
         members += recall.map { JSONMember("recall@\($0.k)", .real($0.figure.value)) }
@@ -122,6 +125,7 @@ extension Evaluation.MetricResult {
         ]
         members.append(JSONMember("interval95", .object(intervals)))
         if normalization != .none { members.append(JSONMember("normalize", .text(normalization.rawValue))) }
+        if let bankTemperature { members.append(JSONMember("bankTemperature", .real(bankTemperature))) }
         return .object(members)
     }
 }

@@ -130,10 +130,6 @@ private func costFigure(
     return chart.figure
 }
 
-extension Evaluation.MetricResult {
-    fileprivate var label: String { metric.name + (normalization == .bank ? " with bank" : "") }
-}
-
 // MARK: Both
 
 extension ReportPage {
