@@ -88,10 +88,14 @@ package enum EvaluateCommand: Command {
 
 extension Evaluation.Figure {
     /// `0.312 (0.298–0.327)`
-    var words: String { "\(short(value)) (\(short(low))–\(short(high)))" }
+    var words: String { "\(brief(value)) (\(brief(low))–\(brief(high)))" }
 
-    private func short(_ number: Double) -> String {
-        number >= 100 ? String(Int(number.rounded())) : String((number * 1000).rounded() / 1000)
+    /// The value alone, as in `words`.
+    var shortest: String { brief(value) }
+
+    /// Three decimals for shares; ranks from 10 on with one, or none.
+    private func brief(_ number: Double) -> String {
+        fixed(number, decimals: number >= 100 || (number >= 1 && number == number.rounded()) ? 0 : number > 1 ? 1 : 3)
     }
 
     fileprivate var interval: JSONValue { [.real(low), .real(high)] }
