@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 
 sys.dont_write_bytecode = True
 
@@ -23,6 +24,7 @@ from common import causeway_path, commit, machine  # noqa: E402
 METRICS = ["cosine", "dot", "euclidean", "manhattan", "chi-square"]
 WAYS = [("text", "image"), ("image", "text")]
 lines = []
+warnings.filterwarnings("ignore", module="sklearn")  # of components that stopped short of convergence
 
 
 def say(text=""):
@@ -251,7 +253,10 @@ def references(bench, name, method):
             p, q = (PCA(min(width, *m.shape), svd_solver="full" if min(m.shape) < 500 else "randomized", random_state=0).fit(m)
                     for m in (x, y))
             count = min(width // 2, p.n_components_, q.n_components_)
-            fit = CCA(n_components=count, max_iter=1000).fit(p.transform(x), q.transform(y))
+            try:
+                fit = CCA(n_components=count, max_iter=1000).fit(p.transform(x), q.transform(y))
+            except np.linalg.LinAlgError:  # too many components for the rows there are
+                continue
             yield fit.transform(p.transform(a), q.transform(b))
     strengths = (0.01, 0.03, 0.1, 0.3, 1, 3)
     return best(library()), best(trial for strength in strengths for trial in whitened_cca(x, y, a, b, strength))

@@ -95,7 +95,13 @@ func ticks(in range: ClosedRange<Double>, about count: Int) -> [(value: Double, 
     var step = 1.0, decimals = 0
     while step > rough { step /= 10; decimals += 1 }
     while step * 10 <= rough { step *= 10; decimals -= 1 }
-    step *= rough / step >= 5 ? 5 : rough / step >= 2 ? 2 : 1
+    // Up to the next of 1, 2, 5 and 10, so that there are never more than asked for.
+    switch rough / step {
+    case ...1: break
+    case ...2: step *= 2
+    case ...5: step *= 5
+    default: step *= 10; decimals -= 1
+    }
     let first = (range.lowerBound / step).rounded(.up), last = (range.upperBound / step).rounded(.down)
     guard last >= first, last - first < 100 else { return [] }
     return (0...Int(last - first)).map { index in
@@ -105,15 +111,16 @@ func ticks(in range: ClosedRange<Double>, about count: Int) -> [(value: Double, 
 }
 
 /// A picture as a figure: title and description for a screen reader, and below it as the caption.
-/// - isPlain: the picture says in words what the description does, which is then left out of the caption.
+/// - isPlain: the picture says in words what the description does: the caption is the title alone, above it.
 func svgFigure(
     _ title: String, description: String, width: Double, height: Double, isPlain: Bool = false, parts: [String]
 ) -> String {
-    """
-    <figure><svg viewBox="0 0 \(Int(width)) \(Int(height))" role="img">
+    let caption = "<figcaption><b>\(escaped(title)).</b>\(isPlain ? "" : " " + escaped(description))</figcaption>"
+    return """
+    <figure>\(isPlain ? caption : "")<svg viewBox="0 0 \(Int(width)) \(Int(height))" role="img">
     <title>\(escaped(title))</title><desc>\(escaped(description))</desc>
     \(parts.joined(separator: "\n"))
-    </svg><figcaption><b>\(escaped(title)).</b>\(isPlain ? "" : " " + escaped(description))</figcaption></figure>
+    </svg>\(isPlain ? "" : caption)</figure>
     """
 }
 
