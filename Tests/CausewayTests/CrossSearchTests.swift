@@ -90,6 +90,8 @@ struct CrossSearchTests {
             #expect((stored.temperature == nil) == (normalization == .none))
             let served = try collection.search(query, across: ["image"], options: options)[0]
             #expect(served.hits == learned.hits && served.explanation.notes.isEmpty, "\(normalization)")
+            options.minProbability = nil
+            #expect(try collection.search(query, across: ["image"], options: options)[0].explanation.notes.isEmpty)
         }
         var options = CrossSearchOptions(search: SearchOptions(k: 5))
         options.minProbability = 0

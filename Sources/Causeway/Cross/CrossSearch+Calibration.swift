@@ -70,15 +70,16 @@ extension CrossSearch {
     /// The calibration in force, or why there is none.
     func storedCalibration(to target: ModalityRecord) throws -> (record: CalibrationRecord?, note: String?) {
         guard options.minProbability != nil || options.normalization != .none else { return (nil, nil) }
+        let what = options.minProbability != nil ? "probabilities were learned" : "the bank's temperature was chosen"
         let remedy = "`causeway align calibrate` stores one"
         guard let found = try reader.calibration(of: options.scoreName, from: source.id, to: target.id),
             try found.model == modelNumber()
-        else { return (nil, "probabilities were learned for this search, as no calibration is stored: \(remedy)") }
+        else { return (nil, "\(what) for this search, as no calibration is stored: \(remedy)") }
         for (modality, count) in [(source, found.fromCount), (target, found.toCount)] {
             let turnover = try reader.turnover(of: modality.id, since: found.measuredAt, count: count)
             guard Double(turnover) <= Self.turnoverMax * Double(count) else {
-                return (nil, "probabilities were learned for this search: the calibration stored is stale, as \(turnover) "
-                    + "embeddings of \(modality.name) have come or gone since (\(count) then): \(remedy)")
+                return (nil, "\(what) for this search: the calibration stored is stale, as \(turnover) embeddings of "
+                    + "\(modality.name) have come or gone since (\(count) then): \(remedy)")
             }
         }
         return (found, nil)

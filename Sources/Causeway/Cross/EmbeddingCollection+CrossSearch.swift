@@ -89,7 +89,7 @@ struct CrossSearch {
             let scale = targets.count > 1 ? try standardize(lane) : nil
             for (index, answer) in try lane.answers(to: queries).enumerated() {
                 merged[index].add(answer, of: target, calibration, scale, isSimilarity: options.isSimilarity)
-                if let note = stored.note, options.minProbability != nil { merged[index].explanation.notes.append(note) }
+                if let note = stored.note { merged[index].explanation.notes.append(note) }
             }
         }
         for index in merged.indices {
