@@ -2,7 +2,9 @@
 package enum Migrations {
     /// SQL text by number, first migration first.
     package static var all: [String] {
-        [PackageResources.m0001_initial_sql, PackageResources.m0002_models_sql].map { String(decoding: $0, as: UTF8.self) }
+        [
+            PackageResources.m0001_initial_sql, PackageResources.m0002_models_sql, PackageResources.m0003_calibrations_sql,
+        ].map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// `PRAGMA application_id` of every Causeway database: "Cswy" in ASCII.

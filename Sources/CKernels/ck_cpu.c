@@ -1,5 +1,9 @@
 // Finds the processor's instruction set once, and lets tests lower it.
 #include "ck_cpu.h"
+#include <stdlib.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <stdatomic.h>
 
 static _Atomic int32_t level_in_force = -1;
@@ -43,4 +47,12 @@ const char *ck_level_name(int32_t level) {
     case CK_VNNI: return "avx512-vnni";
     default: return "scalar";
     }
+}
+
+void ck_return_blocks(int32_t bytes) {
+#if defined(__GLIBC__)
+    mallopt(M_MMAP_THRESHOLD, bytes);
+#else
+    (void)bytes;
+#endif
 }

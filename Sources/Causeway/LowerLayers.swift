@@ -1,4 +1,4 @@
-/// Types of the layers below that the executable needs by name: it imports Causeway only.
+/// What the executable needs of the layers below by name: it imports Causeway only.
 import Platform
 import VectorMath
 
@@ -7,3 +7,6 @@ package typealias Cancellation = Platform.Cancellation
 
 /// Random numbers that follow from a seed.
 package typealias SeededRandom = VectorMath.SeededRandom
+
+/// See Platform: for executables.
+package func returnLargeBlocks() { Platform.returnLargeBlocks() }

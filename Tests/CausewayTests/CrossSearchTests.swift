@@ -29,17 +29,25 @@ struct CrossSearchTests {
         let queries = texts.map { Query.embedding(id: $0.id, from: "text") }
         let plain = try collection.search(queries, in: "image", options: SearchOptions(k: 1))
         #expect(plain.count { $0.hits[0].id == "hub" } > 40)
-        for effort in [SearchOptions.Effort.recall(0.98), .exact] {
-            banked.search.effort = effort
+        for (form, effort) in [
+            (ScoreNormalization.bank, SearchOptions.Effort.recall(0.98)), (.bank, .exact), (.balancedBank, .recall(0.98)),
+            (.balancedBank, .exact),
+        ] {
+            (banked.normalization, banked.search.effort) = (form, effort)
             let answers = try collection.search(queries, across: ["image"], options: banked)
             let right = zip(answers, texts).count { $0.hits[0].item == $1.item }
-            #expect(right > zip(plain, texts).count { $0.hits[0].item == $1.item } + 15, "\(effort)")
+            #expect(right > zip(plain, texts).count { $0.hits[0].item == $1.item } + 15, "\(form) \(effort)")
             #expect(answers.count { $0.hits[0].id == "hub" } < 15)
         }
-        let evaluation = try collection.evaluate(
-            from: "text", to: "image", scores: [.metric(.cosine)], normalization: .bank)
-        #expect(evaluation.queries == 40 && evaluation.metrics.map(\.normalization) == [.none, .bank])
-        #expect(evaluation.metrics[1].recall[0].figure.value > evaluation.metrics[0].recall[0].figure.value + 0.2)
+        for form in [ScoreNormalization.bank, .balancedBank] {
+            let evaluation = try collection.evaluate(
+                from: "text", to: "image", scores: [.metric(.dot), .metric(.cosine)], normalization: form)
+            #expect(evaluation.queries == 40 && evaluation.metrics.map(\.normalization) == [.none, .none, form])
+            #expect(evaluation.metrics.map(\.metric) == [.dot, .cosine, .cosine])
+            let recall = evaluation.metrics.map { $0.recall[0].figure.value }
+            #expect(recall[2] > recall[1] + 0.2, "\(form)")
+            #expect(evaluation.metrics[1].bankTemperature == nil && evaluation.metrics[2].bankTemperature ?? 0 > 0)
+        }
     }
 
     @Test func aProbabilityIsCalibratedAndCutsHits() throws {
@@ -66,6 +74,42 @@ struct CrossSearchTests {
         options.minProbability = 0.5
         let sure = try collection.search(queries, across: ["image"], options: options).flatMap(\.hits)
         #expect(!sure.isEmpty && sure.count < 400 && sure.allSatisfy { $0.probability! >= 0.5 })
+    }
+
+    @Test func aStoredCalibrationServesUntilTheDataMovesOn() throws {
+        let temporary = try TemporaryDatabase()
+        let (collection, _, texts) = try hubCollection(temporary)
+        let query = [Query.embedding(id: texts[3].id, from: "text")]
+        for normalization in ScoreNormalization.allCases {
+            var options = CrossSearchOptions(search: SearchOptions(k: 5))
+            (options.minProbability, options.normalization) = (0, normalization)
+            let learned = try collection.search(query, across: ["image"], options: options)[0]
+            #expect(learned.explanation.notes.contains { $0.contains("no calibration is stored") })
+            let stored = try collection.calibrate(from: "text", to: "image", options: options)
+            #expect(stored.queries == 80 && stored.hits == 800 && (10...80).contains(stored.matches), "\(stored)")
+            #expect((stored.temperature == nil) == (normalization == .none))
+            let served = try collection.search(query, across: ["image"], options: options)[0]
+            #expect(served.hits == learned.hits && served.explanation.notes.isEmpty, "\(normalization)")
+            options.minProbability = nil
+            #expect(try collection.search(query, across: ["image"], options: options)[0].explanation.notes.isEmpty)
+        }
+        var options = CrossSearchOptions(search: SearchOptions(k: 5))
+        options.minProbability = 0
+        // The other direction has none.
+        let back = try collection.search([.embedding(id: "i3", from: "image")], across: ["text"], options: options)[0]
+        #expect(!back.explanation.notes.isEmpty)
+        var random = TestRandom(8)
+        func notes(adding count: Int, _ prefix: String) throws -> [String] {
+            try collection.insert(
+                (0..<count).map { Embedding(id: "\(prefix)\($0)", vector: random.vector(16)) }, into: "text")
+            return try collection.search(query, across: ["image"], options: options)[0].explanation.notes
+        }
+        #expect(try notes(adding: 8, "a").isEmpty)
+        #expect(try notes(adding: 1, "b").contains { $0.contains("stale") && $0.contains("9 embeddings of text") })
+        try collection.calibrate(from: "text", to: "image", options: options)
+        #expect(try notes(adding: 1, "c").isEmpty)
+        _ = try collection.delete(ids: (0..<9).map { "i\($0)" }, from: "image")
+        #expect(try notes(adding: 0, "d").contains { $0.contains("9 embeddings of image") })
     }
 
     @Test func answersOfSeveralModalitiesAreMergedOnOneScale() throws {

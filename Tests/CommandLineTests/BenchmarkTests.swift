@@ -9,6 +9,8 @@ struct BenchmarkTests {
     /// A Python that has the peers already: a test installs nothing.
     private static let python = Executable.python(importing: "numpy, hnswlib, usearch, faiss")
 
+    private static let scientific = Executable.python(importing: "numpy, scipy")
+
     @Test(
         .enabled(if: HeavyTests.run, "indexes 3,000 vectors and compares six engines: run it with swift test -c release"),
         .enabled(if: python != nil, "no python3 with numpy, hnswlib, usearch and faiss"))
@@ -25,5 +27,18 @@ struct BenchmarkTests {
         let ours = finished.lines.filter { $0.hasPrefix("| Causeway |") }
         #expect(ours.count == 3 && !ours.contains { $0.contains("–") }, "\(finished.output)")
         #expect(finished.lines.count { $0.hasPrefix("| FAISS HNSW-SQ8 |") } == 3)
+    }
+
+    @Test(
+        .enabled(if: HeavyTests.run, "trains and evaluates: run it with swift test -c release"),
+        .enabled(if: scientific != nil, "no python3 with numpy and scipy"))
+    func theCrossModalBenchmarkAgreesWithItsPeerAtItsTiniest() throws {
+        var python = try #require(Self.scientific)
+        python.environment["CAUSEWAY"] = try Executable.causeway().path
+        let script = Self.root.appendingPathComponent("Benchmarks/cross_modal.py").path
+        let finished = try python.run([script, "--tiny"], timeLimit: 120)
+        #expect(finished.succeeded, "\(finished.ending)\n\(finished.errorText.suffix(2_000))")
+        #expect(finished.lines.count { $0.contains("| Causeway |") } == 3, "\(finished.output)")
+        #expect(finished.lines.count { $0.contains("| NumPy and SciPy |") } == 1)
     }
 }

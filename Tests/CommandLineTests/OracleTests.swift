@@ -11,9 +11,13 @@ import Testing
     /// The first Python that has NumPy.
     private static let python = Executable.python(importing: "numpy")
 
+    private static let scipy = Executable.python(importing: "numpy, scipy")
+
     /// Runs a script of Tests/Oracle, which prints what it compared and ends with 1 where anything differs.
-    private func run(_ script: String, _ arguments: [String], timeLimit: Double) throws -> Finished {
-        let python = try #require(Self.python)
+    private func run(
+        _ script: String, _ arguments: [String], timeLimit: Double, in python: Executable? = python
+    ) throws -> Finished {
+        let python = try #require(python)
         let path = Self.root.appendingPathComponent("Tests/Oracle/\(script)").path
         let finished = try python.run([path] + arguments, timeLimit: timeLimit)
         #expect(finished.succeeded, "\(finished.ending)\n\(finished.output)\n\(finished.errorText.suffix(2_000))")
@@ -32,6 +36,24 @@ import Testing
         if wanted != nil { print(finished.output) }
         // A script that compared nothing would end well too.
         #expect(finished.lines.count { $0.contains("exact equal") } >= 80, "\(finished.output)")
+    }
+
+    @Test(
+        .enabled(if: HeavyTests.run, "evaluates all paired sets: run it with swift test -c release"),
+        .enabled(if: FileManager.default.fileExists(atPath: data), "no paired sets at ../shared/data of the package"),
+        .enabled(if: python != nil, "no python3 with numpy"))
+    func evaluationsEqualNumPyBothWays() throws {
+        let finished = try run("evaluation.py", [Self.data, try Executable.causeway().path], timeLimit: 900)
+        #expect(finished.lines.count { $0.contains(", equal (") } >= 90, "\(finished.output)")
+    }
+
+    @Test(
+        .enabled(if: HeavyTests.run, "solves transport between 500 rows: run it with swift test -c release"),
+        .enabled(if: FileManager.default.fileExists(atPath: data), "no paired sets at ../shared/data of the package"),
+        .enabled(if: scipy != nil, "no python3 with numpy and scipy"))
+    func gapMeasuresEqualNumPyAndSciPy() throws {
+        let finished = try run("gap_measures.py", [Self.data, try Executable.causeway().path], timeLimit: 900, in: Self.scipy)
+        #expect(finished.lines.count { $0.contains("gap figures equal") } >= 8, "\(finished.output)")
     }
 
     @Test(

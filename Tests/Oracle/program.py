@@ -36,8 +36,12 @@ class Causeway:
         timing = [line for line in done.stderr.splitlines() if line.startswith("{")]
         return [json.loads(line) for line in done.stdout.splitlines()], json.loads(timing[0]) if timing else None
 
-    def evaluate(self, source, target, collection="c"):
+    def evaluate(self, source, target, collection="c", metrics=("cosine",)):
         done = self.run(
             "evaluate", self.database, "--collection", collection, "--from", source, "--to", target, "--at", "1,5,10",
-            "--format", "json")
+            "--metrics", ",".join(metrics), "--format", "json")
+        return json.loads(done.stdout)
+
+    def gap(self, first, second, collection="c"):
+        done = self.run("gap", self.database, "--collection", collection, "--between", first, second, "--format", "json")
         return json.loads(done.stdout)

@@ -151,10 +151,10 @@ import Testing
     let fixture = try Fixture()
     fixture.store.close()
     try execute("PRAGMA user_version = 99", on: fixture.path)
-    #expect(throws: StorageError.newerFormat(path: fixture.path, found: 99, supported: 2)) {
+    #expect(throws: StorageError.newerFormat(path: fixture.path, found: 99, supported: 3)) {
         try Store(path: fixture.path, access: .create)
     }
-    try execute("PRAGMA user_version = 2; CREATE TABLE mine (x)", on: fixture.path)
+    try execute("PRAGMA user_version = 3; CREATE TABLE mine (x)", on: fixture.path)
     let store = try Store(path: fixture.path, access: .readWrite)
     #expect(try store.check(deep: false).map(\.severity) == [.warning])
     store.close()
@@ -162,6 +162,56 @@ import Testing
     #expect(throws: StorageError.corrupt(path: fixture.path, what: "index embedding_by_item is missing or altered")) {
         try Store(path: fixture.path, access: .readWrite)
     }
+}
+
+@Test func anOlderFormatIsBroughtUpToDateWithItsRows() throws {
+    let fixture = try Fixture()
+    try fixture.insert(plainBatch(3, dimension: 8))
+    fixture.store.close()
+    // What version 2 lacked.
+    try execute("DROP TABLE calibration; PRAGMA user_version = 2", on: fixture.path)
+    #expect(throws: StorageError.olderFormat(path: fixture.path, found: 2, needed: 3)) {
+        try Store(path: fixture.path, access: .readOnly)
+    }
+    let store = try Store(path: fixture.path, access: .readWrite)
+    #expect(try store.info().formatVersion == 3 && store.check(deep: true).isEmpty)
+    #expect(try store.read { try $0.count(of: $0.modalities(of: $0.collections()[0].id)[0].id) } == 3)
+}
+
+@Test func aCalibrationIsKeptPerScoreAndGoesWithItsModel() throws {
+    let fixture = try Fixture()
+    try fixture.insert(plainBatch(4, dimension: 8))
+    let (collection, modality) = try fixture.store.read { reader in
+        let collection = try reader.collections()[0]
+        return (collection, try reader.modalities(of: collection.id)[0])
+    }
+    func calibration(_ score: String, model: Int64?, slope: Double = 3) throws -> CalibrationRecord {
+        CalibrationRecord(
+            from: modality.id, to: modality.id, score: score, model: model, slope: slope, intercept: -1.5,
+            temperature: model == nil ? nil : 0.05, queries: 4, hits: 40, matches: 4,
+            measuredAt: try fixture.store.read { try $0.sequence() }, fromCount: 4, toCount: 4, createdAt: "2025-01-01T00:00:00Z")
+    }
+    try fixture.store.write { writer in
+        try writer.store(
+            ModelRecord(
+                name: "m", version: 1, from: modality.id, to: modality.id, fromProducer: nil, toProducer: nil, method: "ridge",
+                createdAt: "", report: "{}", heldOutItems: "[]", bytes: [1]), in: collection.id)
+    }
+    let number = try fixture.store.read { try $0.modelNumber(named: "m", in: collection.id) }
+    let records = [try calibration("cosine", model: nil), try calibration("learned:m", model: number)]
+    try fixture.store.write { writer in
+        try writer.store(try calibration("cosine", model: nil, slope: 1))
+        for record in records { try writer.store(record) }
+    }
+    #expect(try fixture.store.read { try $0.calibrations(of: collection.id) } == records)
+    #expect(try fixture.store.read { try $0.calibration(of: "dot", from: modality.id, to: modality.id) } == nil)
+    try fixture.insert(plainBatch(9, dimension: 8, prefix: "s"))
+    _ = try fixture.store.write { try $0.deleteModel(named: "m", in: collection.id) }
+    #expect(try fixture.store.read { try $0.calibrations(of: collection.id) } == [records[0]])
+    let turnover = try fixture.store.read {
+        try $0.turnover(of: modality.id, since: records[0].measuredAt, count: records[0].fromCount)
+    }
+    #expect(turnover == 9)
 }
 
 @Test func aStoreForReadingRefusesToWrite() throws {

@@ -122,6 +122,33 @@ private func sortedRanks(_ scores: [Double], _ relevant: [Int], higherIsBetter: 
         for mass in received { #expect(abs(mass - 1) < 1e-6) }
     }
 
+    @Test(arguments: QueryBank.Form.allCases) func theTemperatureIsTheOneThatFindsTheBanksPairs(form: QueryBank.Form) {
+        var random = SeededRandom(seed: 6)
+        let n = 40
+        var similarities = Matrix<Float>(rows: n, columns: n, elements: (0..<n * n).map { _ in Float(0.3 * random.uniform()) })
+        for i in 0..<n {
+            similarities[i, i] += 0.25
+            similarities[i, 0] += 0.4  // a hub
+        }
+        let relevant = (0..<n).map { [$0] }
+        let chosen = QueryBank.chosenTemperature(similarities, relevant: relevant, form: form)
+        // The definition: a bank of the others for every query, which the shortcut takes out of one sum.
+        func score(_ t: Double) -> Double {
+            let potentials = QueryBank.queryPotentials(similarities, form: form, temperature: t)
+            return (0..<n).reduce(0) { total, i in
+                let others = (0..<n).filter { $0 != i }
+                let bank = QueryBank(
+                    similarities: similarities.gathering(others), potentials: others.map { potentials[$0] }, temperature: t)
+                let scores = bank.normalized(similarities.row(i).map { Double($0) })
+                return total + 1 / Double(relevantRanks(scores: scores, relevant: [i], higherIsBetter: true)[0])
+            }
+        }
+        let scores = QueryBank.temperatures.map(score)
+        let best = scores.max() ?? 0
+        #expect(chosen.map { abs(score($0) - best) < 1e-9 } == true, "\(form): \(chosen ?? 0), \(scores)")
+        #expect(QueryBank.chosenTemperature(similarities, relevant: relevant.map { _ in [] }, form: form) == nil)
+    }
+
     @Test func bankNormalisationLiftsRecallOnRealPairs() throws {
         guard let image = SharedData.floats("modality-gap/clip_image.npy"),
             let text = SharedData.floats("modality-gap/clip_text.npy")
@@ -136,7 +163,8 @@ private func sortedRanks(_ scores: [Double], _ relevant: [Int], higherIsBetter: 
             return accumulator.summary(resamples: 0)?.recall(at: 1) ?? 0
         }
         let plain = recall { _ in [Double](repeating: 0, count: 500) }
-        let softmax = QueryBank(similarities: scores, form: .softmax), sinkhorn = QueryBank(similarities: scores, form: .sinkhorn)
+        let softmax = QueryBank(similarities: scores, form: .softmax, temperature: 0.01)
+        let sinkhorn = QueryBank(similarities: scores, form: .sinkhorn, temperature: 0.01)
         let normalized = [recall { _ in softmax.offsets }, recall { _ in sinkhorn.offsets }]
         print("image→text Recall@1: cosine \(plain), bank softmax \(normalized[0]), Sinkhorn \(normalized[1])")
         for value in normalized { #expect(value > plain + 0.05) }

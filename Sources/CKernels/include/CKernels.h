@@ -9,4 +9,5 @@
 #include "ck_convert.h"
 #include "ck_transport.h"
 #include "ck_linear.h"
+#include "ck_pairwise.h"
 #endif

@@ -1,4 +1,5 @@
-// Which instruction set the kernels use. Chosen once from the processor; tests lower it to compare twins.
+// What the kernels find: the instruction set in use, chosen once from the processor (tests lower it to compare twins), and the
+// allocator's one setting.
 #ifndef CAUSEWAY_CK_CPU_H
 #define CAUSEWAY_CK_CPU_H
 #include <stdint.h>
@@ -22,4 +23,8 @@ void ck_set_level(int32_t level);
 
 /// "scalar", "neon", "avx2", "avx512", "avx512-vnni".
 const char *ck_level_name(int32_t level);
+
+/// Freed blocks of at least `bytes` go back to the system at once, where the allocator can be told so (glibc); process-wide,
+/// for executables only.
+void ck_return_blocks(int32_t bytes);
 #endif

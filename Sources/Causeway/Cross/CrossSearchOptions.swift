@@ -1,10 +1,23 @@
 /// What a search across modalities may ask for beyond a metric, and what it answers. Searches nothing itself.
+import VectorMath
 
-/// How scores are corrected before they are compared.
+/// How scores are corrected before they are compared. A bank is at most 1,000 stored queries, and at most half of them, drawn by
+/// the seed; what is near to all of them (a hub) is marked down. Its temperature, between 0.005 and 0.2, is the one that finds
+/// the bank's own pairs best, each query judged by the others; 0.05 where the bank has no pairs.
 public enum ScoreNormalization: String, Sendable, CaseIterable {
     case none
-    /// What is near to every stored query of the query's modality (a hub) is marked down: inverted softmax.
+    /// Inverted softmax over the bank.
     case bank
+    /// Bank and candidates balanced by five Sinkhorn iterations, so that each bank query has one say in all.
+    case balancedBank = "bank:sinkhorn"
+
+    var form: QueryBank.Form? {
+        switch self {
+        case .none: nil
+        case .bank: .softmax
+        case .balancedBank: .sinkhorn
+        }
+    }
 }
 
 public struct CrossSearchOptions: Sendable {
@@ -26,7 +39,9 @@ public struct CrossSearchOptions: Sendable {
 
     /// The name of what scores are of.
     public var metricName: String { model.map { "learned:" + $0 } ?? search.metric.name }
-    public var isSimilarity: Bool { model != nil || normalization == .bank || search.metric.isSimilarity }
+    /// The same with what corrects it: what a calibration is of.
+    var scoreName: String { metricName + (normalization == .none ? "" : " with \(normalization.rawValue)") }
+    public var isSimilarity: Bool { model != nil || normalization != .none || search.metric.isSimilarity }
 }
 
 /// One answer, with what only some searches know.
@@ -34,7 +49,7 @@ public struct CrossHit: Sendable, Equatable {
     public var id: String
     public var item: String
     public var modality: String
-    /// Of the metric; less what the query bank takes, under `--normalize bank`.
+    /// Of the metric; less what the query bank takes, where there is one.
     public var score: Double
     /// The score in standard deviations above that of chance pairs: what merged answers are ordered by.
     public var standardized: Double?

@@ -8,7 +8,8 @@ extension EmbeddingCollection {
     /// - Parameter targets: modalities searched; answers of several are merged by standardised score.
     /// - Throws: what a search throws; `.invalidArgument` where no pairs are stored to calibrate by, or what is asked does
     ///   not go together; `.failed` for a model whose modalities have another producer now.
-    /// - Complexity: as the ordinary search, times the targets; probabilities add one search for each of 256 stored queries.
+    /// - Complexity: as the ordinary search, times the targets; probabilities add one search for each of 256 stored
+    ///   queries where no calibration is stored.
     public func search(
         _ queries: [Query], across targets: [String], options: CrossSearchOptions, threads: Int = 1
     ) throws -> [CrossSearchAnswer] {
@@ -37,7 +38,6 @@ extension EmbeddingCollection {
 }
 
 struct CrossSearch {
-    private static let calibrationQueriesMax = 256
     private static let standardizationSample = (queries: 200, candidates: 500)
 
     let collection: EmbeddingCollection
@@ -81,11 +81,15 @@ struct CrossSearch {
                 hits: [], metricName: options.metricName, isSimilarity: options.isSimilarity, explanation: Explanation())
         }
         for target in targets {
-            let lane = try makeLane(to: target)
-            let calibration = options.minProbability == nil ? nil : try calibrate(lane)
+            // Once calibrated, a bank is what it was then: its temperature is not chosen again.
+            let stored = try storedCalibration(to: target)
+            let lane = try makeLane(to: target, temperature: stored.record?.temperature)
+            let calibration = options.minProbability == nil
+                ? nil : try stored.record.map(MatchCalibration.init) ?? calibrate(to: target, lane.scoring).fit
             let scale = targets.count > 1 ? try standardize(lane) : nil
             for (index, answer) in try lane.answers(to: queries).enumerated() {
                 merged[index].add(answer, of: target, calibration, scale, isSimilarity: options.isSimilarity)
+                if let note = stored.note { merged[index].explanation.notes.append(note) }
             }
         }
         for index in merged.indices {
@@ -132,9 +136,10 @@ struct CrossSearch {
 
     // MARK: One target
 
-    private func makeLane(to target: ModalityRecord) throws -> RankedSearch {
+    /// - temperature: of a bank, where it is known.
+    func makeLane(to target: ModalityRecord, temperature: Double?) throws -> RankedSearch {
         var scoring: PairScoring?
-        if options.model != nil || options.normalization == .bank {
+        if options.model != nil || options.normalization != .none {
             guard options.model != nil || options.search.metric == .cosine else {
                 throw CausewayError.invalidArgument(
                     reason: "a query bank corrects similarities, and \(options.search.metric) is none it knows",
@@ -142,45 +147,12 @@ struct CrossSearch {
             }
             scoring = try PairScoring(
                 from: source, to: target, learned: options.model.map { try LoadedModel(named: $0, of: collection, in: reader) },
-                usesBank: options.normalization == .bank, seed: options.seed, threads: max(threads, 1), in: reader)
+                normalization: options.normalization, temperature: temperature, seed: options.seed, threads: max(threads, 1),
+                in: reader)
         }
         return RankedSearch(
             collection: collection, scoring: scoring, source: source, target: target, options: options.search,
             threads: threads, reader: reader)
-    }
-
-    /// The probability that a hit shows the query's item, from the hits of stored queries that have a pair: their hits are
-    /// matches and mismatches as they occur.
-    private func calibrate(_ lane: RankedSearch) throws -> MatchCalibration {
-        var rows: [RowID] = []
-        for (row, _) in try reader.itemPairs(from: source.id, to: lane.target.id) where rows.last != row { rows.append(row) }
-        var random = SeededRandom(seed: options.seed, stream: 13)
-        random.shuffle(&rows)
-        var queries: [CrossQuery] = [], items: [String] = []
-        let heldOut = lane.scoring?.learned?.heldOutItems ?? []
-        for row in rows where queries.count < Self.calibrationQueriesMax {
-            guard let record = try reader.embeddings([row])[0] else { continue }
-            // What a model was trained on would look too good.
-            if !heldOut.isEmpty && !heldOut.contains(record.item) { continue }
-            queries.append(try prepare(.embedding(id: record.id, from: source.name)))
-            items.append(record.item)
-        }
-        var matched: [Double] = [], mismatched: [Double] = []
-        for (index, answer) in try lane.answers(to: queries).enumerated() {
-            for hit in answer.hits where !(source.id == lane.target.id && hit.id == queries[index].id) {
-                if hit.item == items[index] { matched.append(hit.score) } else { mismatched.append(hit.score) }
-            }
-        }
-        guard
-            let calibration = MatchCalibration(
-                matched: matched, mismatched: mismatched, form: .logistic, higherIsBetter: options.isSimilarity)
-        else {
-            throw CausewayError.invalidArgument(
-                reason: "the \(queries.count) stored pairs of \(source.name) and \(lane.target.name) gave "
-                    + "\(matched.count) right and \(mismatched.count) wrong hits: no probability can be learned",
-                remedy: "ingest pairs under the same item, or search without --min-probability")
-        }
-        return calibration
     }
 
     /// Mean and spread of the scores of chance pairs, so that answers of several modalities can be compared.

@@ -6,25 +6,32 @@ import VectorMath
 struct PairScoring {
     /// Bank queries, at most, and at most half of those stored, so that the others can judge it.
     static let bankMax = 1_000
+    /// Candidates by which a bank's temperature, and the weights of a Sinkhorn bank, are settled: the right answers of the
+    /// bank's queries, and others up to this many.
+    private static let bankSampleMax = 2_048
 
     let source: ModalityRecord
     let target: ModalityRecord
     let learned: LoadedModel?
     let threads: Int
     private let side: AlignmentSide
-    private let bank: Bank?
+    private var bank: Bank?
 
     private struct Bank {
+        var form: QueryBank.Form
         var rows: [RowID]
         /// Embedded as queries.
         var queries: Matrix<Float>
+        var potentials: [Double] = []
         var temperature: Double
     }
 
-    /// - usesBank: marks down what is near to every query.
+    /// - Parameters:
+    ///   - normalization: a bank marks down what is near to every query.
+    ///   - temperature: of the bank, where it is known; otherwise it is chosen on the bank's own pairs.
     init(
-        from source: ModalityRecord, to target: ModalityRecord, learned: LoadedModel?, usesBank: Bool, seed: UInt64,
-        threads: Int, in reader: Reader
+        from source: ModalityRecord, to target: ModalityRecord, learned: LoadedModel?, normalization: ScoreNormalization,
+        temperature: Double? = nil, seed: UInt64, threads: Int, in reader: Reader
     ) throws {
         (self.source, self.target, self.learned, self.threads) = (source, target, learned, threads)
         if let learned {
@@ -37,16 +44,46 @@ struct PairScoring {
                     remedy: "train a map with `causeway align train` and use --metric learned:NAME")
             }
         }
-        var bank: Bank?
-        if usesBank {
-            let rows = try Self.bankRows(of: source, seed: seed, in: reader)
-            let vectors = try matrix(of: rows, modality: source, in: reader)
-            let queries = learned?.model.embed(vectors, of: side, threads: threads) ?? vectors.normalizingRows()
-            bank = Bank(
-                rows: rows, queries: queries,
-                temperature: QueryBank.standardTemperature * (learned?.scoreScale ?? 1))
+        guard let form = normalization.form else { return }
+        let rows = try Self.bankRows(of: source, seed: seed, in: reader)
+        let scale = learned?.scoreScale ?? 1
+        var bank = Bank(
+            form: form, rows: rows, queries: embedQueries(try matrix(of: rows, modality: source, in: reader)),
+            temperature: temperature ?? QueryBank.standardTemperature * scale)
+        if temperature == nil || form == .sinkhorn {
+            let sample = try bankSample(rows, seed: seed, in: reader)
+            let candidates = embedCandidates(try matrix(of: sample.rows, modality: target, in: reader))
+            let known = similarities(bank.queries, candidates)
+            bank.temperature = temperature
+                ?? QueryBank.chosenTemperature(known, relevant: sample.relevant, form: form, scale: scale) ?? bank.temperature
+            bank.potentials = QueryBank.queryPotentials(known, form: form, temperature: bank.temperature)
+        } else {
+            bank.potentials = [Double](repeating: 0, count: rows.count)
         }
         self.bank = bank
+    }
+
+    /// Rows of the target, and for each bank query the places of its right answers among them.
+    private func bankSample(_ bank: [RowID], seed: UInt64, in reader: Reader) throws -> (rows: [RowID], relevant: [[Int]]) {
+        var chosen: [RowID] = [], places: [RowID: Int] = [:]
+        var relevant = [[Int]](repeating: [], count: bank.count)
+        func place(of row: RowID) -> Int {
+            if let place = places[row] { return place }
+            places[row] = chosen.count
+            chosen.append(row)
+            return chosen.count - 1
+        }
+        for (index, record) in try reader.embeddings(bank).enumerated() where chosen.count < Self.bankSampleMax {
+            guard let record else { continue }
+            for row in try reader.rows(ofItem: record.item, in: target.id) where row != bank[index] {
+                relevant[index].append(place(of: row))
+            }
+        }
+        var others = try reader.rows(of: target.id)
+        var random = SeededRandom(seed: seed, stream: 19)
+        random.shuffle(&others)
+        for row in others where chosen.count < Self.bankSampleMax { _ = place(of: row) }
+        return (chosen, relevant)
     }
 
     /// The seeded sample of stored queries that is the bank, ascending.
@@ -63,6 +100,8 @@ struct PairScoring {
     }
 
     var bankRows: [RowID] { bank?.rows ?? [] }
+    /// In units of the scores.
+    var bankTemperature: Double? { bank?.temperature }
 
     func embedQueries(_ vectors: Matrix<Float>) -> Matrix<Float> {
         learned?.model.embed(vectors, of: side, threads: threads) ?? vectors.normalizingRows()
@@ -87,12 +126,13 @@ struct PairScoring {
     /// - excluding: a query that is itself in the bank has no say about its own answers.
     func offsets(_ candidates: Matrix<Float>, excluding own: RowID? = nil) -> [Double] {
         guard let bank, candidates.rows > 0 else { return [Double](repeating: 0, count: candidates.rows) }
-        var queries = bank.queries
+        var (queries, potentials) = (bank.queries, bank.potentials)
         if let own, let place = bank.rows.firstIndex(of: own) {
             queries = queries.gathering((0..<queries.rows).filter { $0 != place })
+            potentials.remove(at: place)
         }
         return QueryBank(
-            similarities: similarities(queries, candidates), form: .softmax, temperature: bank.temperature
+            similarities: similarities(queries, candidates), potentials: potentials, temperature: bank.temperature
         ).offsets
     }
 }

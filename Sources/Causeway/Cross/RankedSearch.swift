@@ -111,7 +111,9 @@ struct RankedSearch {
     }
 
     private func what(_ scoring: PairScoring) -> String {
-        let bank = scoring.bankRows.isEmpty ? "" : " against \(scoring.bankRows.count) stored queries"
+        let bank = scoring.bankTemperature.map {
+            " against \(scoring.bankRows.count) stored queries at temperature \($0)"
+        } ?? ""
         return (scoring.learned.map { "model \($0.name)" } ?? "cosine") + bank
     }
 }

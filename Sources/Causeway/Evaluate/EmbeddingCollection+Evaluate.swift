@@ -17,25 +17,37 @@ extension EmbeddingCollection {
             try pairs.refuseNone(of: self, from, to)
             var evaluation = Evaluation(
                 from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [])
-            for metric in options.metrics {
-                let visited: (Int) throws -> Void = { done in
-                    let step = Progress(stage: "evaluate \(metric)", done: done, total: pairs.candidateCount)
-                    if progress?(step) == false { throw CausewayError.cancelled }
-                }
-                let ranks: [[Int]]
-                if let kernel = metric.builtInVectorMetric {
-                    ranks = try RankScan(target: target, metric: kernel, threads: options.threads)
-                        .ranks(of: pairs.queries, order: pairs.order, in: reader, visited: visited)
-                } else {
-                    let queries = zip(pairs.rows, pairs.queries).map {
-                        MetricRankScan.Query(row: $0, relevant: $1.relevant)
-                    }
-                    ranks = try MetricRankScan(source: source, target: target, metric: metric, threads: options.threads)
-                        .ranks(of: queries, order: pairs.order, in: reader, visited: visited)
-                }
+            let ranks = try ranks(of: pairs, options, source, target, in: reader, progress)
+            for (metric, ranks) in zip(options.metrics, ranks) {
                 evaluation.metrics.append(try summarise(ranks, metric, pairs.candidateCount, options))
             }
             return evaluation
+        }
+    }
+
+    /// Ranks by metric and query. What has a kernel shares one pass over the target's rows; any other metric takes its own.
+    private func ranks(
+        of pairs: Pairs, _ options: EvaluationOptions, _ source: ModalityRecord, _ target: ModalityRecord, in reader: Reader,
+        _ progress: ProgressHandler?
+    ) throws -> [[[Int]]] {
+        func visited(_ names: String) -> (Int) throws -> Void {
+            { done in
+                let step = Progress(stage: "evaluate \(names)", done: done, total: pairs.candidateCount)
+                if progress?(step) == false { throw CausewayError.cancelled }
+            }
+        }
+        let built = options.metrics.filter { $0.builtInVectorMetric != nil }
+        let kernels = built.compactMap(\.builtInVectorMetric)
+        let shared = kernels.isEmpty
+            ? []
+            : try RankScan(target: target, metrics: kernels, threads: options.threads).ranks(
+                of: pairs.queries, order: pairs.order, in: reader,
+                visited: visited(built.map(\.name).joined(separator: ", ")))
+        let queries = zip(pairs.rows, pairs.queries).map { MetricRankScan.Query(row: $0, relevant: $1.relevant) }
+        return try options.metrics.map { metric in
+            if let kernel = metric.builtInVectorMetric, let slot = kernels.firstIndex(of: kernel) { return shared[slot] }
+            return try MetricRankScan(source: source, target: target, metric: metric, threads: options.threads)
+                .ranks(of: queries, order: pairs.order, in: reader, visited: visited(metric.name))
         }
     }
 

@@ -1,4 +1,4 @@
-/// Evaluating trained models, and any similarity against a query bank, beside the ordinary metrics on the same queries.
+/// Evaluating trained models, and cosine or a model against a query bank, beside the ordinary metrics on the same queries.
 import Platform
 import Storage
 import VectorMath
@@ -25,26 +25,33 @@ extension EmbeddingCollection {
         if !models.isEmpty {
             options.restriction.items = models.values.map(\.heldOutItems).reduce(nil) { $0?.intersection($1) ?? $1 }
         }
-        if normalization == .bank {
+        if normalization != .none {
             options.restriction.excluded = try database.read { reader in
                 Set(try PairScoring.bankRows(of: modality(from, in: reader), seed: options.seed, in: reader))
             }
         }
         var result: Evaluation?
+        func add(_ part: Evaluation) {
+            if result == nil { result = part } else { result?.metrics += part.metrics }
+        }
+        // Plain metrics share one pass; what is shown keeps the order asked for.
+        options.metrics = scores.compactMap { if case .metric(let metric) = $0 { metric } else { nil } }
+        let plain = options.metrics.isEmpty ? nil : try evaluate(from: from, to: to, options: options, progress: progress)
+        var done = 0
         for score in scores {
-            var wanted: [(LoadedModel?, Bool)] = []
+            var wanted: [(LoadedModel?, ScoreNormalization)] = []
             switch score {
             case .metric(let metric):
-                options.metrics = [metric]
-                let plain = try evaluate(from: from, to: to, options: options, progress: progress)
-                if result == nil { result = plain } else { result?.metrics += plain.metrics }
-                if normalization == .bank && metric == .cosine { wanted = [(nil, true)] }
-            case .model(let name):
-                wanted = [(models[name], false)] + (normalization == .bank ? [(models[name], true)] : [])
+                if var part = plain {
+                    part.metrics = [part.metrics[done]]
+                    add(part)
+                }
+                done += 1
+                if metric == .cosine { wanted = [(nil, normalization)] }
+            case .model(let name): wanted = [(models[name], .none), (models[name], normalization)]
             }
-            for (model, usesBank) in wanted {
-                let scored = try evaluate(from, to, model, usesBank, options, progress)
-                if result == nil { result = scored } else { result?.metrics += scored.metrics }
+            for (slot, (model, form)) in wanted.enumerated() where form != .none || (model != nil && slot == 0) {
+                add(try evaluate(from, to, model, form, options, progress))
             }
         }
         guard var evaluation = result else {
@@ -63,15 +70,15 @@ extension EmbeddingCollection {
     }
 
     private func evaluate(
-        _ from: String, _ to: String, _ model: LoadedModel?, _ usesBank: Bool, _ options: EvaluationOptions,
-        _ progress: ProgressHandler?
+        _ from: String, _ to: String, _ model: LoadedModel?, _ normalization: ScoreNormalization,
+        _ options: EvaluationOptions, _ progress: ProgressHandler?
     ) throws -> Evaluation {
         try database.read { reader in
             let (source, target) = (try modality(from, in: reader), try modality(to, in: reader))
             let pairs = try Pairs(from: source, to: target, options: options, in: reader)
             try pairs.refuseNone(of: self, from, to)
             let scoring = try PairScoring(
-                from: source, to: target, learned: model, usesBank: usesBank, seed: options.seed,
+                from: source, to: target, learned: model, normalization: normalization, seed: options.seed,
                 threads: options.threads, in: reader)
             let side = try model?.side(from: source, to: target) ?? .source
             let metric = model.map { Metric(LearnedComparison($0, side: side)) } ?? .cosine
@@ -80,7 +87,7 @@ extension EmbeddingCollection {
                 if progress?(step) == false { throw CausewayError.cancelled }
             }
             var result = try summarise(ranks, metric, pairs.candidateCount, options)
-            if usesBank { result.normalization = .bank }
+            (result.normalization, result.bankTemperature) = (normalization, scoring.bankTemperature)
             return Evaluation(
                 from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [result])
         }

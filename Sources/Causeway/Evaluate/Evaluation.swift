@@ -17,6 +17,8 @@ public struct Evaluation: Sendable {
         public var meanAveragePrecision: Figure
         /// How the scores were corrected.
         public var normalization = ScoreNormalization.none
+        /// Of the query bank, as it was chosen on the bank's own pairs.
+        public var bankTemperature: Double?
     }
 
     public var from: String

@@ -1,13 +1,14 @@
-/// The exact rank of every right answer, by counting the stored vectors that score better: one pass serves all queries.
-/// Knows no recall and no averages; see `Evaluation`.
-import Platform
+/// The exact rank of every right answer under built-in metrics, by counting the stored vectors that score better: one pass
+/// serves all queries and metrics. Knows no recall and no averages; see `Evaluation`.
 import Storage
-import Synchronization
 import VectorMath
 
 struct RankScan {
+    /// Numbers in a block of candidates, at most, unless a row is longer.
+    private static let blockNumbers = 1 << 19
+
     let target: ModalityRecord
-    let metric: VectorMetric
+    let metrics: [VectorMetric]
     let threads: Int
 
     struct Query: Sendable {
@@ -16,30 +17,20 @@ struct RankScan {
         var relevant: [Int]
     }
 
-    /// Per query the 1-based ranks of its right answers, ascending. Ties count in the order given by `order`
+    /// Per metric and query the 1-based ranks of its right answers, ascending. Ties count in the order given by `order`
     /// (the place of each row among all ids), so that the ranks are those of a search.
     /// - Complexity: O(queries × rows × dimension).
     func ranks(
         of queries: [Query], order: [Int32], in reader: Reader, visited: ((Int) throws -> Void)? = nil
-    ) throws -> [[Int]] {
-        let scorers = queries.map { VectorScorer(metric, query: $0.vector) }
-        let counts = Counts(
-            thresholds: try thresholds(queries, scorers, in: reader), metric: metric, order: order)
-        var values: [Float] = []
-        var position = 0
+    ) throws -> [[[Int]]] {
+        let counts = RankCounts(metrics: metrics, queries: queries.map(\.vector), dimension: target.dimension)
         let rows = try reader.rows(of: target.id)
-        var block: [Int32] = []
+        try addAnswers(of: queries, rows, order, to: counts, in: reader)
+        let blockRows = max(64, Self.blockNumbers / target.dimension)
+        var values: [Float] = [], block: [Int32] = []
+        var position = 0
         func flush() {
-            let (values0, block0) = (values, block)
-            let share = (scorers.count + threads * 4 - 1) / (threads * 4)
-            Parallel.forEach(threads * 4, threads: threads) { part, _ in
-                for query in min(part * share, scorers.count)..<min((part + 1) * share, scorers.count) {
-                    var scores: [Double] = []
-                    scores.reserveCapacity(block0.count)
-                    scorers[query].score(values0.span, into: &scores)
-                    counts.add(scores, at: block0, query: query)
-                }
-            }
+            counts.count(values, at: block, places: order, threads: threads)
             values.removeAll(keepingCapacity: true)
             block.removeAll(keepingCapacity: true)
         }
@@ -47,73 +38,28 @@ struct RankScan {
             while rows[position] != row { position += 1 }
             block.append(Int32(position))
             for index in vector.indices { values.append(vector[index]) }
-            if block.count == 256 {
+            if block.count == blockRows {
                 flush()
                 try visited?(position + 1)
             }
         }
-        if !block.isEmpty { flush() }
+        flush()
         return counts.ranks()
     }
 
-    /// The scores of the right answers, read first.
-    private func thresholds(
-        _ queries: [Query], _ scorers: [VectorScorer], in reader: Reader
-    ) throws -> [[Counts.Threshold]] {
-        let rows = try reader.rows(of: target.id)
+    private func addAnswers(
+        of queries: [Query], _ rows: [RowID], _ order: [Int32], to counts: RankCounts, in reader: Reader
+    ) throws {
         var wanted: [Int: [Int]] = [:]
         for (index, query) in queries.enumerated() {
             for position in query.relevant { wanted[position, default: []].append(index) }
         }
-        var found = [[Counts.Threshold]](repeating: [], count: queries.count)
         let positions = wanted.keys.sorted()
         _ = try reader.forEachVector(positions.map { rows[$0] }, of: target) { index, vector in
-            for query in wanted[positions[index]]! {
-                found[query].append(
-                    Counts.Threshold(position: Int32(positions[index]), score: scorers[query].score(vector)))
-            }
-        }
-        return found
-    }
-}
-
-/// How many rows score better than each right answer. Each query is touched by one thread at a time.
-private final class Counts: Sendable {
-    struct Threshold: Sendable { var position: Int32, score: Double, better = 0 }
-
-    private let queries: [QueryCounts]
-    private let largerIsBetter: Bool
-    private let order: [Int32]
-
-    init(thresholds: [[Threshold]], metric: VectorMetric, order: [Int32]) {
-        queries = thresholds.map(QueryCounts.init)
-        largerIsBetter = metric.isSimilarity
-        self.order = order
-    }
-
-    final class QueryCounts: Sendable {
-        let value: Mutex<[Threshold]>
-        init(_ thresholds: [Threshold]) { value = Mutex(thresholds) }
-    }
-
-    func add(_ scores: [Double], at positions: [Int32], query: Int) {
-        queries[query].value.withLock { thresholds in
-            for slot in thresholds.indices {
-                let (own, score) = (thresholds[slot].position, thresholds[slot].score)
-                var better = 0
-                for index in scores.indices {
-                    let other = scores[index]
-                    if largerIsBetter ? other > score : other < score {
-                        better += 1
-                    } else if other == score, positions[index] != own,
-                        order[Int(positions[index])] < order[Int(own)] {
-                        better += 1
-                    }
-                }
-                thresholds[slot].better += better
+            let position = positions[index]
+            for query in wanted[position] ?? [] {
+                counts.addAnswer(of: query, at: Int32(position), place: order[position], vector)
             }
         }
     }
-
-    func ranks() -> [[Int]] { queries.map { $0.value.withLock { $0.map { $0.better + 1 }.sorted() } } }
 }

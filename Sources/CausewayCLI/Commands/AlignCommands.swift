@@ -9,7 +9,8 @@ package enum AlignTrainCommand: Command {
                 + "beside guessing where the dimensions differ. center and procrustes move, ridge and cca map (regularised, "
                 + "cross-validated), contrastive trains projection heads, ranking a network that scores pairs.",
             "Atomic: the model is stored when it is finished. It is bound to the producers of both modalities. "
-                + "Use it as `search --metric learned:NAME`, in both directions.",
+                + "Use it as `search --metric learned:NAME`, in both directions; what its scores mean as probabilities is "
+                + "stored with it.",
         ],
         positionals: [.database()],
         options: [
@@ -52,6 +53,7 @@ package enum AlignTrainCommand: Command {
             named: arguments.text("name"), from: arguments.text("from"), to: arguments.text("to"), options: options,
             progress: handler)
         finish()
+        AlignCalibrateCommand.calibrateBothWays(model, of: collection, context)
         try model.print(context)
         if let warning = model.warning { context.warn("warning: \(warning)") }
     }

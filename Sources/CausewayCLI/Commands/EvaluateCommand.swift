@@ -23,7 +23,7 @@ package enum EvaluateCommand: Command {
             .flag("approximate", help: "audit the index instead: what it finds of the exact best, for stored queries (256)"),
             .value(
                 "normalize", "HOW", kind: .choice(ScoreNormalization.allCases.map(\.rawValue)), default: "none",
-                help: "bank: also with a query bank, on queries outside it"),
+                help: "bank (softmax) or bank:sinkhorn: also with a query bank, on queries outside it"),
             .filter, .report, .seed, .threads,
         ],
         constraints: [.requires("where", "approximate"), .atMostOne(["report", "approximate"])],
@@ -73,7 +73,7 @@ package enum EvaluateCommand: Command {
         let results = context.results(
             (["metric"] + recalls + ["median rank", "MRR", "MAP"]).map { ResultPrinter.Column($0) })
         for metric in evaluation.metrics {
-            var members = [JSONMember("metric", .text(metric.metric.name + (metric.normalization == .bank ? " with bank" : "")))]
+            var members = [JSONMember("metric", .text(metric.label))]
             members += metric.recall.map { JSONMember("recall@\($0.k)", .text($0.figure.words)) }
             members += [
                 JSONMember("median rank", .text(metric.medianRank.words)),
@@ -88,10 +88,14 @@ package enum EvaluateCommand: Command {
 
 extension Evaluation.Figure {
     /// `0.312 (0.298–0.327)`
-    var words: String { "\(short(value)) (\(short(low))–\(short(high)))" }
+    var words: String { "\(brief(value)) (\(brief(low))–\(brief(high)))" }
 
-    private func short(_ number: Double) -> String {
-        number >= 100 ? String(Int(number.rounded())) : String((number * 1000).rounded() / 1000)
+    /// The value alone, as in `words`.
+    var shortest: String { brief(value) }
+
+    /// Three decimals for shares; ranks from 10 on with one, or none.
+    private func brief(_ number: Double) -> String {
+        fixed(number, decimals: number >= 100 || (number >= 1 && number == number.rounded()) ? 0 : number > 1 ? 1 : 3)
     }
 
     fileprivate var interval: JSONValue { [.real(low), .real(high)] }
@@ -108,6 +112,9 @@ extension Evaluation {
 }
 
 extension Evaluation.MetricResult {
+    /// `cosine with bank:sinkhorn`
+    var label: String { metric.name + (normalization == .none ? "" : " with \(normalization.rawValue)") }
+
     fileprivate var json: JSONValue {
         var members = [JSONMember("metric", .text(metric.name))]
         members += recall.map { JSONMember("recall@\($0.k)", .real($0.figure.value)) }
@@ -122,6 +129,7 @@ extension Evaluation.MetricResult {
         ]
         members.append(JSONMember("interval95", .object(intervals)))
         if normalization != .none { members.append(JSONMember("normalize", .text(normalization.rawValue))) }
+        if let bankTemperature { members.append(JSONMember("bankTemperature", .real(bankTemperature))) }
         return .object(members)
     }
 }

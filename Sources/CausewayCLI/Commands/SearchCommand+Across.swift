@@ -6,7 +6,7 @@ extension OptionDescription {
     static let acrossModalities: [OptionDescription] = [
         .value(
             "normalize", "HOW", kind: .choice(ScoreNormalization.allCases.map(\.rawValue)), default: "none",
-            help: "bank: mark down what is near to every stored query of the query's modality"),
+            help: "bank (softmax) or bank:sinkhorn: mark down what is near to every stored query of its modality"),
         .value("min-probability", "P", kind: .real(0...1), help: "only hits at least so likely to show the query's item"),
         .value("via", "M", help: "search M, then take the target's embeddings of the same items"),
     ]
@@ -35,8 +35,10 @@ struct AcrossSearch {
         let metric = arguments.textIfGiven("metric") ?? Metric.cosine.name
         let isLearned = metric.hasPrefix(Self.learnedPrefix)
         targets = arguments.list("to")
-        let isBank = arguments.text("normalize") == ScoreNormalization.bank.rawValue
-        guard isLearned || isBank || targets.count > 1 || arguments.isGiven("via") || arguments.isGiven("min-probability")
+        let normalization = arguments.choice("normalize", as: ScoreNormalization.self)
+        guard
+            isLearned || normalization != .none || targets.count > 1 || arguments.isGiven("via")
+                || arguments.isGiven("min-probability")
         else { return nil }
         var search = SearchOptions(
             k: arguments.integer("k"), metric: isLearned ? .cosine : try Metric(named: metric),
@@ -46,7 +48,7 @@ struct AcrossSearch {
         if arguments.flag("exact") { search.effort = .exact }
         var options = CrossSearchOptions(search: search)
         options.model = isLearned ? String(metric.dropFirst(Self.learnedPrefix.count)) : nil
-        options.normalization = isBank ? .bank : .none
+        options.normalization = normalization
         options.minProbability = arguments.realIfGiven("min-probability")
         options.via = arguments.textIfGiven("via")
         self.options = options

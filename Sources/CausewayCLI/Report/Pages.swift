@@ -24,34 +24,48 @@ func gapPage(_ report: ModalityGapReport, _ picture: ModalityPicture?, collectio
         title: "The gap between \(first) and \(second) in \(collection)",
         summary: "\(report.sampled) \(report.isPaired ? "pairs" : "rows of each modality") were sampled, in two halves. "
             + "Raw means the stored vectors at unit length; centred, each modality's mean subtracted.")
+    page.add(facts: report.measures.filter { ModalityGapReport.Measure.headlines.contains($0.name) }.map { measure in
+        (measure.title, "\(short(measure.value)) → \(short(measure.centred))", "raw → centred")
+    })
     if let picture { page.add(picture, first, second) }
     page.add(
         section: "Gap before and after centring",
-        note: "Each chart has a scale of its own; the line marks what there would be with nothing to find (null).",
+        note: "A scale a measure. The dashed mark is the null: what the measure gives where there is nothing to find.",
         report.measures.map(\.figure))
     page.add(
         table: "All measures", note: "What each figure does not say stands beside it.",
-        columns: ["measure", "raw", "null", "centred", "null", "n", "caution"],
+        columns: ["measure", "raw", "null", "centred", "null", "n", "caution"], hasWords: true,
         rows: report.measures.map { measure in
-            [measure.name, rounded(measure.value), measure.null.map { rounded($0) } ?? "–", rounded(measure.centred),
-             measure.centredNull.map { rounded($0) } ?? "–", String(measure.n), measure.caution]
+            [measure.name, short(measure.value), measure.null.map(short) ?? "–", short(measure.centred),
+             measure.centredNull.map(short) ?? "–", String(measure.n), measure.caution]
         } + report.leftOut.map { [$0.name, "–", "–", "–", "–", "–", $0.caution] })
     return page.html
 }
 
 extension ModalityGapReport.Measure {
+    fileprivate static let headlines = ["centroid-gap", "debiased-wasserstein", "separability", "energy-distance"]
+
+    /// `Centroid gap`
+    fileprivate var title: String {
+        let proper = ["wasserstein": "Wasserstein", "mmd": "MMD", "rbf": "RBF", "cka": "CKA", "gaussian": "Gaussian"]
+        let words = name.split(separator: "-").map { proper[String($0)] ?? String($0) }.joined(separator: " ")
+        return words.prefix(1).uppercased() + words.dropFirst()
+    }
+
     fileprivate var figure: String {
-        let values = [value, centred, null ?? 0, centredNull ?? 0, 0]
-        let range = (values.min() ?? 0)...(values.max() ?? 1)
-        var chart = Chart(
-            name, description: "Raw \(short(value)), centred \(short(centred)), null \(null.map { short($0) } ?? "none").",
-            x: 0...2, y: range)
-        chart.drawAxes(xTitle: "", yTitle: name, xLabels: [(0.5, "raw"), (1.5, "centred")])
-        for (place, value, null, colour) in [(0.2, value, null, "var(--a)"), (1.2, centred, centredNull, "var(--b)")] {
-            chart.drawBar(from: place, to: place + 0.6, value, colour)
-            if let null { chart.drawLine([(place - 0.1, null), (place + 0.7, null)], colour: "var(--c)") }
-        }
-        return chart.figure
+        // The debiased figure has its null taken off already: there is nothing to find at zero.
+        let nulls = name == "debiased-wasserstein" ? [0, 0] : [null, centredNull]
+        let values = [value, centred, 0] + nulls.compactMap { $0 }
+        let words = nulls.map { $0.map(short) ?? "none" }
+        let rows = [
+            RowChart.Row(name: "raw", value: value, words: short(value), null: nulls[0], colour: "var(--a)"),
+            RowChart.Row(name: "centred", value: centred, words: short(centred), null: nulls[1], colour: "var(--b)"),
+        ]
+        return RowChart(
+            title: title,
+            description: "Raw \(short(value)) (null \(words[0])), centred \(short(centred)) (null \(words[1])).", rows: rows,
+            range: (values.min() ?? 0)...(values.max() ?? 1), hasAxis: false
+        ).figure
     }
 }
 
@@ -66,8 +80,10 @@ func evaluationPage(
         summary: "\(evaluation.queries) queries among \(evaluation.items) embeddings"
             + (evaluation.onHeldOutItems ? ", of items that no training saw." : ".")
             + " Intervals are 95 %, by bootstrap over queries.")
+    page.add(facts: evaluation.facts)
     page.add(
-        section: "Recall by metric", note: "The share of queries with a right answer among the best k.",
+        section: "Recall by metric",
+        note: "The share of queries with a right answer among the best k, with its 95 % interval.",
         (evaluation.metrics.first?.recall.indices).map { $0.map { evaluation.recallFigure($0) } } ?? [])
     page.add(
         table: "All figures", note: "With their intervals.",
@@ -79,7 +95,9 @@ func evaluationPage(
     if let figure = try costFigure(evaluation, of: collection, options) {
         page.add(
             section: "Recall against the cost of the index",
-            note: "Stored queries, cosine, compared with the exact search; each point is a width of the graph search.", [figure])
+            note: "Stored queries, cosine, compared with the exact search. Each point is a width of the graph search, its number "
+                + "below.",
+            [figure])
     }
     if let picture = try collection.picture(between: evaluation.from, and: evaluation.to, seed: options.seed) {
         page.add(picture, evaluation.from, evaluation.to)
@@ -88,19 +106,31 @@ func evaluationPage(
 }
 
 extension Evaluation {
+    fileprivate var facts: [(name: String, value: String, note: String)] {
+        var facts = metrics.first?.recall.indices.compactMap { slot in
+            metrics.max { $0.recall[slot].figure.value < $1.recall[slot].figure.value }.map { best in
+                ("Recall@\(best.recall[slot].k)", fixed(100 * best.recall[slot].figure.value, decimals: 1) + " %", best.label)
+            }
+        } ?? []
+        if let best = metrics.min(by: { $0.medianRank.value < $1.medianRank.value }) {
+            facts.append(("Median rank", best.medianRank.shortest, "\(best.label), of \(items)"))
+        }
+        return facts
+    }
+
     fileprivate func recallFigure(_ slot: Int) -> String {
         let k = metrics[0].recall[slot].k
-        let words = metrics.map { "\($0.label) \(short($0.recall[slot].figure.value))" }.joined(separator: ", ")
-        var chart = Chart("Recall@\(k)", description: words + ".", x: 0...Double(metrics.count), y: 0...1)
-        chart.drawAxes(
-            xTitle: "", yTitle: "recall@\(k)",
-            xLabels: metrics.enumerated().map { (Double($0) + 0.5, String($1.label.prefix(60 / max(metrics.count, 4)))) })
-        for (index, metric) in metrics.enumerated() {
+        let rows = metrics.map { metric in
             let figure = metric.recall[slot].figure
-            chart.drawBar(from: Double(index) + 0.2, to: Double(index) + 0.8, figure.value, "var(--a)")
-            chart.drawInterval(at: Double(index) + 0.5, low: figure.low, high: figure.high)
+            return RowChart.Row(
+                name: metric.label, value: figure.value, words: figure.words, interval: figure.low...max(figure.low, figure.high),
+                colour: "var(--a)")
         }
-        return chart.figure
+        let most = rows.compactMap(\.interval?.upperBound).max() ?? 1
+        return RowChart(
+            title: "Recall@\(k)", description: rows.map { "\($0.name) \($0.words)" }.joined(separator: ", ") + ".", rows: rows,
+            range: 0...min(1, max(0.1, (most * 10).rounded(.up) / 10))
+        ).figure
     }
 }
 
@@ -111,14 +141,17 @@ private func costFigure(
     let (from, to) = (try collection.modality(evaluation.from), try collection.modality(evaluation.to))
     let state = try collection.indexStatus(of: to.name).state
     guard state == .current || state == .stale, from.dimension == to.dimension else { return nil }
-    var points: [(x: Double, y: Double)] = [], words: [String] = []
-    for width in [10, 20, 40, 80, 160, 320] {
+    var points: [(x: Double, y: Double)] = [], words: [String] = [], widths: [Int] = []
+    // The first width twice: its first round warms what the others find warm.
+    for (round, width) in [10, 10, 20, 40, 80, 160, 320].enumerated() {
         var audit = IndexAuditOptions()
         (audit.at, audit.queries, audit.effort) = ([10], 64, .width(width))
         (audit.seed, audit.threads) = (options.seed, options.threads)
         guard let recall = try collection.auditIndex(from: from.name, to: to.name, options: audit).metrics.first?.recalls.first
         else { continue }
+        guard round > 0 else { continue }
         points.append((recall.milliseconds, recall.mean.value))
+        widths.append(width)
         words.append("width \(width): \(short(recall.mean.value)) in \(short(recall.milliseconds)) ms")
     }
     guard let slowest = points.map(\.x).max(), let least = points.map(\.y).min() else { return nil }
@@ -127,11 +160,8 @@ private func costFigure(
         y: min(least, 0.9)...1)
     chart.drawAxes(xTitle: "milliseconds a query, one thread", yTitle: "recall@10 against exact")
     chart.drawLine(points, colour: "var(--a)")
+    for (point, width) in zip(points, widths) { chart.drawLabel(String(width), at: point) }
     return chart.figure
-}
-
-extension Evaluation.MetricResult {
-    fileprivate var label: String { metric.name + (normalization == .bank ? " with bank" : "") }
 }
 
 // MARK: Both
@@ -163,7 +193,7 @@ extension ReportPage {
             description: "Mean cosine of matched pairs \(short(mean(bins.matched))), of mismatched "
                 + "\(short(mean(bins.mismatched))).",
             x: bins.low...bins.high, y: 0...((matched + mismatched).max() ?? 1))
-        chart.drawAxes(xTitle: "cosine", yTitle: "share")
+        chart.drawAxes(xTitle: "cosine", yTitle: "share of pairs")
         chart.drawBars(mismatched, colour: "var(--b)")
         chart.drawBars(matched, colour: "var(--a)")
         chart.drawLegend([("matched", "var(--a)"), ("mismatched", "var(--b)")])

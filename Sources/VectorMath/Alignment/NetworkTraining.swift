@@ -1,5 +1,8 @@
 /// Trains the two learned methods: projection heads with symmetric InfoNCE, and the pair-scoring network with a listwise loss.
 /// Both start from the better of two linear models on the validation items: centred vectors as they are, or canonical maps.
+/// Between encoders that share no space the ranking network rarely gets past its start: it sees pairs that the canonical maps
+/// were fitted to, and which they put far closer together than new ones (mean reciprocal rank 0.84 against 0.33 on Flickr8k).
+/// A NumPy twin does the same; given maps fitted to other pairs it gains on the validation items, and nothing on held-out ones.
 import Foundation
 import Platform
 

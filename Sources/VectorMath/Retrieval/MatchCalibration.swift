@@ -35,6 +35,12 @@ package struct MatchCalibration: Sendable, Equatable, Codable {
         }
     }
 
+    /// The logistic form, as it was fitted before.
+    package init(slope: Double, intercept: Double) {
+        (form, self.slope, self.intercept) = (.logistic, slope, intercept)
+        (knots, levels) = ([], [])
+    }
+
     /// In [0, 1]; NaN scores have probability 0.
     package func probability(_ score: Double) -> Double {
         if score.isNaN { return 0 }
