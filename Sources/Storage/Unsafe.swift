@@ -27,6 +27,8 @@ enum OpenPurpose {
     private let logPages: UnsafeMutablePointer<Int32>
     private var idle: [String: Statement] = [:]
     private var isOpen = true
+    /// The size of a reading connection's page cache; nil for others.
+    var readerCacheKiB: Int?
 
     init(path: String, for purpose: OpenPurpose, busyTimeoutMs: Int32) throws(StorageError) {
         guard sqlite3_threadsafe() != 0 else {

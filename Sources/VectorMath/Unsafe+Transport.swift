@@ -18,6 +18,14 @@ import CKernels
         unsafe base.initialize(repeating: value, count: capacity)
     }
 
+    /// Holds numbers that are undefined until they are written.
+    init(undefined capacity: Int) {
+        self.capacity = capacity
+        let bytes = max(capacity, 1) * MemoryLayout<Element>.stride
+        unsafe memory = .allocate(byteCount: bytes, alignment: 64)
+        unsafe base = memory.bindMemory(to: Element.self, capacity: capacity)
+    }
+
     deinit { unsafe memory.deallocate() }
 
     subscript(index: Int) -> Element {
@@ -69,7 +77,7 @@ import CKernels
         let stride = (columns + 7) / 8 * 8
         let (size, overflow) = rows.multipliedReportingOverflow(by: stride)
         guard !overflow, size <= Self.cellsMax else { throw .tooManyTokens(rows: rows, columns: columns) }
-        if size > cells.capacity { cells = WorkArray(cells.capacity == 0 ? size : size + size / 4, filledWith: .infinity) }
+        if size > cells.capacity { cells = WorkArray(undefined: cells.capacity == 0 ? size : size + size / 4) }
         (self.rows, self.columns, self.stride) = (rows, columns, stride)
     }
 

@@ -13,8 +13,7 @@ package final class TokenTransport {
     package let precision: Precision
     private let costs = CostMatrix()
     private let solver = TransportSolver()
-    /// Those of the last candidate with equal weights: most candidates have as many tokens as the one before.
-    private var equalMasses: (count: Int, masses: TransportMasses)?
+    private var equalMasses = EqualMasses()
 
     package init(_ query: PackedTokens, precision: Precision = .single) {
         (self.query, self.precision) = (query, precision)
@@ -23,14 +22,8 @@ package final class TokenTransport {
     /// The optimal mean cost (W1 under Euclidean, W2 squared under squared Euclidean), or a bound above `limit`.
     package func solve(_ candidate: TokenCloud, limit: Double = .infinity) throws(TransportError) -> TransportOutcome {
         try Self.fill(costs, query, candidate, precision)
-        return solver.solve(costs, masses(candidate), limit: limit)
-    }
-
-    private func masses(_ candidate: TokenCloud) -> TransportMasses {
-        if let equalMasses, equalMasses.count == candidate.count, candidate.weights == nil { return equalMasses.masses }
-        let masses = Self.masses(query, candidate.weights, count: candidate.count)
-        if candidate.weights == nil { equalMasses = (candidate.count, masses) }
-        return masses
+        let masses = equalMasses.masses(query, candidate.weights, count: candidate.count)
+        return solver.solve(costs, masses, limit: limit)
     }
 
     /// Which query token (row) went to which candidate token (column), in the numbering of the sets given, dropped
@@ -72,5 +65,19 @@ package final class TokenTransport {
                 rowWeights: weights, rowCount: count, columnWeights: cloud.weights, columnCount: cloud.count)
             : TransportMasses(
                 rowWeights: cloud.weights, rowCount: cloud.count, columnWeights: weights, columnCount: count)
+    }
+}
+
+/// The masses of a query and its candidates; those of equal weights are kept, since most candidates have as many tokens as
+/// the one before.
+struct EqualMasses {
+    private var last: (count: Int, masses: TransportMasses)?
+
+    mutating func masses(_ query: PackedTokens, _ weights: [Double]?, count: Int) -> TransportMasses {
+        guard weights == nil else { return TokenTransport.masses(query, weights, count: count) }
+        if let last, last.count == count { return last.masses }
+        let masses = TokenTransport.masses(query, nil, count: count)
+        last = (count, masses)
+        return masses
     }
 }
