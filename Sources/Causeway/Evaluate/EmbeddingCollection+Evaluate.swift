@@ -22,20 +22,48 @@ extension EmbeddingCollection {
                     let step = Progress(stage: "evaluate \(metric)", done: done, total: pairs.candidateCount)
                     if progress?(step) == false { throw CausewayError.cancelled }
                 }
-                let ranks: [[Int]]
                 if let kernel = metric.builtInVectorMetric {
-                    ranks = try RankScan(target: target, metric: kernel, threads: options.threads)
+                    let ranks = try RankScan(target: target, metric: kernel, threads: options.threads)
                         .ranks(of: pairs.queries, order: pairs.order, in: reader, visited: visited)
+                    evaluation.metrics.append(try summarise(ranks, metric, pairs.candidateCount, options))
                 } else {
                     let queries = zip(pairs.rows, pairs.queries).map {
                         MetricRankScan.Query(row: $0, relevant: $1.relevant)
                     }
-                    ranks = try MetricRankScan(source: source, target: target, metric: metric, threads: options.threads)
-                        .ranks(of: queries, order: pairs.order, in: reader, visited: visited)
+                    let scan = MetricRankScan(source: source, target: target, metric: metric, threads: options.threads)
+                    let (ranks, notes) = try scan.ranks(of: queries, order: pairs.order, in: reader, visited: visited)
+                    var result = try summarise(ranks, metric, pairs.candidateCount, options)
+                    result.candidateBudgets = try candidateBudgets(
+                        metric, source, target, pairs.rows, options, in: reader, progress: progress)
+                    evaluation.metrics.append(result)
+                    evaluation.notes += notes
                 }
-                evaluation.metrics.append(try summarise(ranks, metric, pairs.candidateCount, options))
             }
             return evaluation
+        }
+    }
+
+    /// What a search under a metric on token sets must compare for 95 % and 99 % of the exact best 10; empty for others.
+    private func candidateBudgets(
+        _ metric: Metric, _ source: ModalityRecord, _ target: ModalityRecord, _ queries: [RowID],
+        _ options: EvaluationOptions, in reader: Reader, progress: ProgressHandler?
+    ) throws -> [Evaluation.CandidateBudget] {
+        guard metric.operand == .tokenSets, source.dimension == target.dimension else { return [] }
+        let (k, recalls) = (10, [0.95, 0.99])
+        let step = max(1, (queries.count + TokenBudgets.queriesMax - 1) / TokenBudgets.queriesMax)
+        let sample = stride(from: 0, to: queries.count, by: step).map { queries[$0] }
+        let budgets = TokenBudgets(
+            collection: self, target: target, source: source, metric: metric, threads: options.threads, progress: progress,
+            work: "candidate budget of")
+        let measured = try budgets.measure(
+            sample, k: k,
+            Tuner.Measurement(
+                queryModality: source.id, measuredAt: reader.lastChange(of: target.id), generation: 0, targets: recalls),
+            in: reader)
+        let count = try reader.count(of: target.id)
+        return recalls.map { recall in
+            let row = measured.first { $0.recallTarget == recall }
+            return Evaluation.CandidateBudget(k: k, recall: recall, candidates: row.map { min($0.candidates, count) })
         }
     }
 
