@@ -12,8 +12,10 @@ import Testing
     private static let python = Executable.python(importing: "numpy")
 
     /// Runs a script of Tests/Oracle, which prints what it compared and ends with 1 where anything differs.
-    private func run(_ script: String, _ arguments: [String], timeLimit: Double) throws -> Finished {
-        let python = try #require(Self.python)
+    private func run(
+        _ script: String, _ arguments: [String], with chosen: Executable? = nil, timeLimit: Double
+    ) throws -> Finished {
+        let python = try #require(chosen ?? Self.python)
         let path = Self.root.appendingPathComponent("Tests/Oracle/\(script)").path
         let finished = try python.run([path] + arguments, timeLimit: timeLimit)
         #expect(finished.succeeded, "\(finished.ending)\n\(finished.output)\n\(finished.errorText.suffix(2_000))")
@@ -32,6 +34,18 @@ import Testing
         if wanted != nil { print(finished.output) }
         // A script that compared nothing would end well too.
         #expect(finished.lines.count { $0.contains("exact equal") } >= 80, "\(finished.output)")
+    }
+
+    private static let pythonWithTransport = Executable.python(importing: "numpy, ot")
+
+    @Test(
+        .enabled(if: HeavyTests.run, "compares 30,000 pairs of token sets: run it with swift test -c release"),
+        .enabled(if: FileManager.default.fileExists(atPath: data), "no token sets at ../shared/data of the package"),
+        .enabled(if: pythonWithTransport != nil, "no python3 with numpy and POT"))
+    func tokenSetsEqualBruteForce() throws {
+        let python = try #require(Self.pythonWithTransport)
+        let finished = try run("token_sets.py", [Self.data, try Executable.causeway().path], with: python, timeLimit: 300)
+        #expect(finished.lines.count { $0.hasSuffix("exact equal") } == 20, "\(finished.output)")
     }
 
     @Test(

@@ -29,6 +29,7 @@ package enum SearchCommand: Command {
                 "query-token-offsets", "FILE", kind: .file,
                 help: "n + 1 integers: query i owns tokens offsets[i] ..< offsets[i+1]"),
             .value("query-token-weights", "FILE", kind: .file, help: "a weight a token"),
+            .value("query-token-mask", "FILE", kind: .file, help: "1 or 0 a token: 0 is padding, which is dropped"),
             .value("k", "N", kind: .integer(1...100_000), default: "10", help: "how many hits"),
             .value(
                 "metric", "NAME", kind: .suggested(Metric.names),
@@ -48,7 +49,7 @@ package enum SearchCommand: Command {
             .exactlyOne(["id", "vector", "queries"]), .atMostOne(["recall", "ef", "exact"]), .requires("row", "vector"),
             .requires("output", "queries"), .requires("batch", "queries"), .requires("query-tokens", "queries"),
             .requires("query-tokens", "query-token-offsets"), .requires("query-token-offsets", "query-tokens"),
-            .requires("query-token-weights", "query-tokens"),
+            .requires("query-token-weights", "query-tokens"), .requires("query-token-mask", "query-tokens"),
         ],
         examples: [
             "causeway search photos.db --collection photos --from text --to image --vector query.npy",
@@ -146,7 +147,7 @@ struct SearchRequest {
         if let tokens = arguments.textIfGiven("query-tokens") {
             queryTokens = QueryTokens(
                 tokens: tokens, offsets: arguments.text("query-token-offsets"),
-                weights: arguments.textIfGiven("query-token-weights"))
+                weights: arguments.textIfGiven("query-token-weights"), mask: arguments.textIfGiven("query-token-mask"))
         }
         timing = arguments.flag("timing")
         threads = arguments.integer("threads")
