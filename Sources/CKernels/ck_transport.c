@@ -230,6 +230,54 @@ INLINE int64_t grow(struct ck_tree *tree, int64_t column, double *distance) {
     }
 }
 
+/// e^x for x <= 0, within a few units of the last place: 2^n times the series of the rest, which is below ln(2)/2 in size.
+/// Below -708, where the result would not be normal, 0.
+INLINE void exponential(f64x8 *x) {
+    const double log2_e = 0x1.71547652b82fep+0, ln2_high = 0x1.62e42fefa3800p-1, ln2_low = 0x1.ef35793c76730p-45;
+    const double whole = 0x1.8p52;  // added, it leaves a whole number in the low bits
+    const i64x8 nothing = *x < -708.0;
+    const f64x8 shifted = *x * log2_e + whole, n = shifted - whole;
+    const f64x8 r = (*x - n * ln2_high) - n * ln2_low;
+    f64x8 sum = (f64x8){0} + 1.0 / 479001600;
+    static const double inverse_factorials[12] = {1,          1,           1.0 / 2,      1.0 / 6,      1.0 / 24,      1.0 / 120,
+                                                  1.0 / 720,  1.0 / 5040,  1.0 / 40320,  1.0 / 362880, 1.0 / 3628800,
+                                                  1.0 / 39916800};
+    for (int k = 11; k >= 0; k--) sum = sum * r + inverse_factorials[k];
+    const f64x8 power = (f64x8)(((i64x8)shifted << 52) + ((i64x8){0} + 1023LL * (1LL << 52)));
+    const f64x8 value = sum * power;
+    *x = (f64x8)((i64x8)value & ~nothing);
+}
+
+INLINE void exp_sum_rows(const double *costs, size_t rows, size_t stride, const double *duals, const double *minima,
+                         double *sums) {
+    for (size_t i = 0; i < rows; i++) {
+        f64x8 sum = {0}, value, dual;
+        for (size_t j = 0; j < stride; j += LANES) {
+            memcpy(&value, costs + i * stride + j, sizeof value);
+            memcpy(&dual, duals + j, sizeof dual);
+            value = minima[i] - (value - dual);
+            exponential(&value);
+            sum = sum + value;
+        }
+        sums[i] = ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+    }
+}
+
+INLINE void exp_sum_columns(const double *costs, size_t rows, size_t stride, const double *duals, const double *minima,
+                            double *sums) {
+    for (size_t j = 0; j < stride; j += LANES) {
+        f64x8 sum = {0}, value, least;
+        memcpy(&least, minima + j, sizeof least);
+        for (size_t i = 0; i < rows; i++) {
+            memcpy(&value, costs + i * stride + j, sizeof value);
+            value = least - (value - duals[i]);
+            exponential(&value);
+            sum = sum + value;
+        }
+        memcpy(sums + j, &sum, sizeof sum);
+    }
+}
+
 #define VARIANT(NAME, TARGET)                                                                                        \
     TARGET static void rows_##NAME(const double *costs, size_t rows, size_t stride, const double *duals,             \
                                    double *minima, int64_t *where) {                                                 \
@@ -240,6 +288,14 @@ INLINE int64_t grow(struct ck_tree *tree, int64_t column, double *distance) {
                                       double *minima, int64_t *where) {                                              \
         if (duals) reduce_columns(costs, rows, stride, duals, minima, where);                                        \
         else reduce_columns(costs, rows, stride, 0, minima, where);                                                  \
+    }                                                                                                                \
+    TARGET static void exp_rows_##NAME(const double *costs, size_t rows, size_t stride, const double *duals,         \
+                                       const double *minima, double *sums) {                                         \
+        exp_sum_rows(costs, rows, stride, duals, minima, sums);                                                      \
+    }                                                                                                                \
+    TARGET static void exp_columns_##NAME(const double *costs, size_t rows, size_t stride, const double *duals,      \
+                                          const double *minima, double *sums) {                                      \
+        exp_sum_columns(costs, rows, stride, duals, minima, sums);                                                   \
     }                                                                                                                \
     TARGET static int64_t grow_##NAME(struct ck_tree *tree, int64_t column, double *distance) {                      \
         return grow(tree, column, distance);                                                                         \
@@ -272,3 +328,13 @@ void ck_reduce_columns(const double *costs, size_t rows, size_t columns, size_t 
 int64_t ck_grow(struct ck_tree *tree, int64_t column, double *distance) { return DISPATCH(grow, tree, column, distance); }
 
 void ck_enter_rows(struct ck_tree *tree, int64_t column, double height) { enter_rows(tree, column, height); }
+
+void ck_exp_sum_rows(const double *costs, size_t rows, size_t stride, const double *column_duals, const double *minima,
+                     double *sums) {
+    DISPATCH(exp_rows, costs, rows, stride, column_duals, minima, sums);
+}
+
+void ck_exp_sum_columns(const double *costs, size_t rows, size_t stride, const double *row_duals, const double *minima,
+                        double *sums) {
+    DISPATCH(exp_columns, costs, rows, stride, row_duals, minima, sums);
+}

@@ -128,6 +128,25 @@ import CKernels
             minima.pointer(stride), places.pointer(stride))
     }
 
+    /// Σ over columns of exp(minimum − (cost − dual)) for each row, after `reduceRows` with the same duals.
+    func exponentialSumsOfRows(_ duals: WorkArray<Double>, minima: WorkArray<Double>, sums: WorkArray<Double>) {
+        unsafe ck_exp_sum_rows(address, rows, stride, duals.pointer(stride), minima.pointer(rows), sums.pointer(rows))
+    }
+
+    /// Σ over rows of exp(minimum − (cost − dual)) for each column, after `reduceColumns` with the same duals.
+    func exponentialSumsOfColumns(_ duals: WorkArray<Double>, minima: WorkArray<Double>, sums: WorkArray<Double>) {
+        unsafe ck_exp_sum_columns(address, rows, stride, duals.pointer(rows), minima.pointer(stride), sums.pointer(stride))
+    }
+
+    /// These costs times a positive factor.
+    func scaled(by factor: Double) -> CostMatrix {
+        let scaled = CostMatrix()
+        (scaled.rows, scaled.columns, scaled.stride) = (rows, columns, stride)
+        scaled.cells = WorkArray(undefined: rows * stride)
+        for cell in 0..<rows * stride { scaled.cells[cell] = cells[cell] * factor }
+        return scaled
+    }
+
     fileprivate var address: UnsafePointer<Double> { unsafe UnsafePointer(cells.pointer(rows * stride)) }
 }
 

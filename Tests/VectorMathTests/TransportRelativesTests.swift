@@ -61,8 +61,8 @@ import VectorMath
             var random = SeededRandom(UInt64(seed))
             let x = try random.cloud(4 + seed, 1, .euclidean, weights: random.doubles(4 + seed).map { $0 + 0.1 })
             let y = try random.cloud(6, 1, .euclidean)
-            let sliced = try slicedTransport(x, y, SliceDirections([1], dimension: 1), order: 1).distance
-            #expect(try abs(sliced - exactCost(x, y)) < 1e-12, "seed \(seed)")
+            let distance = try sliced(x, y, SliceDirections([1], dimension: 1), order: 1).distance
+            #expect(try abs(distance - exactCost(x, y)) < 1e-12, "seed \(seed)")
         }
     }
 
@@ -70,7 +70,7 @@ import VectorMath
         let x = try TokenCloud(values: [0, 0, 1, 1], dimension: 2, ground: .euclidean, side: .query)
         let y = try TokenCloud(values: [3, 4, 4, 5], dimension: 2, ground: .euclidean, side: .candidate)
         let directions = SliceDirections(count: 4000, dimension: 2, seed: 9)
-        let distance = try slicedTransport(x, y, directions, order: 2).distance
+        let distance = try sliced(x, y, directions, order: 2).distance
         #expect(abs(distance - 5 / 2.0.squareRoot()) < 0.1)
         #expect(directions.values == SliceDirections(count: 4000, dimension: 2, seed: 9).values)
         #expect(directions.values != SliceDirections(count: 4000, dimension: 2, seed: 10).values)

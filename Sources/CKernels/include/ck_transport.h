@@ -31,6 +31,15 @@ void ck_reduce_rows(const double *costs, size_t rows, size_t columns, size_t str
 void ck_reduce_columns(const double *costs, size_t rows, size_t columns, size_t stride, const double *row_duals,
                        double *minima, int64_t *where);
 
+/// sums[i] = sum over j of exp(minima[i] - (costs[i][j] - column_duals[j])), minima being those of ck_reduce_rows for the same
+/// duals: the logarithm of the sum less the minimum is a stable log-sum-exp. Padding adds nothing.
+void ck_exp_sum_rows(const double *costs, size_t rows, size_t stride, const double *column_duals, const double *minima,
+                     double *sums);
+
+/// The same down the columns, for the minima of ck_reduce_columns; sums of the padding are undefined.
+void ck_exp_sum_columns(const double *costs, size_t rows, size_t stride, const double *row_duals, const double *minima,
+                        double *sums);
+
 /// A search for shortest augmenting paths from one row: the problem, the plan so far, and the tree.
 struct ck_tree {
     const double *costs;
