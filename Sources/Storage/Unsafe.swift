@@ -259,12 +259,9 @@ private func storageError(_ code: Int32, _ handle: OpaquePointer?, path: String,
     }
 
     func blob(_ column: Int32) -> [UInt8] {
-        withBlob(column) { span in
-            var bytes: [UInt8] = []
-            bytes.reserveCapacity(span.count)
-            for index in span.indices { bytes.append(span[index]) }
-            return bytes
-        }
+        let start = unsafe sqlite3_column_blob(handle, column)
+        let count = unsafe start == nil ? 0 : Int(sqlite3_column_bytes(handle, column))
+        return unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: count))
     }
 }
 

@@ -41,7 +41,9 @@ package enum SearchCommand: Command {
             .flag("exact", help: "scan everything: the oracle"),
             .flag("explain", help: "add what was done: plan, nodes, reads, time"),
             .flag("timing", help: "a JSON line on standard error, measured round the searches alone"),
-            .value("threads", "N", kind: .integer(1...256), default: "1", help: "searches at once"),
+            .value(
+                "threads", "N", kind: .integer(1...256), default: "1",
+                help: "searches at once; a single one that compares token sets reads on one and compares on another"),
             .value("batch", "N", kind: .integer(1...65_536), help: "how many of --queries share reads; 1 answers one by one"),
             .value("output", "FILE", kind: .file, help: "write the ids as int64, (queries, k), -1 where there are fewer"),
         ] + OptionDescription.acrossModalities,
@@ -71,8 +73,10 @@ package enum SearchCommand: Command {
     private static func single(
         _ query: Query, _ request: SearchRequest, _ collection: EmbeddingCollection, _ context: Context
     ) throws {
-        var timing = Timing(threads: 1)
-        let answer = try timing.measure { [try collection.search(query, in: request.target, options: request.options)] }[0]
+        var timing = Timing(threads: request.threads)
+        let answer = try timing.measure {
+            try collection.search([query], in: request.target, options: request.options, threads: request.threads)
+        }[0]
         if request.timing { context.warn(timing.json.compact) }
         tell(answer.explanation, context)
         if context.format == .table {
