@@ -47,6 +47,9 @@ let package = Package(
         .executableTarget(
             name: "rerank-benchmark", dependencies: ["Storage", "VectorMath"], path: "Benchmarks/Rerank",
             swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "transport-benchmark", dependencies: ["Platform", "VectorFiles", "VectorMath"],
+            path: "Benchmarks/Transport", swiftSettings: swiftSettings),
 
         tests("HouseRulesTests", []),
         tests("PlatformTests", ["Platform", "CKernels"]),

@@ -20,6 +20,14 @@ def causeway_path():
     return path
 
 
+def sibling_path(product):
+    """Another release executable of the package, made when it is missing; where CAUSEWAY is set, the one beside it."""
+    path = os.path.join(os.path.dirname(causeway_path()), product)
+    if not os.path.exists(path):
+        subprocess.run(["swift", "build", "-c", "release", "--product", product], cwd=ROOT, check=True)
+    return path
+
+
 def require(*modules):
     """Imports peers, installing what is missing by its package name."""
     names = {"faiss": "faiss-cpu", "ot": "POT", "sklearn": "scikit-learn"}

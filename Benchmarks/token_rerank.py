@@ -2,6 +2,7 @@
 
 Beside it, in one run: the time that reading and decoding those token sets alone takes (the executable's own `read` stage),
 and a loop of NumPy and POT over the same candidates with all arrays in memory already. The answers are compared too.
+Once more with two threads, a search at a time, where one reads while the other decodes and compares.
 
 Needs numpy and POT. Run from the package root:  python3 Benchmarks/token_rerank.py [queries] [stored token sets]
 """
@@ -52,6 +53,10 @@ def pot_loop(query, documents, ids):
     return time.perf_counter() - start, order
 
 
+def timing_of(errors):
+    return json.loads([line for line in errors.splitlines() if line.startswith("{")][-1])
+
+
 def main():
     queries_count = int(sys.argv[1]) if len(sys.argv) > 1 else 12
     stored = int(sys.argv[2]) if len(sys.argv) > 2 else 2000
@@ -72,9 +77,10 @@ def main():
             "--explain", "--timing", "--format", "jsonl"]
         measured(search)  # the pages are in memory afterwards, as the arrays of the loop are
         _, peak, out, errors = measured(search)
+        one, two = (timing_of(measured(search + ["--batch", "1", "--threads", str(n)])[3]) for n in (1, 2))
         size = os.path.getsize(database)
     answers = [json.loads(line) for line in out.splitlines()]
-    timing = json.loads([line for line in errors.splitlines() if line.startswith("{")][-1])
+    timing = timing_of(errors)
     stages = {key: np.array([a["explain"]["time"].get(key, 0) for a in answers])
               for key in ("candidatesMs", "readMs", "rerankMs", "lookupMs")}
     compare = stages["readMs"] + stages["rerankMs"]
@@ -96,6 +102,8 @@ def main():
         "ingestSeconds": round(ingest, 2), "peakResidentBytes": peak, "queriesPerSecond": timing["queriesPerSecond"],
         "medianMs": {key: round(float(np.median(value)), 2) for key, value in stages.items()},
         "medianReadAndCompareMs": round(float(np.median(compare)), 2),
+        "processorMsPerQuery": round(timing["processorSeconds"] * 1000 / queries_count, 2),
+        "medianMsPerSearch": {"oneThread": round(one["p50Ms"], 2), "twoThreads": round(two["p50Ms"], 2)},
         "readAndCompareOverReadAlone": round(float(np.median(compare / stages["readMs"])), 2),
         "numpyAndPotLoopMs": round(float(np.median(loops)), 1),
         "timesFasterThanNumpyAndPot": round(float(np.median(loops) / np.median(compare)), 1),

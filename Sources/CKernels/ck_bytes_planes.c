@@ -141,11 +141,11 @@ AVX512 static inline void gather64_avx512(const uint8_t *bits, size_t stride, ui
     }
 
 #define DEFINE_MERGE(NAME, ATTRIBUTE, GATHER64)                                                              \
-    ATTRIBUTE static void NAME(const uint8_t *planes, const uint8_t *bits, uint8_t largest, size_t count,    \
-                               float *values, int narrow) {                                                  \
+    ATTRIBUTE static void NAME(const uint8_t *planes, const uint8_t *bits, uint8_t largest, size_t first,    \
+                               size_t count, float *values, int narrow) {                                    \
         const size_t stride = (count + 7) / 8;                                                               \
         uint8_t exponents[BLOCK];                                                                            \
-        for (size_t i = 0; i < count; i += BLOCK) {                                                          \
+        for (size_t i = first; i < count; i += BLOCK) {                                                      \
             const size_t some = count - i < BLOCK ? count - i : BLOCK;                                       \
             if (some == BLOCK) {                                                                             \
                 GATHER64(bits + i / 8, stride, exponents);                                                   \
@@ -174,7 +174,44 @@ DEFINE_MERGE(merge_scalar, , gather64_scalar)
 DEFINE_SPLIT(split_avx2, AVX2, spread64_avx2)
 DEFINE_MERGE(merge_avx2, AVX2, gather64_avx2)
 DEFINE_SPLIT(split_avx512, AVX512, spread64_avx512)
-DEFINE_MERGE(merge_avx512, AVX512, gather64_avx512)
+DEFINE_MERGE(merge_rest_avx512, AVX512, gather64_avx512)
+
+// The bytes of a word come from four planes: two rounds of interleaving make words, in each quarter of a vector those of
+// 16 values; a transpose of the quarters puts them in order. Twice as fast as widening bytes and shifting.
+AVX512 static inline void merge64_avx512(const uint8_t *low, size_t count, const uint8_t *bits, size_t stride,
+                                         __m512i largest, float *values) {
+    __m512i exponents = _mm512_setzero_si512();
+    for (int p = 0; p < 8; p++) {
+        uint64_t word;
+        memcpy(&word, bits + (size_t)p * stride, 8);
+        exponents = _mm512_or_si512(exponents, _mm512_maskz_set1_epi8(word, (char)(1 << p)));
+    }
+    exponents = _mm512_sub_epi8(largest, exponents);
+    const __m512i first = _mm512_loadu_si512(low), second = _mm512_loadu_si512(low + count);
+    const __m512i third = _mm512_loadu_si512(low + 2 * count);
+    const __m512i low0 = _mm512_unpacklo_epi8(first, second), low1 = _mm512_unpackhi_epi8(first, second);
+    const __m512i high0 = _mm512_unpacklo_epi8(third, exponents), high1 = _mm512_unpackhi_epi8(third, exponents);
+    const __m512i a = _mm512_unpacklo_epi16(low0, high0), b = _mm512_unpackhi_epi16(low0, high0);
+    const __m512i c = _mm512_unpacklo_epi16(low1, high1), d = _mm512_unpackhi_epi16(low1, high1);
+    const __m512i ab0 = _mm512_shuffle_i32x4(a, b, 0x44), ab1 = _mm512_shuffle_i32x4(a, b, 0xEE);
+    const __m512i cd0 = _mm512_shuffle_i32x4(c, d, 0x44), cd1 = _mm512_shuffle_i32x4(c, d, 0xEE);
+    _mm512_storeu_si512(values, _mm512_ror_epi32(_mm512_shuffle_i32x4(ab0, cd0, 0x88), 1));
+    _mm512_storeu_si512(values + 16, _mm512_ror_epi32(_mm512_shuffle_i32x4(ab0, cd0, 0xDD), 1));
+    _mm512_storeu_si512(values + 32, _mm512_ror_epi32(_mm512_shuffle_i32x4(ab1, cd1, 0x88), 1));
+    _mm512_storeu_si512(values + 48, _mm512_ror_epi32(_mm512_shuffle_i32x4(ab1, cd1, 0xDD), 1));
+}
+
+AVX512 static void merge_avx512(const uint8_t *planes, const uint8_t *bits, uint8_t largest, size_t count, float *values,
+                                int narrow) {
+    size_t i = 0;
+    if (!narrow) {
+        const __m512i all_largest = _mm512_set1_epi8((char)largest);
+        const size_t stride = (count + 7) / 8;
+        for (; i + BLOCK <= count; i += BLOCK)
+            merge64_avx512(planes + i, count, bits + i / 8, stride, all_largest, values + i);
+    }
+    merge_rest_avx512(planes, bits, largest, i, count, values, narrow);
+}
 #endif
 
 static uint8_t split(const float *values, size_t count, uint8_t *planes, uint8_t *bits, int narrow) {
@@ -188,9 +225,9 @@ static uint8_t split(const float *values, size_t count, uint8_t *planes, uint8_t
 static void merge(const uint8_t *planes, const uint8_t *bits, uint8_t largest, size_t count, float *values, int narrow) {
 #if defined(__x86_64__)
     if (ck_level() >= CK_AVX512) return merge_avx512(planes, bits, largest, count, values, narrow);
-    if (ck_level() >= CK_AVX2) return merge_avx2(planes, bits, largest, count, values, narrow);
+    if (ck_level() >= CK_AVX2) return merge_avx2(planes, bits, largest, 0, count, values, narrow);
 #endif
-    merge_scalar(planes, bits, largest, count, values, narrow);
+    merge_scalar(planes, bits, largest, 0, count, values, narrow);
 }
 
 uint8_t ck_exponent_split(const float *values, size_t count, uint8_t *planes, uint8_t *bits) {

@@ -128,23 +128,31 @@ INLINE void choose_metric(int32_t metric, const double *query, double query_squa
     }
 }
 
+/// Adds the terms of one run of LANES coordinates of two vectors.
+INLINE void add_pair(int squared_distance, const float *x, const float *y, f64x8 *sum) {
+    for (int h = 0; h < 2; h++) {
+        f64x8 a, b;
+        load_f32(&a, x + 8 * h);
+        load_f32(&b, y + 8 * h);
+        if (squared_distance) {
+            add_terms(CK_METRIC_EUCLIDEAN, &a, &b, &sum[h], &sum[h]);
+        } else {
+            // The product of two float32 is exact in float64: fused or not, the bits are the same.
+#pragma clang fp contract(fast)
+            sum[h] = sum[h] + a * b;
+        }
+    }
+}
+
 INLINE double pair_sum(int squared_distance, const float *x, const float *y, size_t dimension) {
     f64x8 sum[2] = {{0}, {0}};
-    for (size_t i = 0; i < dimension; i += LANES) {
+    size_t i = 0;
+    for (; i + LANES <= dimension; i += LANES) add_pair(squared_distance, x + i, y + i, sum);
+    if (i < dimension) {
         float left[LANES] = {0}, right[LANES] = {0};
-        const float *p = x + i, *q = y + i;
-        if (dimension - i < LANES) {
-            memcpy(left, p, (dimension - i) * sizeof(float));
-            memcpy(right, q, (dimension - i) * sizeof(float));
-            p = left;
-            q = right;
-        }
-        for (int h = 0; h < 2; h++) {
-            f64x8 a, b;
-            load_f32(&a, p + 8 * h);
-            load_f32(&b, q + 8 * h);
-            add_terms(squared_distance ? CK_METRIC_EUCLIDEAN : CK_METRIC_DOT, &a, &b, &sum[h], &sum[h]);
-        }
+        memcpy(left, x + i, (dimension - i) * sizeof(float));
+        memcpy(right, y + i, (dimension - i) * sizeof(float));
+        add_pair(squared_distance, left, right, sum);
     }
     return fold(&sum[0], &sum[1]);
 }
@@ -154,19 +162,15 @@ INLINE void square_rows(int rows, const float *x, size_t dimension, double *squa
     f64x8 sum[ROWS][2];
     for (int r = 0; r < rows; r++)
         for (int h = 0; h < 2; h++) sum[r][h] = (f64x8){0};
-    for (size_t i = 0; i < dimension; i += LANES) {
+    size_t i = 0;
+    for (; i + LANES <= dimension; i += LANES)
+        for (int r = 0; r < rows; r++)
+            add_pair(0, x + (size_t)r * dimension + i, x + (size_t)r * dimension + i, sum[r]);
+    if (i < dimension) {
         for (int r = 0; r < rows; r++) {
-            const float *source = x + (size_t)r * dimension + i;
             float tail[LANES] = {0};
-            if (dimension - i < LANES) {
-                memcpy(tail, source, (dimension - i) * sizeof(float));
-                source = tail;
-            }
-            for (int h = 0; h < 2; h++) {
-                f64x8 value;
-                load_f32(&value, source + 8 * h);
-                add_terms(CK_METRIC_DOT, &value, &value, &sum[r][h], &sum[r][h]);
-            }
+            memcpy(tail, x + (size_t)r * dimension + i, (dimension - i) * sizeof(float));
+            add_pair(0, tail, tail, sum[r]);
         }
     }
     for (int r = 0; r < rows; r++) squares[r] = fold(&sum[r][0], &sum[r][1]);

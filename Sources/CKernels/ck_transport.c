@@ -8,6 +8,10 @@
 #pragma STDC FP_CONTRACT OFF
 
 typedef double f64x8 __attribute__((ext_vector_type(8)));
+typedef double f64x4 __attribute__((ext_vector_type(4)));
+typedef double f64x2 __attribute__((ext_vector_type(2)));
+typedef int32_t i32x8 __attribute__((ext_vector_type(8)));
+typedef _Bool bits8 __attribute__((ext_vector_type(8)));
 // The type comparisons of f64x8 have: `long` on every system of ours, where int64_t is `long long` on macOS.
 typedef long i64x8 __attribute__((ext_vector_type(8)));
 
@@ -94,86 +98,184 @@ INLINE void reduce_columns(const double *costs, size_t rows, size_t stride, cons
     }
 }
 
-/// Lowers 8 distances through one row.
-INLINE void lower(const double *costs, double offset, int64_t row, const f64x8 *dual, f64x8 *distance,
-                  i64x8 *predecessor) {
-    f64x8 value;
-    memcpy(&value, costs, sizeof value);
-    value = (value - *dual) + offset;
-    i64x8 source = (i64x8){0} + row;
-    keep_least(&value, &source, distance, predecessor);
+/// The least lane: halves, since a narrower step is a quicker one.
+INLINE double least_lane(const f64x8 *value) {
+    f64x4 low = __builtin_shufflevector(*value, *value, 0, 1, 2, 3);
+    f64x4 high = __builtin_shufflevector(*value, *value, 4, 5, 6, 7);
+    f64x4 four = low < high ? low : high;
+    f64x2 left = __builtin_shufflevector(four, four, 0, 1), right = __builtin_shufflevector(four, four, 2, 3);
+    f64x2 two = left < right ? left : right;
+    return two[0] < two[1] ? two[0] : two[1];
 }
 
-/// Lowers all distances through some rows, a block of columns at a time.
-INLINE void relax_rows(const double *costs, size_t stride, const int64_t *rows, const double *offsets,
-                       size_t row_count, const double *duals, double *distances, int64_t *predecessors) {
-    for (size_t j = 0; j < stride && row_count > 0; j += LANES) {
-        f64x8 distance, dual;
-        i64x8 predecessor;
+/// The first column of the least distance: a pass for the value, whose chain is one minimum a block, and this one for
+/// the place, a bit a column.
+INLINE int64_t first_of(const double *distances, size_t stride, double least) {
+    for (size_t start = 0; start < stride; start += 64) {
+        uint64_t found = 0;
+        size_t end = stride - start < 64 ? stride : start + 64;
+        for (size_t j = start; j < end; j += LANES) {
+            f64x8 distance;
+            memcpy(&distance, distances + j, sizeof distance);
+            bits8 equal = __builtin_convertvector(distance == least, bits8);
+            uint8_t bits;
+            memcpy(&bits, &equal, 1);
+            found |= (uint64_t)bits << (j - start);
+        }
+        if (found) return (int64_t)start + __builtin_ctzll(found);
+    }
+    return -1;
+}
+
+/// Takes a settled column out of the open ones. On whole vectors: a number stored alone would hold up the vector load that
+/// follows.
+INLINE void freeze(struct ck_tree *tree, int64_t column) {
+    const size_t start = (size_t)column / LANES * LANES;
+    const f64x8 infinite = INFINITE, lowest = -INFINITE;
+    const i64x8 chosen = FIRST_LANES == column - (int64_t)start;
+    f64x8 distance, dual;
+    memcpy(&distance, tree->distances + start, sizeof distance);
+    memcpy(&dual, tree->duals + start, sizeof dual);
+    select_f64(&chosen, &infinite, &distance);
+    select_f64(&chosen, &lowest, &dual);
+    memcpy(tree->distances + start, &distance, sizeof distance);
+    memcpy(tree->duals + start, &dual, sizeof dual);
+}
+
+/// Lowers the distances of all open columns through some rows and finds the least. Addresses are held in variables: the
+/// compiler would have to read the tree's again after every store.
+INLINE double relax(const struct ck_tree *tree, const int32_t *rows, const double *offsets, size_t row_count) {
+    const size_t stride = tree->stride;
+    const double *const costs = tree->costs, *const duals = tree->duals;
+    const double *const only = costs + (size_t)rows[0] * stride;
+    double *const distances = tree->distances;
+    int32_t *const predecessors = tree->predecessors;
+    f64x8 least = INFINITE;
+    for (size_t j = 0; j < stride; j += LANES) {
+        f64x8 distance, dual, value;
+        i32x8 predecessor;
         memcpy(&distance, distances + j, sizeof distance);
         memcpy(&dual, duals + j, sizeof dual);
         memcpy(&predecessor, predecessors + j, sizeof predecessor);
-        for (size_t r = 0; r < row_count; r++)
-            lower(costs + (size_t)rows[r] * stride + j, offsets[r], rows[r], &dual, &distance, &predecessor);
+        for (size_t r = 0; r < row_count; r++) {
+            const double *row = row_count == 1 ? only : costs + (size_t)rows[r] * stride;
+            memcpy(&value, row + j, sizeof value);
+            value = (value - dual) + offsets[r];
+            const i64x8 lower = value < distance;
+            const i32x8 narrow = __builtin_convertvector(lower, i32x8), source = (i32x8){0} + rows[r];
+            select_f64(&lower, &value, &distance);
+            predecessor = (narrow & source) | (~narrow & predecessor);
+        }
         memcpy(distances + j, &distance, sizeof distance);
         memcpy(predecessors + j, &predecessor, sizeof predecessor);
+        least = distance < least ? distance : least;
     }
+    return least_lane(&least);
 }
 
-/// The first of the least distances: a pass for the value, whose chain is one minimum a block, and one for the place.
-INLINE int64_t first_least(const double *distances, size_t stride, const f64x8 *least, double *least_out) {
-    f64x8 best = *least, other, distance;
-#define STEP(...)                                                \
-    other = __builtin_shufflevector(best, best, __VA_ARGS__);    \
-    best = other < best ? other : best;
-    STEP(4, 5, 6, 7, 0, 1, 2, 3)
-    STEP(2, 3, 0, 1, 6, 7, 4, 5)
-    STEP(1, 0, 3, 2, 5, 4, 7, 6)
-#undef STEP
-    i64x8 index = FIRST_LANES, none = (i64x8){0} + INT64_MAX, place = none, far;
+/// The least distance of the open columns as they are.
+INLINE double least_of(const double *distances, size_t stride) {
+    f64x8 least = INFINITE, distance;
     for (size_t j = 0; j < stride; j += LANES) {
         memcpy(&distance, distances + j, sizeof distance);
-        i64x8 equal = distance == best, candidate = (equal & index) | (none & ~equal);
-        place = candidate < place ? candidate : place;
-        index = index + LANES;
+        least = distance < least ? distance : least;
     }
-#define STEP(...)                                                \
-    far = __builtin_shufflevector(place, place, __VA_ARGS__);    \
-    place = far < place ? far : place;
-    STEP(4, 5, 6, 7, 0, 1, 2, 3)
-    STEP(2, 3, 0, 1, 6, 7, 4, 5)
-    STEP(1, 0, 3, 2, 5, 4, 7, 6)
-#undef STEP
-    *least_out = best[0];
-    return place[0];
+    return least_lane(&least);
 }
 
-INLINE int64_t relax(const double *costs, size_t stride, const int64_t *rows, const double *offsets, size_t row_count,
-                     const double *duals, double *distances, int64_t *predecessors, double *least_out) {
-    f64x8 least = INFINITE, distance, dual;
-    i64x8 predecessor;
-    if (row_count == 0) {
-        for (size_t j = 0; j < stride; j += LANES) {
-            memcpy(&distance, distances + j, sizeof distance);
-            least = distance < least ? distance : least;
+/// Rows with mass in a settled column are reached at its distance: their cells are tight.
+INLINE void enter_rows(struct ck_tree *tree, int64_t column, double height) {
+    const int32_t *const cell_rows = tree->cell_rows, *const nexts = tree->nexts;
+    int32_t *const seen = tree->seen, *const scanned = tree->scanned;
+    double *const heights = tree->heights, *const offsets = tree->offsets;
+    const int32_t number = tree->number;
+    size_t count = tree->scanned_count;
+    for (int32_t cell = tree->heads[column]; cell >= 0; cell = nexts[cell]) {
+        const int32_t row = cell_rows[cell];
+        if (seen[row] == number) continue;
+        seen[row] = number;
+        tree->entered_by[row] = cell;
+        tree->entered_through[row] = (int32_t)column;
+        heights[row] = height;
+        scanned[count] = row;
+        offsets[count] = height - tree->row_duals[row];
+        count++;
+    }
+    tree->scanned_count = count;
+}
+
+INLINE int64_t grow(struct ck_tree *tree, int64_t column, double *distance) {
+    double height = *distance;
+    for (;;) {
+        if (column >= 0) {
+            freeze(tree, column);
+            enter_rows(tree, column, height);
         }
-    } else {
-        relax_rows(costs, stride, rows, offsets, row_count - 1, duals, distances, predecessors);
-        int64_t row = rows[row_count - 1];
-        double offset = offsets[row_count - 1];
-        const double *last = costs + (size_t)row * stride;
-        for (size_t j = 0; j < stride; j += LANES) {
-            memcpy(&distance, distances + j, sizeof distance);
-            memcpy(&dual, duals + j, sizeof dual);
-            memcpy(&predecessor, predecessors + j, sizeof predecessor);
-            lower(last + j, offset, row, &dual, &distance, &predecessor);
-            memcpy(distances + j, &distance, sizeof distance);
-            memcpy(predecessors + j, &predecessor, sizeof predecessor);
-            least = distance < least ? distance : least;
+        const size_t first = tree->relaxed_count, count = tree->scanned_count - first;
+        const int32_t *rows = tree->scanned + first;
+        const double *offsets = tree->offsets + first;
+        // One row is the commonest number by far: its loop is none.
+        if (count == 1) height = relax(tree, rows, offsets, 1);
+        else height = count > 0 ? relax(tree, rows, offsets, count) : least_of(tree->distances, tree->stride);
+        if (!(height < INFINITY)) return -1;
+        tree->relaxed_count = tree->scanned_count;
+        column = first_of(tree->distances, tree->stride, height);
+        tree->settled[tree->settled_count] = (int32_t)column;
+        tree->settled_distances[tree->settled_count] = height;
+        tree->settled_count++;
+        if (tree->demand[column] > 0) {
+            *distance = height;
+            return column;
         }
     }
-    int64_t column = first_least(distances, stride, &least, least_out);
-    return *least_out < INFINITY ? column : -1;
+}
+
+/// e^x for x <= 0, within a few units of the last place: 2^n times the series of the rest, which is below ln(2)/2 in size.
+/// Below -708, where the result would not be normal, 0.
+INLINE void exponential(f64x8 *x) {
+    const double log2_e = 0x1.71547652b82fep+0, ln2_high = 0x1.62e42fefa3800p-1, ln2_low = 0x1.ef35793c76730p-45;
+    const double whole = 0x1.8p52;  // added, it leaves a whole number in the low bits
+    const i64x8 nothing = *x < -708.0;
+    const f64x8 shifted = *x * log2_e + whole, n = shifted - whole;
+    const f64x8 r = (*x - n * ln2_high) - n * ln2_low;
+    f64x8 sum = (f64x8){0} + 1.0 / 479001600;
+    static const double inverse_factorials[12] = {1,          1,           1.0 / 2,      1.0 / 6,      1.0 / 24,      1.0 / 120,
+                                                  1.0 / 720,  1.0 / 5040,  1.0 / 40320,  1.0 / 362880, 1.0 / 3628800,
+                                                  1.0 / 39916800};
+    for (int k = 11; k >= 0; k--) sum = sum * r + inverse_factorials[k];
+    const f64x8 power = (f64x8)(((i64x8)shifted << 52) + ((i64x8){0} + 1023LL * (1LL << 52)));
+    const f64x8 value = sum * power;
+    *x = (f64x8)((i64x8)value & ~nothing);
+}
+
+INLINE void exp_sum_rows(const double *costs, size_t rows, size_t stride, const double *duals, const double *minima,
+                         double *sums) {
+    for (size_t i = 0; i < rows; i++) {
+        f64x8 sum = {0}, value, dual;
+        for (size_t j = 0; j < stride; j += LANES) {
+            memcpy(&value, costs + i * stride + j, sizeof value);
+            memcpy(&dual, duals + j, sizeof dual);
+            value = minima[i] - (value - dual);
+            exponential(&value);
+            sum = sum + value;
+        }
+        sums[i] = ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+    }
+}
+
+INLINE void exp_sum_columns(const double *costs, size_t rows, size_t stride, const double *duals, const double *minima,
+                            double *sums) {
+    for (size_t j = 0; j < stride; j += LANES) {
+        f64x8 sum = {0}, value, least;
+        memcpy(&least, minima + j, sizeof least);
+        for (size_t i = 0; i < rows; i++) {
+            memcpy(&value, costs + i * stride + j, sizeof value);
+            value = least - (value - duals[i]);
+            exponential(&value);
+            sum = sum + value;
+        }
+        memcpy(sums + j, &sum, sizeof sum);
+    }
 }
 
 #define VARIANT(NAME, TARGET)                                                                                        \
@@ -187,10 +289,16 @@ INLINE int64_t relax(const double *costs, size_t stride, const int64_t *rows, co
         if (duals) reduce_columns(costs, rows, stride, duals, minima, where);                                        \
         else reduce_columns(costs, rows, stride, 0, minima, where);                                                  \
     }                                                                                                                \
-    TARGET static int64_t relax_##NAME(const double *costs, size_t stride, const int64_t *rows,                      \
-                                       const double *offsets, size_t row_count, const double *duals,                 \
-                                       double *distances, int64_t *predecessors, double *least) {                    \
-        return relax(costs, stride, rows, offsets, row_count, duals, distances, predecessors, least);                \
+    TARGET static void exp_rows_##NAME(const double *costs, size_t rows, size_t stride, const double *duals,         \
+                                       const double *minima, double *sums) {                                         \
+        exp_sum_rows(costs, rows, stride, duals, minima, sums);                                                      \
+    }                                                                                                                \
+    TARGET static void exp_columns_##NAME(const double *costs, size_t rows, size_t stride, const double *duals,      \
+                                          const double *minima, double *sums) {                                      \
+        exp_sum_columns(costs, rows, stride, duals, minima, sums);                                                   \
+    }                                                                                                                \
+    TARGET static int64_t grow_##NAME(struct ck_tree *tree, int64_t column, double *distance) {                      \
+        return grow(tree, column, distance);                                                                         \
     }
 
 VARIANT(baseline, )  // SSE2 on x86-64, NEON on ARM64, plain code elsewhere
@@ -217,7 +325,16 @@ void ck_reduce_columns(const double *costs, size_t rows, size_t columns, size_t 
     DISPATCH(columns, costs, rows, stride, row_duals, minima, where);
 }
 
-int64_t ck_relax(const double *costs, size_t stride, const int64_t *rows, const double *offsets, size_t row_count,
-                 const double *duals, double *distances, int64_t *predecessors, double *least) {
-    return DISPATCH(relax, costs, stride, rows, offsets, row_count, duals, distances, predecessors, least);
+int64_t ck_grow(struct ck_tree *tree, int64_t column, double *distance) { return DISPATCH(grow, tree, column, distance); }
+
+void ck_enter_rows(struct ck_tree *tree, int64_t column, double height) { enter_rows(tree, column, height); }
+
+void ck_exp_sum_rows(const double *costs, size_t rows, size_t stride, const double *column_duals, const double *minima,
+                     double *sums) {
+    DISPATCH(exp_rows, costs, rows, stride, column_duals, minima, sums);
+}
+
+void ck_exp_sum_columns(const double *costs, size_t rows, size_t stride, const double *row_duals, const double *minima,
+                        double *sums) {
+    DISPATCH(exp_columns, costs, rows, stride, row_duals, minima, sums);
 }

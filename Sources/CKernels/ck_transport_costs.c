@@ -6,13 +6,14 @@
 #include <math.h>
 #include <string.h>
 
+typedef float f32x8 __attribute__((vector_size(32)));
 typedef float f32x16 __attribute__((vector_size(64)));
 typedef double f64x8 __attribute__((vector_size(64)));
 
 #define INLINE static inline __attribute__((always_inline))
 
 // Coordinates summed in float32 before a run is added to the float64 total: bounds the rounding whatever the dimension.
-enum { RUN = 256, TILE_ROWS_MAX = 12 };
+enum { RUN = 256, TILE_ROWS_MAX = 16 };
 
 void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *panels) {
     for (size_t first = 0; first < count; first += CK_PANEL) {
@@ -25,10 +26,11 @@ void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *
     }
 }
 
-/// `rows` is a constant after inlining, so that the sums stay in registers.
+/// `rows` is a constant after inlining, so that the sums stay in registers; everything after the sums is whole vectors too,
+/// or it would cost as much as they do.
 INLINE void tile(size_t rows, const float *x, const float *panel, size_t dimension, double *out, size_t columns,
-                 size_t row_step, size_t column_step) {
-    double total[TILE_ROWS_MAX][CK_PANEL];
+                 size_t stride, int transposed) {
+    f64x8 total[TILE_ROWS_MAX][2];
     for (size_t start = 0; start == 0 || start < dimension; start += RUN) {
         size_t end = dimension - start < RUN ? dimension : start + RUN;
         f32x16 sums[TILE_ROWS_MAX];
@@ -39,36 +41,45 @@ INLINE void tile(size_t rows, const float *x, const float *panel, size_t dimensi
             for (size_t r = 0; r < rows; r++) sums[r] += y * x[r * dimension + k];
         }
         for (size_t r = 0; r < rows; r++) {
-            float run[CK_PANEL];
-            memcpy(run, &sums[r], sizeof run);
-            for (size_t c = 0; c < CK_PANEL; c++) total[r][c] = start == 0 ? run[c] : total[r][c] + run[c];
+            f32x8 low = __builtin_shufflevector(sums[r], sums[r], 0, 1, 2, 3, 4, 5, 6, 7);
+            f32x8 high = __builtin_shufflevector(sums[r], sums[r], 8, 9, 10, 11, 12, 13, 14, 15);
+            f64x8 run[2] = {__builtin_convertvector(low, f64x8), __builtin_convertvector(high, f64x8)};
+            for (int h = 0; h < 2; h++) total[r][h] = start == 0 ? run[h] : total[r][h] + run[h];
         }
     }
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < columns; c++) out[r * row_step + c * column_step] = total[r][c];
+    if (!transposed) {  // the stride has room for whole vectors
+        for (size_t r = 0; r < rows; r++) memcpy(out + r * stride, &total[r], columns > 8 ? 128 : 64);
+        return;
+    }
+    double cells[TILE_ROWS_MAX][CK_PANEL];
+    memcpy(cells, total, sizeof total[0] * rows);
+    for (size_t c = 0; c < columns; c++)
+        for (size_t r = 0; r < rows; r++) out[c * stride + r] = cells[r][c];
 }
 
 /// A tile of `rows` rows, each count its own code.
 INLINE void tile_of(size_t rows, const float *x, const float *panel, size_t dimension, double *out, size_t columns,
-                    size_t row_step, size_t column_step) {
+                    size_t stride, int transposed) {
 #define CASE(N) \
-    case N: tile(N, x, panel, dimension, out, columns, row_step, column_step); break;
+    case N: tile(N, x, panel, dimension, out, columns, stride, transposed); break;
     switch (rows) {
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13)
+        CASE(14) CASE(15) CASE(16)
     }
 #undef CASE
 }
 
 /// Rows are split into tiles of nearly equal height: a low last tile would wait on its few sums.
 INLINE void products(size_t tile_rows, const float *x, size_t x_count, const float *panels, size_t y_count,
-                     size_t dimension, double *out, size_t row_step, size_t column_step) {
+                     size_t dimension, double *out, size_t stride, int transposed) {
     size_t tiles = (x_count + tile_rows - 1) / tile_rows;
     for (size_t first = 0; first < y_count; first += CK_PANEL) {
         size_t columns = y_count - first < CK_PANEL ? y_count - first : CK_PANEL;
         for (size_t t = 0; t < tiles; t++) {
             size_t start = x_count * t / tiles, end = x_count * (t + 1) / tiles;
             tile_of(end - start, x + start * dimension, panels + first * dimension, dimension,
-                    out + first * column_step + start * row_step, columns, row_step, column_step);
+                    transposed ? out + first * stride + start : out + start * stride + first, columns, stride,
+                    transposed);
         }
     }
 }
@@ -119,8 +130,8 @@ INLINE void square_roots(double *row, size_t stride) {
 
 #define VARIANT(NAME, TARGET, TILE_ROWS)                                                                             \
     TARGET static void products_##NAME(const float *x, size_t x_count, const float *panels, size_t y_count,          \
-                                       size_t dimension, double *out, size_t row_step, size_t column_step) {         \
-        products(TILE_ROWS, x, x_count, panels, y_count, dimension, out, row_step, column_step);                     \
+                                       size_t dimension, double *out, size_t stride, int transposed) {               \
+        products(TILE_ROWS, x, x_count, panels, y_count, dimension, out, stride, transposed);                        \
     }                                                                                                                \
     TARGET static int convert_##NAME(int32_t ground, double *row, size_t columns, double x_norm,                     \
                                      const double *y_norms) {                                                        \
@@ -133,7 +144,7 @@ INLINE void square_roots(double *row, size_t stride) {
 VARIANT(baseline, , 4)
 #if defined(__x86_64__)
 VARIANT(avx2, __attribute__((target("avx2,fma"))), 6)
-VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))), 12)
+VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))), 16)
 #define DISPATCH(FUNCTION, ...)                                \
     (ck_level() >= CK_AVX512  ? FUNCTION##_avx512(__VA_ARGS__) \
      : ck_level() == CK_AVX2 ? FUNCTION##_avx2(__VA_ARGS__)    \
@@ -143,8 +154,8 @@ VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))), 1
 #endif
 
 void ck_products(const float *x, size_t x_count, const float *panels, size_t y_count, size_t dimension, double *out,
-                 size_t row_step, size_t column_step) {
-    DISPATCH(products, x, x_count, panels, y_count, dimension, out, row_step, column_step);
+                 size_t stride, int32_t transposed) {
+    DISPATCH(products, x, x_count, panels, y_count, dimension, out, stride, transposed != 0);
 }
 
 void ck_ground_costs(int32_t ground, double *costs, size_t rows, size_t columns, size_t stride, const float *x,

@@ -77,6 +77,7 @@ struct Opening {
             PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;
             PRAGMA cache_size = -\(options.readerCacheKiB)
             """)
+        connection.readerCacheKiB = options.readerCacheKiB
         return connection
     }
 

@@ -27,6 +27,8 @@ enum OpenPurpose {
     private let logPages: UnsafeMutablePointer<Int32>
     private var idle: [String: Statement] = [:]
     private var isOpen = true
+    /// The size of a reading connection's page cache; nil for others.
+    var readerCacheKiB: Int?
 
     init(path: String, for purpose: OpenPurpose, busyTimeoutMs: Int32) throws(StorageError) {
         guard sqlite3_threadsafe() != 0 else {
@@ -257,12 +259,9 @@ private func storageError(_ code: Int32, _ handle: OpaquePointer?, path: String,
     }
 
     func blob(_ column: Int32) -> [UInt8] {
-        withBlob(column) { span in
-            var bytes: [UInt8] = []
-            bytes.reserveCapacity(span.count)
-            for index in span.indices { bytes.append(span[index]) }
-            return bytes
-        }
+        let start = unsafe sqlite3_column_blob(handle, column)
+        let count = unsafe start == nil ? 0 : Int(sqlite3_column_bytes(handle, column))
+        return unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: count))
     }
 }
 

@@ -18,6 +18,14 @@ import CKernels
         unsafe base.initialize(repeating: value, count: capacity)
     }
 
+    /// Holds numbers that are undefined until they are written.
+    init(undefined capacity: Int) {
+        self.capacity = capacity
+        let bytes = max(capacity, 1) * MemoryLayout<Element>.stride
+        unsafe memory = .allocate(byteCount: bytes, alignment: 64)
+        unsafe base = memory.bindMemory(to: Element.self, capacity: capacity)
+    }
+
     deinit { unsafe memory.deallocate() }
 
     subscript(index: Int) -> Element {
@@ -69,7 +77,7 @@ import CKernels
         let stride = (columns + 7) / 8 * 8
         let (size, overflow) = rows.multipliedReportingOverflow(by: stride)
         guard !overflow, size <= Self.cellsMax else { throw .tooManyTokens(rows: rows, columns: columns) }
-        if size > cells.capacity { cells = WorkArray(cells.capacity == 0 ? size : size + size / 4, filledWith: .infinity) }
+        if size > cells.capacity { cells = WorkArray(undefined: cells.capacity == 0 ? size : size + size / 4) }
         (self.rows, self.columns, self.stride) = (rows, columns, stride)
     }
 
@@ -89,8 +97,8 @@ import CKernels
         unsafe tokens.values.withUnsafeBufferPointer { x in
             unsafe packed.panels.withUnsafeBufferPointer { panels in
                 unsafe ck_products(
-                    x.baseAddress, tokens.count, panels.baseAddress, packed.cloud.count, dimension, out,
-                    transposed ? 1 : stride, transposed ? stride : 1)
+                    x.baseAddress, tokens.count, panels.baseAddress, packed.cloud.count, dimension, out, stride,
+                    transposed ? 1 : 0)
             }
         }
         unsafe left.values.withUnsafeBufferPointer { x in
@@ -120,18 +128,94 @@ import CKernels
             minima.pointer(stride), places.pointer(stride))
     }
 
-    /// Relaxes the rows `range` of the list and returns the nearest column that is not settled, nil if none can be reached.
-    @inline(__always)
-    func relax(
-        _ list: WorkArray<Int64>, offsets: WorkArray<Double>, range: Range<Int>, duals: WorkArray<Double>,
-        distances: WorkArray<Double>, predecessors: WorkArray<Int64>
+    /// Σ over columns of exp(minimum − (cost − dual)) for each row, after `reduceRows` with the same duals.
+    func exponentialSumsOfRows(_ duals: WorkArray<Double>, minima: WorkArray<Double>, sums: WorkArray<Double>) {
+        unsafe ck_exp_sum_rows(address, rows, stride, duals.pointer(stride), minima.pointer(rows), sums.pointer(rows))
+    }
+
+    /// Σ over rows of exp(minimum − (cost − dual)) for each column, after `reduceColumns` with the same duals.
+    func exponentialSumsOfColumns(_ duals: WorkArray<Double>, minima: WorkArray<Double>, sums: WorkArray<Double>) {
+        unsafe ck_exp_sum_columns(address, rows, stride, duals.pointer(rows), minima.pointer(stride), sums.pointer(stride))
+    }
+
+    /// These costs times a positive factor.
+    func scaled(by factor: Double) -> CostMatrix {
+        let scaled = CostMatrix()
+        (scaled.rows, scaled.columns, scaled.stride) = (rows, columns, stride)
+        scaled.cells = WorkArray(undefined: rows * stride)
+        for cell in 0..<rows * stride { scaled.cells[cell] = cells[cell] * factor }
+        return scaled
+    }
+
+    fileprivate var address: UnsafePointer<Double> { unsafe UnsafePointer(cells.pointer(rows * stride)) }
+}
+
+/// The tree of shortest paths from one row, as the C kernel grows it. Its arrays are those of the solver's memory, which must
+/// outlive it; the plan's may move between calls, so they are handed in anew.
+@safe struct TransportTree {
+    private var tree: ck_tree
+
+    init(_ costs: CostMatrix, _ memory: TransportMemory) {
+        let (rows, stride) = (costs.rows, costs.stride)
+        unsafe tree = ck_tree()
+        unsafe tree.costs = costs.address
+        unsafe tree.stride = stride
+        unsafe tree.demand = UnsafePointer(memory.demand.pointer(stride))
+        unsafe tree.row_duals = UnsafePointer(memory.rowDuals.pointer(rows))
+        unsafe tree.duals = memory.openDuals.pointer(stride)
+        unsafe tree.distances = memory.distances.pointer(stride)
+        unsafe tree.predecessors = memory.predecessors.pointer(stride)
+        unsafe tree.heights = memory.heights.pointer(rows)
+        unsafe tree.seen = memory.seenInSearch.pointer(rows)
+        unsafe tree.entered_by = memory.enteredBy.pointer(rows)
+        unsafe tree.entered_through = memory.enteredThrough.pointer(rows)
+        unsafe tree.scanned = memory.scanned.pointer(rows)
+        unsafe tree.offsets = memory.offsets.pointer(rows)
+        unsafe tree.settled = memory.settled.pointer(stride)
+        unsafe tree.settled_distances = memory.settledDistances.pointer(stride)
+    }
+
+    /// Rows in the tree; each enters once, so they never outnumber those of the problem.
+    var scannedCount: Int {
+        get { unsafe Int(tree.scanned_count) }
+        set { unsafe tree.scanned_count = newValue }
+    }
+
+    var settledCount: Int {
+        get { unsafe Int(tree.settled_count) }
+        set { unsafe tree.settled_count = newValue }
+    }
+
+    /// Marks the rows that are in the tree; a new number empties it.
+    var number: Int32 {
+        get { unsafe tree.number }
+        set { unsafe tree.number = newValue }
+    }
+
+    mutating func clear() {
+        unsafe (tree.scanned_count, tree.relaxed_count, tree.settled_count) = (0, 0, 0)
+    }
+
+    /// Settles columns until one has demand, which it returns; nil if none can be reached.
+    /// - Parameter last: the column settled last and its distance: its rows enter first.
+    mutating func grow(
+        _ flows: FlowTable, after last: (column: Int, distance: Double)?
     ) -> (column: Int, distance: Double)? {
-        var least = 0.0
-        let column = unsafe ck_relax(
-            cells.pointer(rows * stride), stride, list.pointer(range.count, from: range.lowerBound),
-            offsets.pointer(range.count, from: range.lowerBound), range.count, duals.pointer(stride),
-            distances.pointer(stride), predecessors.pointer(stride), &least)
-        return column < 0 ? nil : (Int(column), least)
+        take(flows)
+        var distance = last?.distance ?? 0
+        let column = unsafe ck_grow(&tree, Int64(last?.column ?? -1), &distance)
+        return column < 0 ? nil : (Int(column), distance)
+    }
+
+    mutating func enterRows(through column: Int, height: Double, _ flows: FlowTable) {
+        take(flows)
+        unsafe ck_enter_rows(&tree, Int64(column), height)
+    }
+
+    private mutating func take(_ flows: FlowTable) {
+        unsafe tree.heads = UnsafePointer(flows.heads.pointer(flows.columns))
+        unsafe tree.cell_rows = UnsafePointer(flows.rows.pointer(flows.rows.capacity))
+        unsafe tree.nexts = UnsafePointer(flows.nexts.pointer(flows.nexts.capacity))
     }
 }
 

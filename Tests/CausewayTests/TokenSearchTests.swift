@@ -53,6 +53,23 @@ struct TokenSearchTests {
         }
     }
 
+    @Test(arguments: ["wasserstein", "max-sim"]) func readingOnAThreadOfItsOwnGivesTheSameAnswer(name: String) throws {
+        let temporary = try TemporaryDatabase()
+        let embeddings = tokenEmbeddings(900, dimension: 96, seed: 8)
+        try temporary.collection().insert(embeddings, into: "v")
+        try temporary.collection().insert([Embedding(id: "bare", vector: embeddings[0].vector)], into: "v")
+        let query = Query.vector(embeddings[5].vector, tokens: embeddings[5].tokens)
+        for effort in [SearchOptions.Effort.exact, .width(300)] {
+            let options = SearchOptions(k: 20, metric: try Metric(named: name), effort: effort)
+            let alone = try temporary.collection().search(query, in: "v", options: options)
+            let overlapped = try temporary.collection().search([query], in: "v", options: options, threads: 2)[0]
+            #expect(overlapped.hits == alone.hits)
+            #expect(overlapped.explanation.tokens == alone.explanation.tokens)
+            #expect(overlapped.explanation.reranked == alone.explanation.reranked)
+            #expect(overlapped.explanation.notes == alone.explanation.notes)
+        }
+    }
+
     @Test func copiesTieAndAreOrderedById() throws {
         let temporary = try TemporaryDatabase()
         let set = Causeway.TokenSet([[1, 0.5], [0.2, 2]])

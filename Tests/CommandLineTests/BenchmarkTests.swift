@@ -41,4 +41,19 @@ struct BenchmarkTests {
         #expect(finished.lines.count { $0.contains("| Causeway |") } == 3, "\(finished.output)")
         #expect(finished.lines.count { $0.contains("| NumPy and SciPy |") } == 1)
     }
+
+    private static let pythonWithTransport = Executable.python(importing: "numpy, scipy, ot")
+
+    @Test(
+        .enabled(if: HeavyTests.run, "times transport beside POT: run it with swift test -c release"),
+        .enabled(if: pythonWithTransport != nil, "no python3 with numpy, scipy and POT"))
+    func theTransportBenchmarkFindsPotsOptimaAtItsTiniest() throws {
+        var python = try #require(Self.pythonWithTransport)
+        python.environment["CAUSEWAY"] = try Executable.causeway().path
+        let script = Self.root.appendingPathComponent("Benchmarks/transport_solve.py").path
+        let finished = try python.run([script, "--tiny"], timeLimit: 120)
+        #expect(finished.succeeded, "\(finished.ending)\n\(finished.errorText.suffix(2_000))")
+        #expect(finished.lines.count { $0.contains("POT core") } == 2, "\(finished.output)")
+        #expect(finished.output.contains("largest difference from POT's float64 optimum"), "\(finished.output)")
+    }
 }

@@ -38,6 +38,17 @@ import Testing
         #expect(finished.lines.count { $0.contains("exact equal") } >= 80, "\(finished.output)")
     }
 
+    private static let pythonWithTransport = Executable.python(importing: "numpy, ot")
+
+    @Test(
+        .enabled(if: HeavyTests.run, "compares 30,000 pairs of token sets: run it with swift test -c release"),
+        .enabled(if: FileManager.default.fileExists(atPath: data), "no token sets at ../shared/data of the package"),
+        .enabled(if: pythonWithTransport != nil, "no python3 with numpy and POT"))
+    func tokenSetsEqualBruteForce() throws {
+        let finished = try run("token_sets.py", [Self.data, try Executable.causeway().path], timeLimit: 300, in: Self.pythonWithTransport)
+        #expect(finished.lines.count { $0.hasSuffix("exact equal") } == 20, "\(finished.output)")
+    }
+
     @Test(
         .enabled(if: HeavyTests.run, "evaluates all paired sets: run it with swift test -c release"),
         .enabled(if: FileManager.default.fileExists(atPath: data), "no paired sets at ../shared/data of the package"),

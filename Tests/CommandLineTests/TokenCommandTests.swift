@@ -85,6 +85,59 @@ import Testing
         #expect(errors.text.contains("offsets from 0 to 3 for 4 tokens"))
     }
 
+    @Test func aMaskDropsThePaddingOfQueries() throws {
+        // The second token of each set is padding far away: without the mask it decides.
+        try npy("queries.npy", [3, 1, 5, 1], shape: "(2, 2)")
+        try npy("tokens.npy", [3, 0, 0, 3, 99, 99, 5, 0, 99, 99, 0, 5], shape: "(6, 2)")
+        try offsets("offsets.npy", [0, 3, 6])
+        try npy("mask.npy", [1, 1, 0, 1, 0, 1], shape: "(6,)")
+        let words = [
+            "search", database, "-c", "c", "--to", "image", "--metric", "wasserstein", "-k", "1", "--queries",
+            directory + "/queries.npy", "--query-tokens", directory + "/tokens.npy", "--query-token-offsets",
+            directory + "/offsets.npy",
+        ]
+        func distances(_ more: [String]) throws -> [Double] {
+            let output = MemoryChannel()
+            #expect(Program.causeway.run(words + more, in: Surroundings(output: output, errors: MemoryChannel())) == .done)
+            let answers = try output.text.split(separator: "\n").map { try object(String($0)) }
+            return answers.compactMap { ($0["results"] as? [[String: Any]])?.first?["distance"] as? Double }
+        }
+        #expect(try distances(["--query-token-mask", directory + "/mask.npy"]) == [0, 0])
+        #expect(try distances([]).allSatisfy { $0 > 10 })
+
+        try npy("mask.npy", [0, 0, 0, 1, 0, 1], shape: "(6,)")
+        let errors = MemoryChannel()
+        let refused = Program.causeway.run(
+            words + ["--query-token-mask", directory + "/mask.npy"], in: Surroundings(output: MemoryChannel(), errors: errors))
+        #expect(refused == .badInput && errors.text.contains("no token of the row is left by the mask"))
+        #expect(search("--id", "3", "--metric", "wasserstein", "--query-token-mask", "x.npy").status == .usage)
+    }
+
+    @Test func evaluateTellsHowManyCandidatesATokenMetricNeeds() throws {
+        // Captions whose tokens say the opposite of their vectors: cosine puts the nearest by transport last.
+        let lines = (1...40).map { n in
+            #"{"modality":"caption","id":"c\#(n)","item":"\#(n)","vector":[\#(41 - n),\#(n)],"tokens":[[\#(n),0]]}"#
+        } + (1...40).map { n in
+            #"{"modality":"photo","id":"p\#(n)","item":"\#(n)","vector":[\#(n),\#(41 - n)],"tokens":[[\#(n),0]]}"#
+        }
+        try (lines.joined(separator: "\n") + "\n").write(toFile: directory + "/pairs.jsonl", atomically: true, encoding: .utf8)
+        #expect(causeway("ingest", database, "-c", "d", directory + "/pairs.jsonl").status == .done)
+        let words = ["evaluate", database, "-c", "d", "--from", "caption", "--to", "photo", "--metrics", "cosine,wasserstein"]
+        let json = MemoryChannel()
+        #expect(Program.causeway.run(words, in: Surroundings(output: json, errors: MemoryChannel())) == .done)
+        let metrics = try #require(try object(json.text)["metrics"] as? [[String: Any]])
+        #expect(metrics[0]["candidateBudgets"] == nil)
+        let budgets = try #require(metrics[1]["candidateBudgets"] as? [[String: Any]])
+        #expect(budgets.map { $0["recall"] as? Double } == [0.95, 0.99] && budgets.allSatisfy { $0["k"] as? Int == 10 })
+        // Half of the captions have their best among the last by cosine: nearly all 40 must be compared.
+        #expect(budgets.allSatisfy { ($0["candidates"] as? Int).map { $0 > 30 && $0 <= 40 } ?? false }, "\(budgets)")
+
+        let table = MemoryChannel()
+        let surroundings = Surroundings(output: table, errors: MemoryChannel())
+        #expect(Program.causeway.run(words + ["--format", "table"], in: surroundings) == .done)
+        #expect(table.text.contains("wasserstein: of its exact best 10, 95 % are among "), "\(table.text)")
+    }
+
     @Test func whatCannotBeComparedEndsInOneLine() {
         let plain = causeway("search", database, "-c", "c", "--to", "plain", "--vector", "[1,1]", "--metric", "wasserstein")
         #expect(plain.status == .failed && plain.output.isEmpty)

@@ -139,12 +139,12 @@ private func squareOfDistance(_ x: [Float], _ y: [Float]) -> Double { squaredDis
         for one in try cases("sliced") {
             let x = try one.cloud("x", .euclidean), y = try one.cloud("y", .euclidean)
             let directions = SliceDirections(try one.matrix("directions").flatMap { $0 }, dimension: x.dimension)
-            let (distance, parts) = try slicedTransport(x, y, directions, order: 2)
+            let (distance, parts) = try sliced(x, y, directions, order: 2)
             near(distance, try one.number("SW2"), one.tolerance, one.id)
             for (part, expected) in zip(parts, try #require(one.expect["per_direction"] as? [Double])) {
                 near(part, expected, one.tolerance, one.id)
             }
-            near(try slicedTransport(x, y, directions, order: 1).distance, try one.number("SW1"), one.tolerance, one.id)
+            near(try sliced(x, y, directions, order: 1).distance, try one.number("SW1"), one.tolerance, one.id)
         }
     }
 

@@ -1,4 +1,5 @@
 // Sinkhorn, late interaction and sliced transport: closed forms, limits and their relation to the exact optimum.
+import Foundation
 import Testing
 import VectorMath
 
@@ -34,6 +35,55 @@ import VectorMath
         #expect(try sinkhornDivergence(x, y, settings) > 0.01)
     }
 
+    /// Down to an epsilon where most exponentials are nothing.
+    @Test func valuesEqualTheTextbookLoop() throws {
+        for seed in 0..<4 {
+            var random = SeededRandom(UInt64(seed + 40))
+            let (x, y) = try (random.cloud(9 + seed, 3, .euclidean), random.cloud(17 - seed, 3, .euclidean))
+            let costs = CostMatrix()
+            try costs.fillExactly(rows: x, columns: y)
+            for epsilon in [1.0, 0.05, 0.01] {
+                let value = try sinkhorn(
+                    costs, rowWeights: x.normalisedWeights, columnWeights: y.normalisedWeights,
+                    SinkhornSettings(epsilon: epsilon, tolerance: 1e-7))
+                let dual = textbookDual(costs, x.normalisedWeights, y.normalisedWeights, epsilon, value.iterations)
+                #expect(abs(value.entropicDual - dual) < 1e-11, "seed \(seed) epsilon \(epsilon)")
+            }
+        }
+    }
+
+    /// The level is process-wide: a process of its own, since other tests compare bits while this one changes it.
+    @Test func valuesAreTheSameBitsOnEveryProcessor() async {
+        await #expect(processExitsWith: .success) {
+            var random = SeededRandom(51)
+            let (x, y) = try (random.cloud(9, 3, .euclidean), random.cloud(13, 3, .euclidean))
+            let costs = CostMatrix()
+            try costs.fillExactly(rows: x, columns: y)
+            var first: SinkhornValue?
+            try forEachKernelLevel { level in
+                let value = try sinkhorn(
+                    costs, rowWeights: x.normalisedWeights, columnWeights: y.normalisedWeights, SinkhornSettings(epsilon: 0.05))
+                precondition(value == first ?? value, "other bits at level \(level)")
+                first = value
+            }
+        }
+    }
+
+    private func textbookDual(
+        _ costs: CostMatrix, _ a: [Double], _ b: [Double], _ epsilon: Double, _ iterations: Int
+    ) -> Double {
+        var f = a.map { _ in 0.0 }, g = b.map { _ in 0.0 }
+        func soft(_ terms: [Double]) -> Double {
+            let largest = terms.max() ?? 0
+            return -epsilon * (largest + log(terms.reduce(0) { $0 + exp($1 - largest) }))
+        }
+        for _ in 0..<iterations {
+            f = f.indices.map { i in soft(g.indices.map { (g[$0] - costs[i, $0]) / epsilon + log(b[$0]) }) }
+            g = g.indices.map { j in soft(f.indices.map { (f[$0] - costs[$0, j]) / epsilon + log(a[$0]) }) }
+        }
+        return zip(a, f).reduce(0) { $0 + $1.0 * $1.1 } + zip(b, g).reduce(0) { $0 + $1.0 * $1.1 }
+    }
+
     @Test func theIterationCapIsAnErrorNotAValue() throws {
         let (x, y) = try pair(2)
         #expect(throws: TransportError.self) {
@@ -61,8 +111,8 @@ import VectorMath
             var random = SeededRandom(UInt64(seed))
             let x = try random.cloud(4 + seed, 1, .euclidean, weights: random.doubles(4 + seed).map { $0 + 0.1 })
             let y = try random.cloud(6, 1, .euclidean)
-            let sliced = try slicedTransport(x, y, SliceDirections([1], dimension: 1), order: 1).distance
-            #expect(try abs(sliced - exactCost(x, y)) < 1e-12, "seed \(seed)")
+            let distance = try sliced(x, y, SliceDirections([1], dimension: 1), order: 1).distance
+            #expect(try abs(distance - exactCost(x, y)) < 1e-12, "seed \(seed)")
         }
     }
 
@@ -70,7 +120,7 @@ import VectorMath
         let x = try TokenCloud(values: [0, 0, 1, 1], dimension: 2, ground: .euclidean, side: .query)
         let y = try TokenCloud(values: [3, 4, 4, 5], dimension: 2, ground: .euclidean, side: .candidate)
         let directions = SliceDirections(count: 4000, dimension: 2, seed: 9)
-        let distance = try slicedTransport(x, y, directions, order: 2).distance
+        let distance = try sliced(x, y, directions, order: 2).distance
         #expect(abs(distance - 5 / 2.0.squareRoot()) < 0.1)
         #expect(directions.values == SliceDirections(count: 4000, dimension: 2, seed: 9).values)
         #expect(directions.values != SliceDirections(count: 4000, dimension: 2, seed: 10).values)

@@ -67,3 +67,10 @@ func exactCost(_ x: TokenCloud, _ y: TokenCloud) throws -> Double {
 func pairMasses(_ x: TokenCloud, _ y: TokenCloud) -> TransportMasses {
     TransportMasses(rowWeights: x.weights, rowCount: x.count, columnWeights: y.weights, columnCount: y.count)
 }
+
+/// The sliced distance of two clouds along the same directions.
+func sliced(
+    _ x: TokenCloud, _ y: TokenCloud, _ directions: SliceDirections, order: Int
+) throws -> (distance: Double, perDirection: [Double]) {
+    slicedTransport(try SlicedTokens(x, directions), try SlicedTokens(y, directions), order: order)
+}

@@ -13,9 +13,10 @@ enum { CK_PANEL = 16 };  // tokens per panel of ck_pack_panels
 /// 16p ... 16p+15, zeros past the last. `panels` has room for ceil(count/16)*16*dimension floats.
 void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *panels);
 
-/// out[r*row_step + c*column_step] = x_r . y_c, float32 products summed over runs of 256 coordinates, runs in float64.
+/// out[r*stride + c] = x_r . y_c, or out[c*stride + r] where transposed; float32 products summed over runs of 256
+/// coordinates, runs in float64. Columns past the last of a row, up to the stride, are left undefined.
 void ck_products(const float *x, size_t x_count, const float *panels, size_t y_count, size_t dimension, double *out,
-                 size_t row_step, size_t column_step);
+                 size_t stride, int32_t transposed);
 
 /// Turns products into ground costs in place, and fills the columns past the last with +infinity.
 /// Pairs so near that the float32 products cancel are computed again in float64 from the tokens.
@@ -30,9 +31,42 @@ void ck_reduce_rows(const double *costs, size_t rows, size_t columns, size_t str
 void ck_reduce_columns(const double *costs, size_t rows, size_t columns, size_t stride, const double *row_duals,
                        double *minima, int64_t *where);
 
-/// Lowers distances[j] to offsets[r] + costs[rows[r]][j] - duals[j] over the given rows, noting the row in
-/// predecessors[j]; then returns the first column of least distance, or -1 if all are infinite.
-/// A settled column has distance +infinity and dual -infinity: nothing lowers it again.
-int64_t ck_relax(const double *costs, size_t stride, const int64_t *rows, const double *offsets, size_t row_count,
-                 const double *duals, double *distances, int64_t *predecessors, double *least);
+/// sums[i] = sum over j of exp(minima[i] - (costs[i][j] - column_duals[j])), minima being those of ck_reduce_rows for the same
+/// duals: the logarithm of the sum less the minimum is a stable log-sum-exp. Padding adds nothing.
+void ck_exp_sum_rows(const double *costs, size_t rows, size_t stride, const double *column_duals, const double *minima,
+                     double *sums);
+
+/// The same down the columns, for the minima of ck_reduce_columns; sums of the padding are undefined.
+void ck_exp_sum_columns(const double *costs, size_t rows, size_t stride, const double *row_duals, const double *minima,
+                        double *sums);
+
+/// A search for shortest augmenting paths from one row: the problem, the plan so far, and the tree.
+struct ck_tree {
+    const double *costs;
+    size_t stride;
+    // The cells with mass, a list for each column: its head, and each cell's row and successor; below 0 ends a list.
+    const int32_t *heads, *cell_rows, *nexts;
+    const int64_t *demand;      // by column, what it still takes
+    const double *row_duals;    // by row
+    double *duals;              // by column; -infinity once settled
+    double *distances;          // by column; +infinity once settled
+    int32_t *predecessors;      // by column, the row it is reached from
+    double *heights;            // by row in the tree, its distance
+    int32_t *seen;              // by row: `number` once in the tree
+    int32_t *entered_by, *entered_through;  // by row in the tree: the cell and the column it was reached through
+    int32_t *scanned;           // rows in the tree in order
+    double *offsets;            // beside them, height less dual
+    int32_t *settled;           // columns settled in order
+    double *settled_distances;  // beside them
+    size_t scanned_count, relaxed_count, settled_count;
+    int32_t number;
+};
+
+/// Settles the nearest open columns one after the other, the first of equals, entering the rows that have mass in them,
+/// until one with demand is settled: returns it (its rows not entered yet) and its distance, or -1 if none can be reached.
+/// `column` is the column settled last, whose rows are entered first at `*distance`; -1 for none.
+int64_t ck_grow(struct ck_tree *tree, int64_t column, double *distance);
+
+/// Enters the rows that have mass in a settled column.
+void ck_enter_rows(struct ck_tree *tree, int64_t column, double height);
 #endif

@@ -18,8 +18,12 @@ extension EmbeddingCollection {
             var evaluation = Evaluation(
                 from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [])
             let ranks = try ranks(of: pairs, options, source, target, in: reader, progress)
-            for (metric, ranks) in zip(options.metrics, ranks) {
-                evaluation.metrics.append(try summarise(ranks, metric, pairs.candidateCount, options))
+            for (metric, found) in zip(options.metrics, ranks) {
+                var result = try summarise(found.ranks, metric, pairs.candidateCount, options)
+                result.candidateBudgets = try candidateBudgets(
+                    metric, source, target, pairs.rows, options, in: reader, progress: progress)
+                evaluation.metrics.append(result)
+                evaluation.notes += found.notes
             }
             return evaluation
         }
@@ -29,7 +33,7 @@ extension EmbeddingCollection {
     private func ranks(
         of pairs: Pairs, _ options: EvaluationOptions, _ source: ModalityRecord, _ target: ModalityRecord, in reader: Reader,
         _ progress: ProgressHandler?
-    ) throws -> [[[Int]]] {
+    ) throws -> [(ranks: [[Int]], notes: [String])] {
         func visited(_ names: String) -> (Int) throws -> Void {
             { done in
                 let step = Progress(stage: "evaluate \(names)", done: done, total: pairs.candidateCount)
@@ -45,9 +49,33 @@ extension EmbeddingCollection {
                 visited: visited(built.map(\.name).joined(separator: ", ")))
         let queries = zip(pairs.rows, pairs.queries).map { MetricRankScan.Query(row: $0, relevant: $1.relevant) }
         return try options.metrics.map { metric in
-            if let kernel = metric.builtInVectorMetric, let slot = kernels.firstIndex(of: kernel) { return shared[slot] }
+            if let kernel = metric.builtInVectorMetric, let slot = kernels.firstIndex(of: kernel) { return (shared[slot], []) }
             return try MetricRankScan(source: source, target: target, metric: metric, threads: options.threads)
                 .ranks(of: queries, order: pairs.order, in: reader, visited: visited(metric.name))
+        }
+    }
+
+    /// What a search under a metric on token sets must compare for 95 % and 99 % of the exact best 10; empty for others.
+    private func candidateBudgets(
+        _ metric: Metric, _ source: ModalityRecord, _ target: ModalityRecord, _ queries: [RowID],
+        _ options: EvaluationOptions, in reader: Reader, progress: ProgressHandler?
+    ) throws -> [Evaluation.CandidateBudget] {
+        guard metric.operand == .tokenSets, source.dimension == target.dimension else { return [] }
+        let (k, recalls) = (10, [0.95, 0.99])
+        let step = max(1, (queries.count + TokenBudgets.queriesMax - 1) / TokenBudgets.queriesMax)
+        let sample = stride(from: 0, to: queries.count, by: step).map { queries[$0] }
+        let budgets = TokenBudgets(
+            collection: self, target: target, source: source, metric: metric, threads: options.threads, progress: progress,
+            work: "candidate budget of")
+        let measured = try budgets.measure(
+            sample, k: k,
+            Tuner.Measurement(
+                queryModality: source.id, measuredAt: reader.lastChange(of: target.id), generation: 0, targets: recalls),
+            in: reader)
+        let count = try reader.count(of: target.id)
+        return recalls.map { recall in
+            let row = measured.first { $0.recallTarget == recall }
+            return Evaluation.CandidateBudget(k: k, recall: recall, candidates: row.map { min($0.candidates, count) })
         }
     }
 

@@ -19,6 +19,23 @@ public struct Evaluation: Sendable {
         public var normalization = ScoreNormalization.none
         /// Of the query bank, as it was chosen on the bank's own pairs.
         public var bankTemperature: Double?
+        /// Of a metric on token sets: what a search that lets cosine narrow must compare. Empty for others.
+        public var candidateBudgets: [CandidateBudget] = []
+    }
+
+    /// How many of the nearest by cosine must be compared so that this share of the exact best k is among them: measured as
+    /// `index tune --metric` does, on at most `queries` of the queries, spread evenly.
+    public struct CandidateBudget: Sendable, Equatable {
+        public var k: Int
+        /// The share asked for.
+        public var recall: Double
+        /// Nil where no number up to `candidatesMax` reaches the share, at 95 % confidence.
+        public var candidates: Int?
+
+        /// The most queries that are measured.
+        public static let queriesMax = TokenBudgets.queriesMax
+        /// The most candidates that are considered.
+        public static let candidatesMax = TokenBudgets.budgetMax
     }
 
     public var from: String
@@ -29,6 +46,8 @@ public struct Evaluation: Sendable {
     public var metrics: [MetricResult]
     /// Whether only items that no training saw were asked for.
     public var onHeldOutItems = false
+    /// Cautions: what could not be compared.
+    public var notes: [String] = []
 }
 
 public struct EvaluationOptions: Sendable {

@@ -22,14 +22,15 @@ struct MetricRankScan {
     }
 
     /// Per query the 1-based ranks of its right answers, ascending; ties count in the order given by `order`, and rows that
-    /// cannot be compared come last.
+    /// cannot be compared come last. And cautions about those.
     /// - Throws: `.invalidArgument` for a query without tokens.
     /// - Complexity: O(queries × rows) comparisons; transport is abandoned once it is worse than every right answer.
     func ranks(
         of queries: [Query], order: [Int32], in reader: Reader, visited: ((Int) throws -> Void)? = nil
-    ) throws -> [[Int]] {
+    ) throws -> (ranks: [[Int]], notes: [String]) {
         let rows = try reader.rows(of: target.id)
         var ranks: [[Int]] = []
+        var reading = MetricReading()
         var start = 0
         while start < queries.count {
             let (group, next) = try prepare(queries, from: start, in: reader)
@@ -42,7 +43,7 @@ struct MetricRankScan {
                 block.removeAll(keepingCapacity: true)
                 bytes = 0
             }
-            _ = try metric.forEachOperand(rows, of: target, in: reader) { position, operand in
+            reading = try metric.forEachOperand(rows, of: target, in: reader) { position, operand in
                 block.append((position, operand))
                 bytes += operand.byteCount
                 guard bytes > Self.blockBytes else { return }
@@ -53,7 +54,7 @@ struct MetricRankScan {
             ranks += group.map { $0.ranks(last: rows.count) }
             start = next
         }
-        return ranks
+        return (ranks, reading.notes(metric))
     }
 
     /// The next group of queries, and where the one after it starts.

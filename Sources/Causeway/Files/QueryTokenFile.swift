@@ -7,9 +7,11 @@ package struct QueryTokens: Sendable {
     package var tokens: String
     package var offsets: String
     package var weights: String?
+    /// 1 or 0 a token: 0 is padding, which is dropped.
+    package var mask: String?
 
-    package init(tokens: String, offsets: String, weights: String? = nil) {
-        (self.tokens, self.offsets, self.weights) = (tokens, offsets, weights)
+    package init(tokens: String, offsets: String, weights: String? = nil, mask: String? = nil) {
+        (self.tokens, self.offsets, self.weights, self.mask) = (tokens, offsets, weights, mask)
     }
 }
 
@@ -17,10 +19,11 @@ package struct QueryTokenFile: Sendable {
     private let files: TokenFiles
 
     /// - Parameter count: of the queries.
-    /// - Throws: `.badInput` where the offsets do not fit the queries or the tokens.
+    /// - Throws: `.badInput` where offsets, weights or mask do not fit the queries or the tokens.
     package init(_ paths: QueryTokens, count: Int, fileSystem: any FileSystem = PosixFileSystem()) throws {
         var files = MatrixFiles([])
-        (files.tokens, files.tokenOffsets, files.tokenWeights) = (paths.tokens, paths.offsets, paths.weights)
+        (files.tokens, files.tokenOffsets) = (paths.tokens, paths.offsets)
+        (files.tokenWeights, files.tokenMask) = (paths.weights, paths.mask)
         let opened = try translatingErrors { try TokenFiles(files, rowCount: count, fileSystem: fileSystem) }
         guard let opened else { preconditionFailure("tokens were named") }
         self.files = opened

@@ -18,12 +18,23 @@ struct TokenBudgets {
     let metric: Metric
     let threads: Int
     let progress: ProgressHandler?
+    /// What progress calls the work.
+    var work = "tune"
 
     /// Rows of the table for the recalls that a budget under the cap reaches. Where one of them does not, also a row that
     /// says what the cap reaches.
     /// - Returns: empty when no held-out query has tokens.
     func measure(_ ids: [String], k: Int, _ context: Tuner.Measurement) throws -> [TuningRecord] {
-        let (ranks, scale) = try collection.database.read { try self.ranks(ids, k: k, in: $0) }
+        try collection.database.read { reader in
+            try measure(ids.compactMap { try reader.row(id: $0, in: source.id) }, k: k, context, in: reader)
+        }
+    }
+
+    /// The same for queries by row.
+    func measure(
+        _ queries: [RowID], k: Int, _ context: Tuner.Measurement, in reader: Reader
+    ) throws -> [TuningRecord] {
+        let (ranks, scale) = try self.ranks(queries.sorted(), k: k, in: reader)
         guard !ranks.isEmpty else { return [] }
         var remaining = context.targets
         var rows: [TuningRecord] = []
@@ -52,15 +63,15 @@ struct TokenBudgets {
     }
 
     /// Per query, the ranks by cosine of the true best k; and the factor from the sample to the whole.
-    private func ranks(_ ids: [String], k: Int, in reader: Reader) throws -> (perQuery: [[Int]], scale: Double) {
+    private func ranks(_ queryRows: [RowID], k: Int, in reader: Reader) throws -> (perQuery: [[Int]], scale: Double) {
         let rows = try reader.rows(of: target.id)
         let step = max(1, (rows.count + Self.sampleMax - 1) / Self.sampleMax)
         let sample = stride(from: 0, to: rows.count, by: step).map { rows[$0] }
-        let queries = try self.queries(ids, in: reader)
+        let queries = try self.queries(queryRows, in: reader)
         let isOwn = source.id == target.id
         let comparisons = try queries.map { try MetricQuery(metric, vector: $0.vector, tokens: $0.tokens) }
         let scan = MetricScan(modality: target, metric: metric, k: isOwn ? k + 1 : k, threads: threads)
-        let stage = "tune \(metric) from \(source.name) to \(target.name)"
+        let stage = "\(work) \(metric) from \(source.name) to \(target.name)"
         let (outcomes, _) = try scan.run(comparisons, rows: sample, in: reader) { done in
             if progress?(Progress(stage: stage, done: done, total: sample.count)) == false {
                 throw CausewayError.cancelled
@@ -80,8 +91,8 @@ struct TokenBudgets {
 
     private struct Query { var row: RowID, vector: [Float], tokens: Storage.TokenSet? }
 
-    private func queries(_ ids: [String], in reader: Reader) throws -> [Query] {
-        let rows = try ids.compactMap { try reader.row(id: $0, in: source.id) }.sorted()
+    /// - Parameter rows: ascending.
+    private func queries(_ rows: [RowID], in reader: Reader) throws -> [Query] {
         var vectors: [RowID: [Float]] = [:]
         _ = try reader.forEachVector(rows, of: source) { index, vector in
             vectors[rows[index]] = vector.indices.map { vector[$0] }

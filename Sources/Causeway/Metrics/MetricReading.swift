@@ -62,7 +62,7 @@ extension Metric {
     }
 
     /// Nil for tokens without content; stored tokens have no other fault.
-    private func operandIfAny(_ tokens: Storage.TokenSet) throws -> MetricOperand? {
+    func operandIfAny(_ tokens: Storage.TokenSet) throws -> MetricOperand? {
         do throws(TransportError) {
             return try operand(tokens, side: .candidate)
         } catch {

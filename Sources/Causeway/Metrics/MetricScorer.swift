@@ -36,12 +36,13 @@ struct MetricQuery: Sendable {
 
     let metric: Metric
     let form: Form
-    let directions: SliceDirections?
+    /// The directions of a sliced metric, and the query's tokens along them.
+    let slices: (directions: SliceDirections, tokens: SlicedTokens)?
 
     /// - Throws: `.badInput` for tokens without content; dimensions are the caller's to check.
     init(_ metric: Metric, vector: [Float], tokens: Storage.TokenSet?) throws {
         self.metric = metric
-        var directions: SliceDirections?
+        var slices: (SliceDirections, SlicedTokens)?
         switch metric.kind {
         case .vectors: preconditionFailure("\(metric) has VectorScorer")
         case .customVectors(let comparison): form = .customVector(comparison, vector)
@@ -53,11 +54,12 @@ struct MetricQuery: Sendable {
             guard let tokens else { throw TransportError.emptyTokenSet(.query) }
             guard case .cloud(let cloud) = try metric.operand(tokens, side: .query) else { preconditionFailure("another form") }
             if case .sliced(_, let count) = kind {
-                directions = SliceDirections(count: count, dimension: cloud.dimension, seed: Self.directionSeed)
+                let directions = SliceDirections(count: count, dimension: cloud.dimension, seed: Self.directionSeed)
+                slices = (directions, try SlicedTokens(cloud, directions))
             }
             form = .tokens(kind, PackedTokens(cloud))
         }
-        self.directions = directions
+        self.slices = slices
     }
 
     /// One seed for all queries and databases, so that values can be compared between them.
@@ -120,8 +122,8 @@ final class MetricScorer {
                 columnWeights: cloud.weights == nil ? nil : cloud.normalisedWeights)
         case .sinkhorn(let form): return try sinkhornValue(form, tokens.cloud, cloud)
         case .sliced(let order, _):
-            guard let directions = query.directions else { preconditionFailure("a sliced metric without directions") }
-            return try slicedTransport(tokens.cloud, cloud, directions, order: order).distance
+            guard let slices = query.slices else { preconditionFailure("a sliced metric without directions") }
+            return slicedTransport(slices.tokens, try SlicedTokens(cloud, slices.directions), order: order).distance
         case .gaussian: return try ModalityGap.gaussianWasserstein(tokens.cloud, cloud)
         }
     }

@@ -63,19 +63,22 @@ struct CandidateSource {
         let planner = try Planner(
             target: target, options: narrow, matchCount: matches?.count, reader: reader, cache: cache)
         var found = [CandidateRows?](repeating: nil, count: queries.count)
-        var scanned: [(index: Int, reason: String)] = []
+        var scanned: [Scanned] = []
         var admission: Admission?
         for (index, query) in queries.enumerated() {
             switch planner.plan(for: query) {
-            case .exactScan(let reason, _): scanned.append((index, reason))
+            case .exactScan(let reason, let note): scanned.append(Scanned(index: index, reason: reason, note: note))
             case .candidates(let plan):
                 let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
                 admission = admitted
                 var answer = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, narrow)
                 guard answer.isComplete else {
-                    var reason = "exact scan: the graph found too few rows that match the filter"
-                    if let damage = answer.damage, case .exactScan(let why, _) = Plan.damaged(damage) { reason = why }
-                    scanned.append((index, reason))
+                    var scan = Scanned(
+                        index: index, reason: "exact scan: the graph found too few rows that match the filter")
+                    if let damage = answer.damage, case .exactScan(let reason, let note) = Plan.damaged(damage) {
+                        (scan.reason, scan.note) = (reason, note)
+                    }
+                    scanned.append(scan)
                     continue
                 }
                 answer.explanation.plan += ", then \(options.metric)"
@@ -90,8 +93,16 @@ struct CandidateSource {
         return found.map { $0! }
     }
 
+    /// A query whose candidates are found without the index, and why.
+    private struct Scanned {
+        var index: Int
+        var reason: String
+        /// What the user should know of it, such as damage.
+        var note: String?
+    }
+
     private func scan(
-        _ count: Int, _ group: ArraySlice<(index: Int, reason: String)>, of queries: [PreparedQuery]
+        _ count: Int, _ group: ArraySlice<Scanned>, of queries: [PreparedQuery]
     ) throws -> [(Int, CandidateRows)] {
         let clock = ContinuousClock()
         let start = clock.now
@@ -101,6 +112,7 @@ struct CandidateSource {
         return zip(group, result.best).map { entry, best in
             var explanation = Explanation()
             explanation.plan = "candidates by cosine by \(entry.reason), then \(options.metric)"
+            explanation.notes = [entry.note].compactMap { $0 }
             explanation.seconds[.candidates] = seconds
             explanation.damagedRows = result.damaged.count
             if !result.damaged.isEmpty { explanation.notes.append(Searcher.damageNote(result.damaged.count)) }

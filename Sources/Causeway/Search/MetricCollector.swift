@@ -67,6 +67,8 @@ struct MetricScan {
     private static let memoryBudget = 256 << 20
     /// Rows read before several threads compare them: enough work to share, little memory.
     private static let blockBytes = 8 << 20
+    /// Fewer token sets are compared before another thread would have begun.
+    private static let overlappedMin = 64
 
     let modality: ModalityRecord
     let metric: Metric
@@ -78,6 +80,9 @@ struct MetricScan {
         _ queries: [MetricQuery], rows: [RowID], in reader: Reader, visited: ((Int) throws -> Void)? = nil
     ) throws -> (outcomes: [MetricOutcome], reading: MetricReading) {
         let budget = max(Self.memoryBudget / max(queries.count, 1), 4 << 20)
+        if threads > 1, queries.count == 1, metric.operand == .tokenSets, rows.count >= Self.overlappedMin {
+            return try overlap(queries[0], rows, reader, budget, visited)
+        }
         if threads <= 1 || queries.count <= 1 { return try stream(queries, rows, reader, budget, visited) }
         let lent = queries.map { LentCollector($0, k: k, memoryBudget: budget) }
         var block: [(RowID, MetricOperand)] = []
@@ -131,6 +136,41 @@ struct MetricScan {
         return (try collectors.map { try $0.finish { try cloud($0, reader) } }, reading)
     }
 
+    /// One query: this thread reads stored bytes, another decodes and compares them a block behind.
+    private func overlap(
+        _ query: MetricQuery, _ rows: [RowID], _ reader: Reader, _ budget: Int, _ visited: ((Int) throws -> Void)?
+    ) throws -> (outcomes: [MetricOutcome], reading: MetricReading) {
+        let comparison = OverlappedComparison(query, k: k, memoryBudget: budget)
+        let clock = ContinuousClock()
+        let start = clock.now
+        var (waiting, readSeconds) = (0.0, 0.0)
+        try Parallel.pipeline { (emit: ([(RowID, EncodedTokenSet)]) throws -> Void) in
+            var block: [(RowID, EncodedTokenSet)] = []
+            var bytes = 0
+            func flush(_ index: Int) throws {
+                let begin = clock.now
+                try emit(block)
+                waiting += clock.now.seconds(since: begin)
+                block.removeAll(keepingCapacity: true)
+                bytes = 0
+                try visited?(index + 1)
+            }
+            try reader.forEachEncodedTokenSet(rows, of: modality) { index, tokens in
+                block.append((rows[index], tokens))
+                bytes += tokens.byteCount
+                if bytes > OverlappedComparison.blockBytes { try flush(index) }
+            }
+            if !block.isEmpty { try flush(rows.count - 1) }
+            readSeconds = clock.now.seconds(since: start) - waiting
+        } consume: {
+            try comparison.add($0)
+        }
+        var (outcome, reading) = try comparison.finish { try $0.finish { try cloud($0, reader) } }
+        reading.withoutTokens = rows.count - reading.compared - reading.damaged
+        reading.seconds = readSeconds
+        return ([outcome], reading)
+    }
+
     private func cloud(_ row: RowID, _ reader: Reader) throws -> TokenCloud {
         guard let tokens = try reader.tokenSet(row, of: modality),
             case .cloud(let cloud) = try metric.operand(tokens, side: .candidate)
@@ -149,6 +189,46 @@ private final class LentCollector: Sendable {
 
     func use<Value: Sendable>(_ body: (MetricCollector) throws -> Value) throws -> Value {
         try collector.withLock { try body($0) }
+    }
+}
+
+/// The second thread's part of one query: decodes blocks of stored token sets and compares them.
+private final class OverlappedComparison: Sendable {
+    /// Stored bytes a block: two of them and the numbers of one set stay in the processor's caches.
+    static let blockBytes = 512 << 10
+
+    private struct State {
+        let collector: MetricCollector
+        let decoder = TokenDecoder()
+        var reading = MetricReading()
+    }
+
+    private let metric: Metric
+    private let state: Mutex<State>
+
+    init(_ query: MetricQuery, k: Int, memoryBudget: Int) {
+        metric = query.metric
+        state = Mutex(State(collector: MetricCollector(query, k: k, memoryBudget: memoryBudget)))
+    }
+
+    func add(_ block: [(RowID, EncodedTokenSet)]) throws {
+        try state.withLock { state in
+            for (row, encoded) in block {
+                guard let tokens = state.decoder.decode(encoded) else {
+                    state.reading.damaged += 1
+                    continue
+                }
+                state.reading.bytes += tokens.values.count * 4
+                guard let operand = try metric.operandIfAny(tokens) else { continue }
+                state.reading.compared += 1
+                try state.collector.offer(row, operand)
+            }
+        }
+    }
+
+    /// What `body` makes of the collector, and what was met.
+    func finish<Value: Sendable>(_ body: (MetricCollector) throws -> Value) throws -> (Value, MetricReading) {
+        try state.withLock { state in (try body(state.collector), state.reading) }
     }
 }
 

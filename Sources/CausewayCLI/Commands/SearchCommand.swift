@@ -29,6 +29,7 @@ package enum SearchCommand: Command {
                 "query-token-offsets", "FILE", kind: .file,
                 help: "n + 1 integers: query i owns tokens offsets[i] ..< offsets[i+1]"),
             .value("query-token-weights", "FILE", kind: .file, help: "a weight a token"),
+            .value("query-token-mask", "FILE", kind: .file, help: "1 or 0 a token: 0 is padding, which is dropped"),
             .value("k", "N", kind: .integer(1...100_000), default: "10", help: "how many hits"),
             .value(
                 "metric", "NAME", kind: .suggested(Metric.names),
@@ -40,7 +41,9 @@ package enum SearchCommand: Command {
             .flag("exact", help: "scan everything: the oracle"),
             .flag("explain", help: "add what was done: plan, nodes, reads, time"),
             .flag("timing", help: "a JSON line on standard error, measured round the searches alone"),
-            .value("threads", "N", kind: .integer(1...256), default: "1", help: "searches at once"),
+            .value(
+                "threads", "N", kind: .integer(1...256), default: "1",
+                help: "searches at once; a single one that compares token sets reads on one and compares on another"),
             .value("batch", "N", kind: .integer(1...65_536), help: "how many of --queries share reads; 1 answers one by one"),
             .value("output", "FILE", kind: .file, help: "write the ids as int64, (queries, k), -1 where there are fewer"),
         ] + OptionDescription.acrossModalities,
@@ -48,7 +51,7 @@ package enum SearchCommand: Command {
             .exactlyOne(["id", "vector", "queries"]), .atMostOne(["recall", "ef", "exact"]), .requires("row", "vector"),
             .requires("output", "queries"), .requires("batch", "queries"), .requires("query-tokens", "queries"),
             .requires("query-tokens", "query-token-offsets"), .requires("query-token-offsets", "query-tokens"),
-            .requires("query-token-weights", "query-tokens"),
+            .requires("query-token-weights", "query-tokens"), .requires("query-token-mask", "query-tokens"),
         ],
         examples: [
             "causeway search photos.db --collection photos --from text --to image --vector query.npy",
@@ -70,8 +73,10 @@ package enum SearchCommand: Command {
     private static func single(
         _ query: Query, _ request: SearchRequest, _ collection: EmbeddingCollection, _ context: Context
     ) throws {
-        var timing = Timing(threads: 1)
-        let answer = try timing.measure { [try collection.search(query, in: request.target, options: request.options)] }[0]
+        var timing = Timing(threads: request.threads)
+        let answer = try timing.measure {
+            try collection.search([query], in: request.target, options: request.options, threads: request.threads)
+        }[0]
         if request.timing { context.warn(timing.json.compact) }
         tell(answer.explanation, context)
         if context.format == .table {
@@ -146,7 +151,7 @@ struct SearchRequest {
         if let tokens = arguments.textIfGiven("query-tokens") {
             queryTokens = QueryTokens(
                 tokens: tokens, offsets: arguments.text("query-token-offsets"),
-                weights: arguments.textIfGiven("query-token-weights"))
+                weights: arguments.textIfGiven("query-token-weights"), mask: arguments.textIfGiven("query-token-mask"))
         }
         timing = arguments.flag("timing")
         threads = arguments.integer("threads")

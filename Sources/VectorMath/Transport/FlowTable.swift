@@ -6,9 +6,11 @@ struct FlowTable {
     typealias Node = Int32
     static let none: Node = -1
 
-    private var heads: WorkArray<Node>
-    private var rows: WorkArray<Int32>
-    private var nexts: WorkArray<Node>
+    // The kernel reads these three: see TransportTree.
+    private(set) var heads: WorkArray<Node>
+    private(set) var rows: WorkArray<Int32>
+    private(set) var nexts: WorkArray<Node>
+    private(set) var columns = 0
     private var masses: WorkArray<Int64>
     private var used = 0
     private var free = Self.none
@@ -24,6 +26,7 @@ struct FlowTable {
     mutating func reset(columns: Int) {
         if columns > heads.capacity { heads = WorkArray(columns, filledWith: Self.none) }
         heads.fill(columns, with: Self.none)
+        self.columns = columns
         used = 0
         free = Self.none
     }

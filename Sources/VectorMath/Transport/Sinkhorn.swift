@@ -48,47 +48,77 @@ package func sinkhorn(
     _ costs: CostMatrix, rowWeights a: [Double], columnWeights b: [Double], _ settings: SinkhornSettings
 ) throws(TransportError) -> SinkhornValue {
     precondition(a.count == costs.rows && b.count == costs.columns, "weights of another shape")
-    let epsilon = settings.epsilon
-    var f = [Double](repeating: 0, count: a.count), g = [Double](repeating: 0, count: b.count)
-    let (logA, logB) = (a.map(log), b.map(log))
+    let potentials = EntropicPotentials(costs, a, b, settings.epsilon)
     var error = Double.infinity
     for iteration in 1...max(1, settings.iterationsMax) {
-        for i in f.indices { f[i] = -epsilon * logSumExp(g.count) { (g[$0] - costs[i, $0]) / epsilon + logB[$0] } }
-        // g[j] moves by exactly ε·ln(marginal/b), so the marginals of the old g come for free.
-        error = 0
-        for j in g.indices {
-            let next = -epsilon * logSumExp(f.count) { (f[$0] - costs[$0, j]) / epsilon + logA[$0] }
-            error += b[j] * abs(exp((g[j] - next) / epsilon) - 1)
-            g[j] = next
-        }
-        if error <= settings.tolerance {
-            return sinkhornValue(costs, a, b, f, g, epsilon, iterations: iteration)
-        }
+        potentials.updateRows()
+        error = potentials.updateColumns()
+        if error <= settings.tolerance { return potentials.value(iterations: iteration) }
     }
     throw .notConverged(iterations: settings.iterationsMax, marginalError: error)
 }
 
-private func sinkhornValue(
-    _ costs: CostMatrix, _ a: [Double], _ b: [Double], _ f: [Double], _ g: [Double], _ epsilon: Double, iterations: Int
-) -> SinkhornValue {
-    var linear = 0.0
-    for i in a.indices {
-        for j in b.indices { linear += a[i] * b[j] * exp((f[i] + g[j] - costs[i, j]) / epsilon) * costs[i, j] }
-    }
-    var dual = 0.0
-    for i in a.indices { dual += a[i] * f[i] }
-    for j in b.indices { dual += b[j] * g[j] }
-    return SinkhornValue(linearCost: linear, entropicDual: dual, iterations: iterations)
-}
+/// The potentials of an entropic problem, in units of ε, and their updates.
+private final class EntropicPotentials {
+    private let costs: CostMatrix
+    private let scaled: CostMatrix
+    private let epsilon: Double
+    private let a: [Double], b: [Double]
+    private let logA: [Double], logB: [Double]
+    private var f: [Double]
+    private var g: [Double]
+    /// Potentials with the logarithms of the weights added, as the kernels take them.
+    private let rowDuals, columnDuals: WorkArray<Double>
+    private let minima, sums: WorkArray<Double>
+    private let places: WorkArray<Int64>
 
-/// ln Σ exp(term(k)), shifted by the largest term.
-private func logSumExp(_ count: Int, _ term: (Int) -> Double) -> Double {
-    var largest = -Double.infinity
-    for k in 0..<count { largest = max(largest, term(k)) }
-    guard largest > -.infinity else { return largest }
-    var sum = 0.0
-    for k in 0..<count { sum += exp(term(k) - largest) }
-    return largest + log(sum)
+    init(_ costs: CostMatrix, _ a: [Double], _ b: [Double], _ epsilon: Double) {
+        (self.costs, scaled, self.epsilon) = (costs, costs.scaled(by: 1 / epsilon), epsilon)
+        (self.a, self.b, logA, logB) = (a, b, a.map(log), b.map(log))
+        f = [Double](repeating: 0, count: a.count)
+        g = [Double](repeating: 0, count: b.count)
+        rowDuals = WorkArray(a.count, filledWith: 0)
+        columnDuals = WorkArray(costs.stride, filledWith: 0)
+        let longest = max(a.count, costs.stride)
+        minima = WorkArray(longest, filledWith: 0)
+        sums = WorkArray(longest, filledWith: 0)
+        places = WorkArray(longest, filledWith: 0)
+    }
+
+    func updateRows() { f = rowUpdate(of: g) }
+
+    /// −LSE over the columns of (potential − cost + ln b), for each row.
+    func rowUpdate(of g: [Double]) -> [Double] {
+        for j in g.indices { columnDuals[j] = g[j] + logB[j] }
+        scaled.reduceRows(columnDuals, minima: minima, places: places)
+        scaled.exponentialSumsOfRows(columnDuals, minima: minima, sums: sums)
+        return a.indices.map { minima[$0] - log(sums[$0]) }
+    }
+
+    /// Returns the total deviation of the column marginals before the update: g[j] moves by exactly ln(marginal/b).
+    func updateColumns() -> Double {
+        for i in f.indices { rowDuals[i] = f[i] + logA[i] }
+        scaled.reduceColumns(rowDuals, minima: minima, places: places)
+        scaled.exponentialSumsOfColumns(rowDuals, minima: minima, sums: sums)
+        var error = 0.0
+        for j in g.indices {
+            let next = minima[j] - log(sums[j])
+            error += b[j] * abs(exp(g[j] - next) - 1)
+            g[j] = next
+        }
+        return error
+    }
+
+    func value(iterations: Int) -> SinkhornValue {
+        var linear = 0.0
+        for i in a.indices {
+            for j in b.indices { linear += a[i] * b[j] * exp(f[i] + g[j] - scaled[i, j]) * costs[i, j] }
+        }
+        var dual = 0.0
+        for i in a.indices { dual += a[i] * f[i] }
+        for j in b.indices { dual += b[j] * g[j] }
+        return SinkhornValue(linearCost: linear, entropicDual: dual * epsilon, iterations: iterations)
+    }
 }
 
 /// The dual value of transport from a set to itself. Alternating updates crawl there; the mean of the old potential and
@@ -97,23 +127,20 @@ func sinkhornSelfDual(
     _ costs: CostMatrix, weights a: [Double], _ settings: SinkhornSettings
 ) throws(TransportError) -> Double {
     precondition(costs.rows == costs.columns && a.count == costs.rows, "a set against itself has a square matrix")
-    let epsilon = settings.epsilon
-    let logA = a.map(log)
+    let potentials = EntropicPotentials(costs, a, a, settings.epsilon)
     var f = [Double](repeating: 0, count: a.count)
     var error = Double.infinity
     for _ in 1...max(1, settings.iterationsMax) {
-        let updated = f.indices.map { i in
-            -epsilon * logSumExp(f.count) { (f[$0] - costs[i, $0]) / epsilon + logA[$0] }
-        }
+        let updated = potentials.rowUpdate(of: f)
         error = 0
         for i in f.indices {
-            error += a[i] * abs(exp((f[i] - updated[i]) / epsilon) - 1)
+            error += a[i] * abs(exp(f[i] - updated[i]) - 1)
             f[i] = (f[i] + updated[i]) / 2
         }
         if error <= settings.tolerance {
             var dual = 0.0
             for i in f.indices { dual += 2 * a[i] * f[i] }
-            return dual
+            return dual * settings.epsilon
         }
     }
     throw .notConverged(iterations: settings.iterationsMax, marginalError: error)

@@ -41,53 +41,78 @@ package struct SliceDirections: Sendable {
     }
 }
 
+/// A token set along directions, ready for many comparisons: along each its tokens' places in ascending order.
+package struct SlicedTokens: Sendable {
+    fileprivate let count: Int
+    /// directions × count.
+    fileprivate let places: [Double]
+    /// The weights of those tokens, in the same order; nil where all are equal.
+    fileprivate let weights: [Double]?
+
+    /// O(directions × count × (dimension + log count)).
+    package init(_ cloud: TokenCloud, _ directions: SliceDirections) throws(TransportError) {
+        guard cloud.dimension == directions.dimension else {
+            throw .dimensionMismatch(query: directions.dimension, candidate: cloud.dimension)
+        }
+        let (count, dimension) = (cloud.count, cloud.dimension)
+        let tokens = Matrix<Double>(rows: count, columns: dimension, elements: cloud.values.map(Double.init))
+        let lines = Matrix<Double>(rows: directions.count, columns: dimension, elements: directions.values)
+        let projections = lines.timesTranspose(tokens, threads: 1)
+        let own = cloud.weights == nil ? nil : cloud.normalisedWeights
+        var places: [Double] = [], weights: [Double] = []
+        places.reserveCapacity(directions.count * count)
+        for direction in 0..<directions.count {
+            let line = projections.row(direction)
+            guard let own else {
+                places += line.sorted()
+                continue
+            }
+            let start = line.startIndex
+            let order = (0..<count).sorted { line[start + $0] < line[start + $1] }
+            for token in order {
+                places.append(line[start + token])
+                weights.append(own[token])
+            }
+        }
+        (self.count, self.places, self.weights) = (count, places, own == nil ? nil : weights)
+    }
+
+    fileprivate var directions: Int { places.count / count }
+}
+
 /// Sliced distance of order p (1 or 2): (mean over directions of Wp to the p)^(1/p), with each direction's Wp to the p.
-/// O(directions × ((m + n)·d + sorting)).
+/// O(directions × (m + n)).
 package func slicedTransport(
-    _ x: TokenCloud, _ y: TokenCloud, _ directions: SliceDirections, order p: Int
-) throws(TransportError) -> (distance: Double, perDirection: [Double]) {
+    _ x: SlicedTokens, _ y: SlicedTokens, order p: Int
+) -> (distance: Double, perDirection: [Double]) {
     precondition(p == 1 || p == 2, "order 1 or 2")
-    guard x.dimension == y.dimension, x.dimension == directions.dimension else {
-        throw .dimensionMismatch(query: x.dimension, candidate: y.dimension)
-    }
-    let (a, b) = (x.normalisedWeights, y.normalisedWeights)
-    let perDirection = (0..<directions.count).map { index in
-        lineTransport(projections(x, directions, index), a, projections(y, directions, index), b, order: p)
-    }
+    precondition(x.directions == y.directions, "sliced along other directions")
+    let perDirection = (0..<x.directions).map { lineTransport(x, y, direction: $0, order: p) }
     let mean = perDirection.reduce(0, +) / Double(perDirection.count)
     return (p == 2 ? mean.squareRoot() : mean, perDirection)
 }
 
-private func projections(_ cloud: TokenCloud, _ directions: SliceDirections, _ index: Int) -> [Double] {
-    let d = cloud.dimension
-    return (0..<cloud.count).map { token in
-        var sum = 0.0
-        for k in 0..<d { sum += Double(cloud.values[token * d + k]) * directions.values[index * d + k] }
-        return sum
-    }
-}
-
-/// Wp to the p between weighted points on a line: quantiles matched in order. Weights sum to 1. O(n log n).
-package func lineTransport(_ x: [Double], _ a: [Double], _ y: [Double], _ b: [Double], order p: Int) -> Double {
-    precondition(x.count == a.count && y.count == b.count && !x.isEmpty && !y.isEmpty, "points and weights disagree")
-    let (left, right) = (x.indices.sorted { x[$0] < x[$1] }, y.indices.sorted { y[$0] < y[$1] })
+/// Wp to the p along one direction: quantiles matched in order. O(m + n).
+private func lineTransport(_ x: SlicedTokens, _ y: SlicedTokens, direction: Int, order p: Int) -> Double {
+    let (left, right) = (direction * x.count, direction * y.count)
+    let (leftShare, rightShare) = (1 / Double(x.count), 1 / Double(y.count))
     var (i, j, sum) = (0, 0, 0.0)
-    var (leftRest, rightRest) = (a[left[0]], b[right[0]])
+    var (leftRest, rightRest) = (x.weights?[left] ?? leftShare, y.weights?[right] ?? rightShare)
     while true {
         let mass = min(leftRest, rightRest)
-        let distance = abs(x[left[i]] - y[right[j]])
+        let distance = abs(x.places[left + i] - y.places[right + j])
         sum += mass * (p == 2 ? distance * distance : distance)
         leftRest -= mass
         rightRest -= mass
         // Rounding may leave a crumb of mass on the side that ends first; its cost is nothing.
         if leftRest <= rightRest {
             i += 1
-            if i == left.count { return sum }
-            leftRest = a[left[i]]
+            if i == x.count { return sum }
+            leftRest = x.weights?[left + i] ?? leftShare
         } else {
             j += 1
-            if j == right.count { return sum }
-            rightRest = b[right[j]]
+            if j == y.count { return sum }
+            rightRest = y.weights?[right + j] ?? rightShare
         }
     }
 }

@@ -34,19 +34,19 @@ package struct TokenCloud: Sendable {
         guard dimension > 0, values.count % dimension == 0 else {
             throw .raggedTokens(side, values: values.count, dimension: dimension)
         }
-        let squares = squaredNorms(values, dimension: dimension)
+        var squares = squaredNorms(values, dimension: dimension)
         // A float32 square never overflows float64, so a norm is finite exactly when every component is.
         if let index = squares.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteToken(side, index: index) }
         if let weights { try Self.check(weights, count: squares.count, side: side) }
         self.ground = ground
         self.dimension = dimension
-        let drops = { (i: Int) in (ground == .cosine && squares[i] == 0) || weights?[i] == 0 }
-        guard squares.indices.contains(where: drops) else {
-            (self.values, self.weights, kept) = (values, weights, nil)
-            norms = squares.map { $0.squareRoot() }
+        let kept = Self.kept(squares, weights, ground)
+        guard let kept else {
+            (self.values, self.weights, self.kept) = (values, weights, nil)
+            for index in squares.indices { squares[index].formSquareRoot() }
+            norms = squares
             return
         }
-        let kept = squares.indices.filter { !drops($0) }
         guard !kept.isEmpty else { throw .noContent(side) }
         var content: [Float] = []
         content.reserveCapacity(kept.count * dimension)
@@ -55,6 +55,13 @@ package struct TokenCloud: Sendable {
         self.weights = weights.map { weights in kept.map { weights[$0] } }
         self.kept = kept
         norms = kept.map { squares[$0].squareRoot() }
+    }
+
+    /// The tokens with weight and, under cosine, length; nil when that is all.
+    private static func kept(_ squares: [Double], _ weights: [Double]?, _ ground: GroundCost) -> [Int]? {
+        func drops(_ i: Int) -> Bool { (ground == .cosine && squares[i] == 0) || weights?[i] == 0 }
+        guard ground == .cosine || weights != nil, squares.indices.contains(where: drops) else { return nil }
+        return squares.indices.filter { !drops($0) }
     }
 
     private static func check(_ weights: [Double], count: Int, side: TransportSide) throws(TransportError) {

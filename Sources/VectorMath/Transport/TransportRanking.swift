@@ -43,6 +43,8 @@ package final class TransportRanking {
     private let scratch = BoundScratch()
     private var pending: [Pending] = []
     private var keptBytes = 0
+    /// Those of the last candidate with equal weights: most candidates have as many tokens as the one before.
+    private var equalMasses = EqualMasses()
 
     /// - Parameter memoryBudget: bytes of cost matrices kept between the two phases; the least promising go first.
     package init(_ query: PackedTokens, precision: TokenTransport.Precision = .single, memoryBudget: Int = 256 << 20) {
@@ -52,7 +54,7 @@ package final class TransportRanking {
     /// Takes one candidate: computes its costs and its bound. O(mnd).
     package func offer(id: Int64, _ candidate: TokenCloud) throws(TransportError) {
         let costs = try costMatrix(candidate)
-        let masses = TokenTransport.masses(query, candidate.weights, count: candidate.count)
+        let masses = equalMasses.masses(query, candidate.weights, count: candidate.count)
         let bound = TransportBounds(costs, masses, scratch: scratch).best
         pending.append(Pending(bound: bound, id: id, costs: costs, weights: candidate.weights, count: candidate.count))
         keptBytes += costs.byteCount
@@ -91,7 +93,7 @@ package final class TransportRanking {
                 costs = try costMatrix(reload(candidate.id))
                 statistics.reloaded += 1
             }
-            let masses = TokenTransport.masses(query, candidate.weights, count: candidate.count)
+            let masses = equalMasses.masses(query, candidate.weights, count: candidate.count)
             guard case .optimal(let value) = solver.solve(costs, masses, limit: limit) else {
                 statistics.abandoned += 1
                 continue

@@ -11,14 +11,12 @@ struct TransportSearch {
     private var dualValue = 0.0
     /// The dual value at which the run is abandoned.
     private var threshold = Double.infinity
-    private var scannedCount = 0
-    private var settledCount = 0
-    /// Numbers the searches, so that rows need not be unmarked after each.
-    private var searchNumber: Int32 = 0
+    private var tree: TransportTree
 
     init(_ costs: CostMatrix, _ masses: TransportMasses, _ memory: TransportMemory) {
         (self.costs, self.masses, self.memory) = (costs, masses, memory)
         (rows, columns, flows) = (costs.rows, costs.columns, memory.flows)
+        tree = TransportTree(costs, memory)
     }
 
     mutating func run(limit: Double) -> TransportOutcome {
@@ -110,8 +108,8 @@ struct TransportSearch {
     private mutating func shipAll(from source: Int) {
         memory.openDuals.copy(costs.stride, from: memory.columnDuals)
         memory.distances.fill(costs.stride, with: .infinity)
-        (scannedCount, settledCount) = (0, 0)
-        searchNumber += 1
+        tree.clear()
+        tree.number += 1  // so that rows need not be unmarked after each search
         scan(source, height: 0)
         while true {
             let reach = grow(from: source)
@@ -123,20 +121,13 @@ struct TransportSearch {
 
     /// Grows the tree until the supply is used up or a cell of the tree runs empty; returns the distance reached.
     private mutating func grow(from source: Int) -> Double {
-        var unrelaxed = 0
-        while true {
-            let next = costs.relax(
-                memory.scanned, offsets: memory.offsets, range: unrelaxed..<scannedCount, duals: memory.openDuals,
-                distances: memory.distances, predecessors: memory.predecessors)
-            guard let next else { preconditionFailure("supply without demand: totals of the masses differ") }
-            unrelaxed = scannedCount
-            settle(next.column, distance: next.distance)
-            if memory.demand[next.column] > 0 {
-                let emptied = augment(source, to: next.column)
-                if emptied || memory.supply[source] == 0 { return next.distance }
-            }
-            enterRows(through: next.column, height: next.distance)
+        var last: (column: Int, distance: Double)?
+        while let next = tree.grow(flows, after: last) {
+            let emptied = augment(source, to: next.column)
+            if emptied || memory.supply[source] == 0 { return next.distance }
+            last = next
         }
+        preconditionFailure("supply without demand: totals of the masses differ")
     }
 
     /// After a dual update every cell of the tree is tight. Whatever still hangs together after a cell ran empty stays
@@ -144,11 +135,11 @@ struct TransportSearch {
     private mutating func keepIntactTree(_ source: Int) {
         memory.openDuals.copy(costs.stride, from: memory.columnDuals)
         memory.distances.fill(costs.stride, with: .infinity)
-        let (oldScanned, oldSettled) = (scannedCount, settledCount)
-        (scannedCount, settledCount) = (0, 0)
+        let (oldScanned, oldSettled) = (tree.scannedCount, tree.settledCount)
+        tree.clear()
         for index in 0..<oldScanned {
             let row = Int(memory.scanned[index])
-            if row == source || (memory.seenInSearch[row] == searchNumber && isIntact(Int(memory.enteredThrough[row]))) {
+            if row == source || (memory.seenInSearch[row] == tree.number && isIntact(Int(memory.enteredThrough[row]))) {
                 scan(row, height: 0)
             } else {
                 memory.seenInSearch[row] = 0
@@ -158,43 +149,31 @@ struct TransportSearch {
             let column = Int(memory.settled[index])
             if isIntact(column) { settle(column, distance: 0) }
         }
-        for index in 0..<settledCount { enterRows(through: Int(memory.settled[index]), height: 0) }
+        for index in 0..<tree.settledCount {
+            tree.enterRows(through: Int(memory.settled[index]), height: 0, flows)
+        }
     }
 
     /// Whether the row that leads to a settled column is still in the tree.
     private func isIntact(_ column: Int) -> Bool {
-        memory.seenInSearch[Int(memory.predecessors[column])] == searchNumber
+        memory.seenInSearch[Int(memory.predecessors[column])] == tree.number
     }
 
     private mutating func scan(_ row: Int, height: Double) {
-        memory.seenInSearch[row] = searchNumber
+        memory.seenInSearch[row] = tree.number
         memory.heights[row] = height
-        memory.scanned[scannedCount] = Int64(row)
-        memory.offsets[scannedCount] = height - memory.rowDuals[row]
-        scannedCount += 1
+        memory.scanned[tree.scannedCount] = Int32(row)
+        memory.offsets[tree.scannedCount] = height - memory.rowDuals[row]
+        tree.scannedCount += 1
     }
 
     /// Freezes a column: rounding must not let a later row lower it, which would make cycles.
     private mutating func settle(_ column: Int, distance: Double) {
-        memory.settled[settledCount] = Int32(column)
-        memory.settledDistances[settledCount] = distance
-        settledCount += 1
+        memory.settled[tree.settledCount] = Int32(column)
+        memory.settledDistances[tree.settledCount] = distance
+        tree.settledCount += 1
         memory.distances[column] = .infinity
         memory.openDuals[column] = -.infinity
-    }
-
-    /// Rows with mass in a settled column are reached at its distance: their cells are tight.
-    private mutating func enterRows(through column: Int, height: Double) {
-        var node = flows.first(column)
-        while node != FlowTable.none {
-            let row = flows.row(node)
-            if memory.seenInSearch[row] != searchNumber {
-                memory.enteredBy[row] = node
-                memory.enteredThrough[row] = Int32(column)
-                scan(row, height: height)
-            }
-            node = flows.next(node)
-        }
     }
 
     /// Ships as much as the path to `end` allows; returns whether it emptied a cell, which breaks the tree.
@@ -226,13 +205,13 @@ struct TransportSearch {
 
     /// Makes every cell of the tree tight and keeps all others feasible.
     private mutating func updateDuals(_ reach: Double) {
-        for index in 0..<scannedCount {
+        for index in 0..<tree.scannedCount {
             let row = Int(memory.scanned[index])
             let rise = reach - memory.heights[row]
             memory.rowDuals[row] += rise
             dualValue += rise * Double(masses.rows[row])
         }
-        for index in 0..<settledCount {
+        for index in 0..<tree.settledCount {
             let column = Int(memory.settled[index])
             let fall = reach - memory.settledDistances[index]
             memory.columnDuals[column] -= fall

@@ -48,7 +48,9 @@ package final class TransportSolver {
         _ costs: CostMatrix, _ masses: TransportMasses, limit: Double = .infinity
     ) -> TransportOutcome {
         precondition(masses.rows.count == costs.rows && masses.columns.count == costs.columns, "masses of another shape")
-        memory.fit(rows: costs.rows, stride: costs.stride)
+        if costs.rows > memory.rows || costs.stride > memory.stride {
+            memory = TransportMemory(rows: max(costs.rows, memory.rows), columns: max(costs.stride, memory.stride))
+        }
         var search = TransportSearch(costs, masses, memory)
         let outcome = search.run(limit: limit)
         memory.flows = search.flows
@@ -75,14 +77,15 @@ package final class TransportSolver {
     }
 }
 
-/// The solver's arrays; columns are padded to the stride of the cost matrix.
-struct TransportMemory {
+/// The solver's arrays; columns are padded to the stride of the cost matrix. A class: a search takes one reference to it,
+/// where a copy would count twenty.
+final class TransportMemory {
     let rowDuals, heights, offsets: WorkArray<Double>
     let columnDuals, openDuals, distances, settledDistances: WorkArray<Double>
-    let rowPlaces, scanned, supply: WorkArray<Int64>
-    let columnPlaces, predecessors, demand: WorkArray<Int64>
-    let enteredBy, enteredThrough, seenInSearch: WorkArray<Int32>
-    let settled: WorkArray<Int32>
+    let rowPlaces, supply: WorkArray<Int64>
+    let columnPlaces, demand: WorkArray<Int64>
+    let scanned, enteredBy, enteredThrough, seenInSearch: WorkArray<Int32>
+    let settled, predecessors: WorkArray<Int32>
     let rows: Int, stride: Int
     var flows: FlowTable
 
@@ -106,10 +109,5 @@ struct TransportMemory {
         seenInSearch = WorkArray(rows, filledWith: 0)
         settled = WorkArray(stride, filledWith: 0)
         flows = FlowTable(columns: stride, capacity: 2 * (rows + stride))
-    }
-
-    mutating func fit(rows: Int, stride: Int) {
-        guard rows > self.rows || stride > self.stride else { return }
-        self = TransportMemory(rows: max(rows, self.rows), columns: max(stride, self.stride))
     }
 }
