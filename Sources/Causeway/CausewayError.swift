@@ -28,6 +28,8 @@ public enum CausewayError: Error, Equatable, Sendable {
     case locked(path: String)
     case notADatabase(path: String, reason: String)
     case newerFormat(path: String, found: Int, known: Int)
+    /// A database of an earlier version, opened so that it may not be brought up to date.
+    case olderFormat(path: String, found: Int, needed: Int)
     /// Stored bytes that contradict their checksum or the format.
     case damaged(path: String, what: String, remedy: String)
     case diskFull(path: String)
@@ -74,6 +76,8 @@ extension CausewayError: CustomStringConvertible {
             ("\(path) is not a Causeway database: \(reason)", "name another file")
         case .newerFormat(let path, let found, let known):
             ("\(path) has format \(found), newer than this program's \(known)", "use a newer causeway")
+        case .olderFormat(let path, let found, let needed):
+            ("\(path) has format \(found), and reading it needs format \(needed)", "open it once for writing, which converts it")
         case .damaged(let path, let what, let remedy): ("\(path) is damaged: \(what)", remedy)
         case .diskFull(let path): ("no space is left to write \(path)", "free some space and try again; nothing was lost")
         case .cancelled: ("interrupted", "run the command again")

@@ -28,7 +28,8 @@ public final class Database: Sendable {
 
     /// Opens a database.
     /// - Parameter lockWait: seconds to wait for another writer before `.locked` is thrown.
-    /// - Throws: `CausewayError`: `.notADatabase`, `.newerFormat`, `.damaged`, `.failed` (no such file, no permission).
+    /// - Throws: `CausewayError`: `.notADatabase`, `.newerFormat`, `.olderFormat` (read-only: any other access brings the file
+    ///   up to date), `.damaged`, `.failed` (no such file, no permission).
     public convenience init(path: String, access: Access = .create, lockWait: Double = 5) throws {
         try self.init(path: path, access: access, lockWait: lockWait, expectedDimension: nil, fileSystem: PosixFileSystem())
     }

@@ -34,6 +34,8 @@ extension CausewayError {
             self = .notADatabase(path: path, reason: "another program made it (application id \(id))")
         case .newerFormat(let path, let found, let supported):
             self = .newerFormat(path: path, found: found, known: supported)
+        case .olderFormat(let path, let found, let needed):
+            self = .olderFormat(path: path, found: found, needed: needed)
         case .corrupt(let path, let what):
             self = .damaged(path: path, what: what, remedy: "run `causeway check --deep`, and restore a backup if need be")
         case .full(let path, _): self = .diskFull(path: path)

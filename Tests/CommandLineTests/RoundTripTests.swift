@@ -50,6 +50,24 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: Executable.python(importing: "sqlite3") != nil, "no python3 with sqlite3"))
+    func aDatabaseOfAnEarlierVersionOpensUnderEveryCommand() throws {
+        try folder.write(PlainFile.npy([[1, 0], [0, 1]]), to: "in.npy")
+        try ingest("in.npy", into: "old.db", "--modality", "image")
+        let python = try #require(Executable.python(importing: "sqlite3"))
+        for command in ["search", "info", "check"] {
+            // What version 2 lacked.
+            let script = "import sqlite3; d = sqlite3.connect('old.db'); d.execute('DROP TABLE calibration'); "
+                + "d.execute('PRAGMA user_version = 2'); d.commit(); d.close()"
+            let changed = try python.run(["-c", script], in: folder.path)
+            try #require(changed.succeeded, "\(changed.errorText)")
+            let search = ["search", "old.db", "--collection", "c", "--to", "image", "--vector", "[1, 0.1]"]
+            let finished = try Executable.causeway().run(command == "search" ? search : [command, "old.db"], in: folder.path)
+            #expect(finished.succeeded, "\(command): \(finished.summary)")
+            if command == "search" { #expect(finished.lines.count == 2, "\(finished.output)") }
+        }
+    }
+
     @Test func everyFormTakesThemIn() throws {
         let rows = FiniteFloats.rows(dimension: 33, seed: 42)
         let forms: [(name: String, data: Data)] = [

@@ -20,8 +20,16 @@ extension OptionDescription {
 }
 
 extension ParsedArguments {
-    /// Opens the database of the argument DB.
-    func database(_ access: Database.Access) throws -> Database { try Database(path: text("DB"), access: access) }
+    /// Opens the database of the argument DB. One of an earlier version is brought up to date first, whatever the command.
+    func database(_ access: Database.Access) throws -> Database {
+        let path = text("DB")
+        do {
+            return try Database(path: path, access: access)
+        } catch CausewayError.olderFormat {
+            try Database(path: path, access: .readWrite).close()
+            return try Database(path: path, access: access)
+        }
+    }
 
     /// The collections meant: the one named, or all.
     func collections(of database: Database) throws -> [EmbeddingCollection] {
