@@ -149,5 +149,16 @@ extension CrossSearch {
 }
 
 extension MatchCalibration {
-    init(_ record: CalibrationRecord) { self.init(slope: record.slope, intercept: record.intercept) }
+    /// One stored by an earlier version may say that worse scores are likelier matches: then what is left is their share.
+    init(_ record: CalibrationRecord, higherIsBetter: Bool) {
+        let fitted = MatchCalibration(slope: record.slope, intercept: record.intercept)
+        self = fitted.isOrdered(higherIsBetter: higherIsBetter)
+            ? fitted : .constant(matches: record.matches, mismatches: record.hits - record.matches)
+    }
+
+    /// A caution where the score says nothing.
+    var note: String? {
+        guard form == .logistic, slope == 0 else { return nil }
+        return "all hits have one probability, as better scores were not likelier matches among the stored pairs"
+    }
 }
