@@ -5,7 +5,8 @@ import VectorMath
 extension EmbeddingCollection {
     /// Compares ordinary searches of `to`, at their default settings, with exact ones, for stored queries of `from`.
     /// A query that is itself in `to` is left out of its own answers, and the graph is walked as if it were not there.
-    /// - Throws: what a search throws; `.cancelled` when `progress` returns false.
+    /// - Throws: what a search throws; `.invalidArgument` for a filter that matches nothing; `.cancelled` when `progress`
+    ///   returns false.
     /// - Complexity: O(metrics × queries × embeddings × dimension) for the exact side.
     public func auditIndex(
         from: String, to: String, options: IndexAuditOptions = IndexAuditOptions(), progress: ProgressHandler? = nil
@@ -22,6 +23,11 @@ extension EmbeddingCollection {
         guard !ids.isEmpty, items > 0 else {
             throw CausewayError.invalidArgument(
                 reason: "\(ids.isEmpty ? from : to) holds no embeddings", remedy: "ingest some first")
+        }
+        if let filter = options.filter, matches == 0 {
+            throw CausewayError.invalidArgument(
+                reason: "the filter matches nothing: no embedding of \(to) has \(filter)",
+                remedy: "audit with a filter that admits some")
         }
         var audit = IndexAudit(from: from, to: to, queries: ids.count, items: items, metrics: [])
         if let filter = options.filter, let matches {

@@ -17,8 +17,8 @@ package enum AlignCalibrateCommand: Command {
             .value("from", "M1", isRequired: true, help: "the modality of the queries"),
             .value("to", "M2", isRequired: true, help: "the modality searched"),
             .value(
-                "metric", "NAME", kind: .suggested(Metric.names), default: "cosine",
-                help: "the metric; learned:NAME for a trained model"),
+                "metric", "NAME", kind: .suggested(Metric.names),
+                help: "the metric, learned:NAME for a trained model; the collection's own, or cosine, when left out"),
             .value(
                 "normalize", "HOW", kind: .choice(ScoreNormalization.allCases.map(\.rawValue)), default: "none",
                 help: "the query bank: bank (softmax) or bank:sinkhorn"),
@@ -28,7 +28,7 @@ package enum AlignCalibrateCommand: Command {
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let collection = try arguments.database(.readWrite).collection(arguments.text("collection"))
-        let metric = arguments.text("metric"), prefix = "learned:"
+        let metric = try arguments.textIfGiven("metric") ?? collection.defaultMetric().name, prefix = "learned:"
         var options = CrossSearchOptions()
         if metric.hasPrefix(prefix) {
             options.model = String(metric.dropFirst(prefix.count))
