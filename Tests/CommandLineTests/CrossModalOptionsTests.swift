@@ -71,6 +71,8 @@ import Testing
             "evaluate", "--from", "text", "--to", "image", "--approximate", "--where", "item = 'none'")
         #expect(outcome.status == .failed && outcome.errors.contains("the filter matches nothing"))
         #expect(outcome.output.isEmpty)
+        let exact = try StoredPairs().run("evaluate", "--from", "text", "--to", "image", "--where", "item = '3'")
+        #expect(exact.status == .usage && exact.errors.contains("--approximate"))
     }
 
     @Test func evaluationRefusesABankThatCorrectsNothing() throws {

@@ -226,7 +226,11 @@ private func sortedRanks(_ scores: [Double], _ relevant: [Int], higherIsBetter: 
         // Platt's targets: (4·5/6 + 8·1/10)/12.
         #expect(abs(fit.probability(0.4) - (4 * 5 / 6.0 + 0.8) / 12) < 1e-12)
         #expect(fit == .constant(matches: 4, mismatches: 8))
-        #expect(!MatchCalibration(slope: -sign, intercept: 0).isOrdered(higherIsBetter: higherIsBetter))
+        // Stored before slopes were held to their sign.
+        func stored(_ slope: Double) -> MatchCalibration {
+            MatchCalibration(slope: slope, intercept: 1, matches: 4, mismatches: 8, higherIsBetter: higherIsBetter)
+        }
+        #expect(stored(-sign) == fit && stored(sign) == MatchCalibration(slope: sign, intercept: 1))
     }
 
     @Test func calibrationNeedsBothKinds() {

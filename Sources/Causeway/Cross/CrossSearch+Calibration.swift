@@ -149,11 +149,10 @@ extension CrossSearch {
 }
 
 extension MatchCalibration {
-    /// One stored by an earlier version may say that worse scores are likelier matches: then what is left is their share.
     init(_ record: CalibrationRecord, higherIsBetter: Bool) {
-        let fitted = MatchCalibration(slope: record.slope, intercept: record.intercept)
-        self = fitted.isOrdered(higherIsBetter: higherIsBetter)
-            ? fitted : .constant(matches: record.matches, mismatches: record.hits - record.matches)
+        self.init(
+            slope: record.slope, intercept: record.intercept, matches: record.matches,
+            mismatches: record.hits - record.matches, higherIsBetter: higherIsBetter)
     }
 
     /// A caution where the score says nothing.

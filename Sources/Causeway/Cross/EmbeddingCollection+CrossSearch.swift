@@ -145,7 +145,8 @@ struct CrossSearch {
         guard let scale = ScoreStandardization(scores) else {
             throw CausewayError.invalidArgument(
                 reason: "answers of \(lane.target.name) under \(options.metricName) cannot be put on one scale with others",
-                remedy: "merge modalities of the query's dimension, under a metric on vectors or a learned one")
+                remedy: "merge modalities of the query's dimension, under a metric on vectors such as --metric cosine, or a "
+                    + "learned one")
         }
         return scale
     }

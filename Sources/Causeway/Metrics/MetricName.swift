@@ -14,7 +14,7 @@ extension Metric {
             return
         }
         switch name {
-        case "learned":
+        case "learned" where parts.count > 1:
             throw .badMetric(
                 name: text, reason: "a trained model is not allowed here; search, evaluate and align calibrate take it")
         case "wasserstein":

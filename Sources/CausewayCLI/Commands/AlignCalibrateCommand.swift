@@ -39,6 +39,7 @@ package enum AlignCalibrateCommand: Command {
         let calibration = try collection.calibrate(
             from: arguments.text("from"), to: arguments.text("to"), options: options,
             threads: arguments.integerIfGiven("threads"))
+        calibration.caution(context)
         guard context.format == .table else { return try context.print(calibration.json) }
         let results = context.results([
             "from", "to", "score", "slope", "intercept", .init("bankTemperature", title: "bank temperature"), "queries", "hits",
@@ -54,7 +55,7 @@ package enum AlignCalibrateCommand: Command {
         options.model = model.name
         for (from, to) in [(model.from, model.to), (model.to, model.from)] {
             do {
-                try collection.calibrate(from: from, to: to, options: options)
+                try collection.calibrate(from: from, to: to, options: options).caution(context)
             } catch {
                 context.note("note: \(from) to \(to) was not calibrated: \(error)")
             }
@@ -63,6 +64,12 @@ package enum AlignCalibrateCommand: Command {
 }
 
 extension ScoreCalibration {
+    fileprivate func caution(_ context: Context) {
+        guard slope == 0 else { return }
+        context.note(
+            "note: from \(from) to \(to) better scores of \(score) were not likelier matches: all hits will have one probability")
+    }
+
     fileprivate var json: JSONValue {
         [
             "from": .text(from), "to": .text(to), "score": .text(score), "slope": .real(slope), "intercept": .real(intercept),

@@ -45,6 +45,14 @@ package struct MatchCalibration: Sendable, Equatable, Codable {
         (knots, levels) = ([], [])
     }
 
+    /// The logistic form, as an earlier version may have stored it: where worse scores were said to be likelier matches, what
+    /// is left is the share of matches.
+    package init(slope: Double, intercept: Double, matches: Int, mismatches: Int, higherIsBetter: Bool) {
+        let stored = MatchCalibration(slope: slope, intercept: intercept)
+        self = stored.isOrdered(higherIsBetter: higherIsBetter)
+            ? stored : .constant(matches: matches, mismatches: mismatches)
+    }
+
     /// One probability for all scores: the share of matches, by the targets of the logistic form.
     package static func constant(matches: Int, mismatches: Int) -> MatchCalibration {
         let points = [(1.0, matches), (0.0, mismatches)].map { Point(score: 0, label: $0, weight: 1, count: Double(max($1, 0))) }
