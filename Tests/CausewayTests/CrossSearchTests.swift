@@ -153,6 +153,72 @@ struct CrossSearchTests {
         }
     }
 
+    /// The best k of the target among the items of the filter, by the cosine of the text of the same item.
+    @Test func aFilterOverABridgeIsOfTheTarget() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        let texts = clusteredEmbeddings(400, dimension: 8, seed: 11, prefix: "t")
+        var images = clusteredEmbeddings(400, dimension: 8, seed: 12, prefix: "i")
+        for index in images.indices { images[index].metadata = #"{"year":\#(2000 + index % 20)}"# }
+        try collection.insert(texts, into: "text")
+        try collection.insert(images, into: "image")
+        var options = CrossSearchOptions(search: SearchOptions(k: 3, filter: "year = 2001"))
+        options.via = "text"
+        for number in [5, 77, 230] {
+            let query = Query.vector(texts[number].vector, from: "text")
+            let answer = try collection.search([query], across: ["image"], options: options)[0]
+            let order = bruteForce(texts[number].vector, texts, .cosine).map(\.item).filter { Int($0)! % 20 == 1 }
+            #expect(answer.hits.map(\.id) == order.prefix(3).map { "i" + $0 }, "query \(number)")
+            #expect(answer.explanation.filterMatches == 20 && answer.explanation.notes.isEmpty)
+        }
+        // The last rows of all that are further away than every first guess at how many are needed.
+        options.search = SearchOptions(k: 30, filter: "year = 2001")
+        let query = Query.vector(texts[0].vector, from: "text")
+        #expect(try collection.search([query], across: ["image"], options: options)[0].hits.count == 20)
+        options.search.filter = "year = 1900"
+        let none = try collection.search([query], across: ["image"], options: options)[0]
+        #expect(none.hits.isEmpty && none.explanation.notes == ["the filter matches no embedding of image"])
+    }
+
+    @Test func aBetterScoreIsNeverLessProbable() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        // The true partner is the worst of each query's hits: the fit would say that worse is likelier.
+        var images: [Embedding] = [], texts: [Embedding] = []
+        for number in 0..<30 {
+            let angle = Float(number) * 0.2
+            images.append(Embedding(id: "i\(number)", vector: [sinf(angle), cosf(angle)], item: "\(number)"))
+            texts.append(Embedding(id: "t\(number)", vector: [sinf(angle + 0.8), cosf(angle + 0.8)], item: "\(number)"))
+        }
+        try collection.insert(images, into: "image")
+        try collection.insert(texts, into: "text")
+        var options = CrossSearchOptions(search: SearchOptions(k: 10))
+        options.minProbability = 0
+        let query = [Query.embedding(id: "t7", from: "text")]
+        let answer = try collection.search(query, across: ["image"], options: options)[0]
+        let probabilities = answer.hits.compactMap(\.probability)
+        #expect(probabilities.count == 10 && probabilities == probabilities.sorted(by: >))
+        #expect(answer.explanation.notes.contains { $0.contains("one probability") })
+    }
+
+    @Test func aWidthIsTheNumberOfCandidatesThatABankDecides() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        try collection.insert(clusteredEmbeddings(700, dimension: 8, seed: 21, prefix: "i"), into: "image")
+        try collection.insert(clusteredEmbeddings(60, dimension: 8, seed: 22, prefix: "t"), into: "text")
+        var options = CrossSearchOptions(search: SearchOptions(k: 5))
+        options.normalization = .bank
+        let query = [Query.embedding(id: "t3", from: "text")]
+        func decided(_ effort: SearchOptions.Effort, _ candidates: Int? = nil) throws -> String {
+            (options.search.effort, options.search.candidates) = (effort, candidates)
+            return try collection.search(query, across: ["image"], options: options)[0].explanation.plan
+        }
+        #expect(try decided(.recall(0.9)).contains(", 100 candidates"))
+        #expect(try decided(.width(350)).contains(", 350 candidates"))
+        #expect(try decided(.width(2)).contains(", 5 candidates"))
+        #expect(try decided(.width(350), 40).contains(", 40 candidates"))
+    }
+
     @Test func withoutPairsThereIsNoProbability() throws {
         let temporary = try TemporaryDatabase()
         let collection = temporary.collection()

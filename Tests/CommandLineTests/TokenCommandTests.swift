@@ -85,6 +85,31 @@ import Testing
         #expect(errors.text.contains("offsets from 0 to 3 for 4 tokens"))
     }
 
+    @Test func crossSearchesTakeTokensOrRefuseThem() throws {
+        let labels = (1...6).map { #"{"modality":"label","id":"l\#($0)","item":"\#($0)","vector":[\#($0)]}"# }
+        try (labels.joined(separator: "\n") + "\n").write(toFile: directory + "/l.jsonl", atomically: true, encoding: .utf8)
+        #expect(causeway("ingest", database, "-c", "c", directory + "/l.jsonl").status == .done)
+        // The vectors are all one: only the tokens tell the queries apart.
+        try npy("queries.npy", [1, 1, 1, 1], shape: "(2, 2)")
+        try npy("tokens.npy", [3, 0, 0, 3, 5, 0, 0, 5], shape: "(4, 2)")
+        try offsets("offsets.npy", [0, 2, 4])
+        let words = [
+            "search", database, "-c", "c", "--to", "label", "--via", "image", "-k", "1", "--queries", directory + "/queries.npy",
+            "--query-tokens", directory + "/tokens.npy", "--query-token-offsets", directory + "/offsets.npy", "--from", "image",
+        ]
+        for batch in [[], ["--batch", "1"]] {
+            let output = MemoryChannel(), errors = MemoryChannel()
+            let status = Program.causeway.run(
+                words + ["--metric", "wasserstein"] + batch, in: Surroundings(output: output, errors: errors))
+            #expect(status == .done, "\(errors.text)")
+            let answers = try output.text.split(separator: "\n").map { try object(String($0)) }
+            #expect(answers.map { ($0["results"] as? [[String: Any]])?.first?["id"] as? String } == ["l3", "l5"])
+        }
+        let errors = MemoryChannel()
+        let refused = Program.causeway.run(words, in: Surroundings(output: MemoryChannel(), errors: errors))
+        #expect(refused == .usage && errors.text.contains("cosine compares vectors"))
+    }
+
     @Test func aMaskDropsThePaddingOfQueries() throws {
         // The second token of each set is padding far away: without the mask it decides.
         try npy("queries.npy", [3, 1, 5, 1], shape: "(2, 2)")

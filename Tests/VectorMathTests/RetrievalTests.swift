@@ -216,6 +216,23 @@ private func sortedRanks(_ scores: [Double], _ relevant: [Int], higherIsBetter: 
         #expect(probabilities.allSatisfy { (0...1).contains($0) } && fit.probability(.nan) == 0)
     }
 
+    @Test(arguments: [true, false]) func aSlopeOfTheWrongSignIsNone(higherIsBetter: Bool) throws {
+        let sign = higherIsBetter ? 1.0 : -1.0
+        let good = [0.1, 0.2, 0.3, 0.25].map { $0 * sign }
+        let bad = [0.7, 0.8, 0.9, 0.6, 0.65, 0.75, 0.85, 0.95].map { $0 * sign }
+        let fit = try #require(MatchCalibration(
+            matched: good, mismatched: bad, form: .logistic, higherIsBetter: higherIsBetter))
+        #expect(fit.slope == 0 && fit.isOrdered(higherIsBetter: higherIsBetter))
+        // Platt's targets: (4·5/6 + 8·1/10)/12.
+        #expect(abs(fit.probability(0.4) - (4 * 5 / 6.0 + 0.8) / 12) < 1e-12)
+        #expect(fit == .constant(matches: 4, mismatches: 8))
+        // Stored before slopes were held to their sign.
+        func stored(_ slope: Double) -> MatchCalibration {
+            MatchCalibration(slope: slope, intercept: 1, matches: 4, mismatches: 8, higherIsBetter: higherIsBetter)
+        }
+        #expect(stored(-sign) == fit && stored(sign) == MatchCalibration(slope: sign, intercept: 1))
+    }
+
     @Test func calibrationNeedsBothKinds() {
         #expect(MatchCalibration(matched: [], mismatched: [1], form: .logistic) == nil)
         #expect(MatchCalibration(matched: [1], mismatched: [1], form: .isotonic) == nil)

@@ -7,12 +7,14 @@ import VectorMath
 extension EmbeddingCollection {
     /// Trains a model on the pairs that two modalities hold by item, judges it on items no training saw, and stores it.
     /// Atomic: the model is stored when it is finished; cancelling keeps nothing.
-    /// - Throws: `.invalidArgument` for a name that is taken, too few items, or dimensions the method cannot join;
+    /// - Parameter name: without commas, white space or control characters.
+    /// - Throws: `.invalidArgument` for a name that is taken or not allowed, too few items, or dimensions the method cannot join;
     ///   `.cancelled` when `progress` returns false; `.locked`.
     @discardableResult
     public func trainModel(
         named name: String, from: String, to: String, options: TrainingOptions, progress: ProgressHandler? = nil
     ) throws -> LearnedModel {
+        try LearnedModel.validate(name: name)
         let (source, target, pairs) = try database.read { reader in
             let (source, target) = (try modality(from, in: reader), try modality(to, in: reader))
             guard source.id != target.id else {

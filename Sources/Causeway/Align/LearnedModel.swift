@@ -18,6 +18,11 @@ public struct LearnedModel: Sendable {
         case contrastive
         /// A small network that scores pairs, under a listwise loss.
         case ranking
+
+        /// Whether `lambda` regularises it.
+        public var takesLambda: Bool { [.procrustes, .ridge, .cca].contains(self) }
+        /// Whether it learns by steps: with epochs, batches, a learning rate and a hidden layer.
+        public var learnsBySteps: Bool { [.contrastive, .ranking].contains(self) }
     }
 
     /// A direction's figures on the held-out items.
@@ -48,7 +53,8 @@ public struct LearnedModel: Sendable {
     public var settings: [String: Double]
     /// Both ways, in the order of training first.
     public var heldOut: [Direction]
-    /// Why the model may not be worth using; nil when it clearly beats cosine (or guessing).
+    /// Why the model may not be worth using, and the directions whose deepest recall is below that of plain cosine; nil when
+    /// it clearly beats cosine (or guessing) both ways.
     public var warning: String?
     /// Why the model cannot be used now, such as another producer; nil when it can.
     public var obstacle: String?
@@ -70,9 +76,36 @@ public struct LearnedModel: Sendable {
         heldOut = [
             Direction(report.sourceToTarget, from.name, to.name), Direction(report.targetToSource, to.name, from.name),
         ]
-        warning = report.warning
+        warning = LearnedModel.warning(report, heldOut)
         obstacle = LearnedModel.obstacle(record, from: from, to: to)?.parts.what
     }
+
+    /// The caution of the training, and every direction that finds less than plain cosine does.
+    private static func warning(_ report: AlignmentReport, _ heldOut: [Direction]) -> String? {
+        let worse = heldOut.compactMap { direction -> String? in
+            guard let deepest = direction.recall.last, let cosine = deepest.cosine, deepest.learned.value < cosine
+            else { return nil }
+            return "from \(direction.from) to \(direction.to) recall@\(deepest.k) on held-out items is "
+                + String(format: "%.3f, below the %.3f of plain cosine", deepest.learned.value, cosine)
+        }
+        let parts = [report.warning].compactMap { $0 } + worse
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
+    }
+
+    /// - Throws: `.invalidArgument` for a name that `learned:NAME`, alone or in a list, could not name.
+    static func validate(name: String) throws(CausewayError) {
+        let isClean = name.unicodeScalars.allSatisfy {
+            $0 != "," && !$0.properties.isWhitespace && $0.properties.generalCategory != .control
+        }
+        guard isClean, !name.isEmpty, name.utf8.count <= nameBytesMax else {
+            throw .invalidArgument(
+                reason: "'\(name)' is no name for a model",
+                remedy: "use 1 to \(nameBytesMax) bytes without commas, white space or control characters")
+        }
+    }
+
+    /// As of collections and modalities.
+    private static let nameBytesMax = 255
 
     /// Why a stored model must not be used with these modalities.
     static func obstacle(_ record: ModelRecord, from: ModalityRecord, to: ModalityRecord) -> CausewayError? {

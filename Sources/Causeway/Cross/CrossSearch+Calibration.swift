@@ -149,5 +149,15 @@ extension CrossSearch {
 }
 
 extension MatchCalibration {
-    init(_ record: CalibrationRecord) { self.init(slope: record.slope, intercept: record.intercept) }
+    init(_ record: CalibrationRecord, higherIsBetter: Bool) {
+        self.init(
+            slope: record.slope, intercept: record.intercept, matches: record.matches,
+            mismatches: record.hits - record.matches, higherIsBetter: higherIsBetter)
+    }
+
+    /// A caution where the score says nothing.
+    var note: String? {
+        guard form == .logistic, slope == 0 else { return nil }
+        return "all hits have one probability, as better scores were not likelier matches among the stored pairs"
+    }
 }

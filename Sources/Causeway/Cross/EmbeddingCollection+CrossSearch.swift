@@ -1,5 +1,6 @@
 /// Searching with a model, a query bank, several targets, a bridge or probabilities: each target is ranked on its own, then
 /// merged. What is plain goes through the ordinary search.
+import Foundation
 import Storage
 import VectorMath
 
@@ -85,53 +86,19 @@ struct CrossSearch {
             let stored = try storedCalibration(to: target)
             let lane = try makeLane(to: target, temperature: stored.record?.temperature)
             let calibration = options.minProbability == nil
-                ? nil : try stored.record.map(MatchCalibration.init) ?? calibrate(to: target, lane.scoring).fit
+                ? nil : try stored.record.map { MatchCalibration($0, higherIsBetter: options.isSimilarity) }
+                    ?? calibrate(to: target, lane.scoring).fit
             let scale = targets.count > 1 ? try standardize(lane) : nil
             for (index, answer) in try lane.answers(to: queries).enumerated() {
                 merged[index].add(answer, of: target, calibration, scale, isSimilarity: options.isSimilarity)
                 if let note = stored.note { merged[index].explanation.notes.append(note) }
+                if let note = calibration?.note { merged[index].explanation.notes.append(note) }
             }
         }
         for index in merged.indices {
             merged[index].finish(k: options.search.k, minProbability: options.minProbability, isMerged: targets.count > 1)
         }
         return merged
-    }
-
-    /// Hits of the modality between lead to the target's embeddings of the same items, in their order and with their scores.
-    func bridge(
-        _ queries: [CrossQuery], over via: ModalityRecord, to target: ModalityRecord
-    ) throws -> [CrossSearchAnswer] {
-        guard via.id != target.id else {
-            throw CausewayError.invalidArgument(
-                reason: "\(via.name) is the target itself", remedy: "search it without --via")
-        }
-        var wide = self.options
-        // Several of the hits may show one item, or an item the target lacks.
-        wide.search.k = max(4 * options.search.k, 50)
-        wide.via = nil
-        let first = CrossSearch(
-            collection: collection, options: wide, threads: threads, reader: reader, source: source)
-        return try first.answers(to: queries, in: [via]).map { answer in
-            var bridged = answer
-            bridged.hits = []
-            var seen = Set<String>()
-            for hit in answer.hits where bridged.hits.count < options.search.k && seen.insert(hit.item).inserted {
-                let rows = try reader.rows(ofItem: hit.item, in: target.id)
-                for record in try reader.embeddings(rows).compactMap({ $0 }).sorted(by: { idPrecedes($0.id, $1.id) }) {
-                    bridged.hits.append(
-                        CrossHit(
-                            id: record.id, item: record.item, modality: target.name, score: hit.score,
-                            probability: hit.probability, via: hit.id))
-                }
-            }
-            bridged.hits = Array(bridged.hits.prefix(options.search.k))
-            bridged.explanation.plan += ", then the \(target.name) embeddings of the same items"
-            if bridged.hits.isEmpty, !answer.hits.isEmpty {
-                bridged.explanation.notes.append("no hit of \(via.name) shows an item that \(target.name) has")
-            }
-            return bridged
-        }
     }
 
     // MARK: One target
@@ -143,7 +110,7 @@ struct CrossSearch {
             guard options.model != nil || options.search.metric == .cosine else {
                 throw CausewayError.invalidArgument(
                     reason: "a query bank corrects similarities, and \(options.search.metric) is none it knows",
-                    remedy: "use cosine or a learned metric")
+                    remedy: "search with --metric cosine or --metric learned:NAME")
             }
             scoring = try PairScoring(
                 from: source, to: target, learned: options.model.map { try LoadedModel(named: $0, of: collection, in: reader) },
@@ -178,7 +145,8 @@ struct CrossSearch {
         guard let scale = ScoreStandardization(scores) else {
             throw CausewayError.invalidArgument(
                 reason: "answers of \(lane.target.name) under \(options.metricName) cannot be put on one scale with others",
-                remedy: "merge modalities of the query's dimension, under a metric on vectors or a learned one")
+                remedy: "merge modalities of the query's dimension, under a metric on vectors such as --metric cosine, or a "
+                    + "learned one")
         }
         return scale
     }
@@ -199,13 +167,15 @@ extension CrossSearchAnswer {
         let before = explanation
         explanation = answer.explanation
         guard !isFirst else { return }
-        explanation.plan = "\(before.plan); \(answer.explanation.plan)"
+        let plans = before.plan.components(separatedBy: Explanation.planSeparator)
+        explanation.plan = plans.contains(answer.explanation.plan)
+            ? before.plan : before.plan + Explanation.planSeparator + answer.explanation.plan
         explanation.candidates += before.candidates
         explanation.reranked += before.reranked
         explanation.bytesRead += before.bytesRead
         explanation.nodesVisited += before.nodesVisited
         explanation.codesCompared += before.codesCompared
-        explanation.notes = before.notes + explanation.notes
+        explanation.notes = before.notes + explanation.notes.filter { !before.notes.contains($0) }
         explanation.seconds.add(before.seconds)
     }
 

@@ -38,11 +38,18 @@ struct RankedSearch {
             ? try scan(queries, vectors, scoring) : try rerank(queries, vectors, scoring)
     }
 
-    /// Candidates by cosine in the target's own space, decided by the scoring.
+    /// How many candidates the scoring sees: as many as asked for, by number or by width.
+    private var poolSize: Int {
+        if let candidates = options.candidates { return candidates }
+        if case .width(let width) = options.effort { return max(width, options.k) }
+        return max(Self.candidatesMin, Self.candidatesPerHit * options.k)
+    }
+
+    /// Candidates by cosine in the target's own space, decided by the scoring. A recall asked for is that of the candidates.
     private func rerank(
         _ queries: [CrossQuery], _ vectors: Matrix<Float>, _ scoring: PairScoring
     ) throws -> [SearchAnswer] {
-        let pool = options.candidates ?? max(Self.candidatesMin, Self.candidatesPerHit * options.k)
+        let pool = poolSize
         var narrow = options
         (narrow.k, narrow.metric, narrow.candidates) = (pool, .cosine, nil)
         if case .width(let width) = options.effort { narrow.effort = .width(max(width, pool)) }

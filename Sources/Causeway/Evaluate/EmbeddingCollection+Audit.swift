@@ -6,7 +6,8 @@ extension EmbeddingCollection {
     /// Compares ordinary searches of `to`, at their default settings, with exact ones, for stored queries of `from`.
     /// What shows the query's own item is left out of its answers, and the graph is walked as if it were not there: the
     /// answers are those of queries that nobody stored.
-    /// - Throws: what a search throws; `.cancelled` when `progress` returns false.
+    /// - Throws: what a search throws; `.invalidArgument` for a filter that matches nothing; `.cancelled` when `progress`
+    ///   returns false.
     /// - Complexity: O(metrics × queries × embeddings × dimension) for the exact side.
     public func auditIndex(
         from: String, to: String, options: IndexAuditOptions = IndexAuditOptions(), progress: ProgressHandler? = nil
@@ -23,6 +24,11 @@ extension EmbeddingCollection {
         guard !queries.isEmpty, items > 0 else {
             throw CausewayError.invalidArgument(
                 reason: "\(queries.isEmpty ? from : to) holds no embeddings", remedy: "ingest some first")
+        }
+        if let filter = options.filter, matches == 0 {
+            throw CausewayError.invalidArgument(
+                reason: "the filter matches nothing: no embedding of \(to) has \(filter)",
+                remedy: "audit with a filter that admits some")
         }
         var audit = IndexAudit(from: from, to: to, queries: queries.count, items: items, metrics: [])
         if let filter = options.filter, let matches {

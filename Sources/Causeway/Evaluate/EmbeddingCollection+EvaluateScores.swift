@@ -4,22 +4,31 @@ import Storage
 import VectorMath
 
 /// What is evaluated side by side.
-public enum EvaluatedScore: Sendable {
+public enum EvaluatedScore: Sendable, Hashable {
     case metric(Metric)
     /// A trained model, by name.
     case model(String)
+
+    /// Query banks correct cosine and the scores of models.
+    var takesBank: Bool {
+        switch self {
+        case .metric(let metric): metric == .cosine
+        case .model: true
+        }
+    }
 }
 
 extension EmbeddingCollection {
     /// As `evaluate`, for metrics and trained models alike. Where a model is among them, only queries whose items no training
     /// of theirs saw are asked. With a bank, cosine and each model are evaluated without it and then with it, on queries that
     /// are not in the bank.
-    /// - Throws: also `.invalidArgument` where no such queries are left.
+    /// - Throws: also `.invalidArgument` where no such queries are left, and for a bank that corrects none of the scores.
     /// - Complexity: as `evaluate`; a ranking model costs a small network for each pair.
     public func evaluate(
         from: String, to: String, scores: [EvaluatedScore], normalization: ScoreNormalization = .none,
         options: EvaluationOptions = EvaluationOptions(), progress: ProgressHandler? = nil
     ) throws -> Evaluation {
+        try refuseUselessBank(scores, normalization)
         var options = options
         let models = try loadModels(scores)
         if !models.isEmpty {
@@ -58,7 +67,22 @@ extension EmbeddingCollection {
             throw CausewayError.invalidArgument(reason: "there is nothing to evaluate", remedy: "name a metric")
         }
         evaluation.onHeldOutItems = !models.isEmpty
+        if normalization != .none {
+            for case .metric(let metric) in scores where metric != .cosine {
+                evaluation.notes.append("\(metric) is without the query bank, which corrects cosine and learned metrics")
+            }
+        }
         return evaluation
+    }
+
+    private func refuseUselessBank(
+        _ scores: [EvaluatedScore], _ normalization: ScoreNormalization
+    ) throws(CausewayError) {
+        guard normalization != .none, !scores.isEmpty, !scores.contains(where: \.takesBank) else { return }
+        let names = scores.compactMap { if case .metric(let metric) = $0 { metric.name } else { nil } }
+        throw .invalidArgument(
+            reason: "a query bank corrects similarities, and \(names.joined(separator: ", ")) is none it knows",
+            remedy: "evaluate cosine or learned:NAME with it")
     }
 
     private func loadModels(_ scores: [EvaluatedScore]) throws -> [String: LoadedModel] {

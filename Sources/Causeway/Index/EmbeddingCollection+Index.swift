@@ -5,15 +5,36 @@ extension EmbeddingCollection {
     /// Builds what is missing or stale, one graph per modality, and measures the table that `recall` uses.
     /// Resumable by modality: each index is published as soon as it is built; an interrupted one leaves nothing.
     /// - Parameter modalities: nil means all of the collection.
-    /// - Throws: `.unknownCollection`, `.unknownModality`, `.cancelled`, `.locked`, `.diskFull`.
+    /// - Throws: `.unknownCollection`, `.unknownModality`, `.cancelled`, `.locked`, `.diskFull`; `.invalidArgument` for edges
+    ///   for a modality whose queries fit none of the graphs to be built.
     @discardableResult
     public func buildIndex(
         modalities: [String]? = nil, options: IndexOptions = IndexOptions(), progress: ProgressHandler? = nil
     ) throws -> [IndexReport] {
         try translatingErrors {
             let names = try modalities ?? self.modalities().map(\.name)
+            try refuseUnserved(options.crossModal, by: names)
             return try names.map {
                 try IndexBuilder(collection: self, options: options, progress: progress).build($0)
+            }
+        }
+    }
+
+    /// Queries that none of the graphs to be built could be asked.
+    private func refuseUnserved(_ crossModal: IndexOptions.CrossModal, by names: [String]) throws {
+        guard case .modalities(let wanted) = crossModal else { return }
+        try database.read { reader in
+            let targets = try names.map { try modality($0, in: reader) }
+            for source in try wanted.map({ try modality($0, in: reader) }) {
+                let others = targets.filter { $0.id != source.id }
+                guard !others.contains(where: { $0.dimension == source.dimension }) else { continue }
+                let facts = others.map { "\($0.name) \($0.dimension)" }.joined(separator: ", ")
+                throw CausewayError.invalidArgument(
+                    reason: others.isEmpty
+                        ? "the graph of \(source.name) needs no edges for queries of \(source.name) itself"
+                        : "queries of \(source.name) have \(source.dimension) dimensions, and no graph to be built has as "
+                            + "many (\(facts))",
+                    remedy: "name other modalities of the dimension of what is built, or none for no such edges")
             }
         }
     }

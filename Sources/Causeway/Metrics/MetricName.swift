@@ -14,6 +14,9 @@ extension Metric {
             return
         }
         switch name {
+        case "learned" where parts.count > 1:
+            throw .badMetric(
+                name: text, reason: "a trained model is not allowed here; search, evaluate and align calibrate take it")
         case "wasserstein":
             let ground = try parameters.ground() ?? .euclidean
             try parameters.finish(takes: MetricParameters.grounds)

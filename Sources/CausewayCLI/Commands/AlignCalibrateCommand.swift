@@ -17,8 +17,8 @@ package enum AlignCalibrateCommand: Command {
             .value("from", "M1", isRequired: true, help: "the modality of the queries"),
             .value("to", "M2", isRequired: true, help: "the modality searched"),
             .value(
-                "metric", "NAME", kind: .suggested(Metric.names), default: "cosine",
-                help: "the metric; learned:NAME for a trained model"),
+                "metric", "NAME", kind: .suggested(Metric.names),
+                help: "the metric, learned:NAME for a trained model; the collection's own, or cosine, when left out"),
             .value(
                 "normalize", "HOW", kind: .choice(ScoreNormalization.allCases.map(\.rawValue)), default: "none",
                 help: "the query bank: bank (softmax) or bank:sinkhorn"),
@@ -28,7 +28,7 @@ package enum AlignCalibrateCommand: Command {
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let collection = try arguments.database(.readWrite).collection(arguments.text("collection"))
-        let metric = arguments.text("metric"), prefix = "learned:"
+        let metric = try arguments.textIfGiven("metric") ?? collection.defaultMetric().name, prefix = "learned:"
         var options = CrossSearchOptions()
         if metric.hasPrefix(prefix) {
             options.model = String(metric.dropFirst(prefix.count))
@@ -39,6 +39,7 @@ package enum AlignCalibrateCommand: Command {
         let calibration = try collection.calibrate(
             from: arguments.text("from"), to: arguments.text("to"), options: options,
             threads: arguments.integerIfGiven("threads"))
+        calibration.caution(context)
         guard context.format == .table else { return try context.print(calibration.json) }
         let results = context.results([
             "from", "to", "score", "slope", "intercept", .init("bankTemperature", title: "bank temperature"), "queries", "hits",
@@ -54,7 +55,7 @@ package enum AlignCalibrateCommand: Command {
         options.model = model.name
         for (from, to) in [(model.from, model.to), (model.to, model.from)] {
             do {
-                try collection.calibrate(from: from, to: to, options: options)
+                try collection.calibrate(from: from, to: to, options: options).caution(context)
             } catch {
                 context.note("note: \(from) to \(to) was not calibrated: \(error)")
             }
@@ -63,6 +64,12 @@ package enum AlignCalibrateCommand: Command {
 }
 
 extension ScoreCalibration {
+    fileprivate func caution(_ context: Context) {
+        guard slope == 0 else { return }
+        context.note(
+            "note: from \(from) to \(to) better scores of \(score) were not likelier matches: all hits will have one probability")
+    }
+
     fileprivate var json: JSONValue {
         [
             "from": .text(from), "to": .text(to), "score": .text(score), "slope": .real(slope), "intercept": .real(intercept),

@@ -20,13 +20,15 @@ package enum AlignTrainCommand: Command {
             .value(
                 "method", "METHOD", kind: .choice(LearnedModel.Method.allCases.map(\.rawValue)), isRequired: true,
                 help: LearnedModel.Method.allCases.map(\.rawValue).joined(separator: ", ")),
-            .value("name", "NAME", isRequired: true, help: "what learned:NAME will mean"),
+            .value("name", "NAME", isRequired: true, help: "what learned:NAME will mean; no commas, no blanks"),
             .value("hold-out", "SHARE", kind: .real(0.05...0.5), default: "0.2", help: "share of the items no training sees"),
-            .value("epochs", "N", kind: .integer(1...10_000), help: "at most; 60 for contrastive, 12 for ranking"),
+            .value("epochs", "N", kind: .integer(1...10_000), help: "at most so many passes; 60 for contrastive, 12 for ranking"),
             .value("batch", "N", kind: .integer(2...65_536), help: "pairs a batch; 256 for contrastive, 48 for ranking"),
             .value("learning-rate", "R", kind: .real(1e-8...10), help: "3e-4 for contrastive, 1e-3 for ranking"),
             .value("hidden", "N", kind: .integer(0...65_536), help: "width of the hidden layer; contrastive 0, ranking 64"),
-            .value("lambda", "L", kind: .real(0...1e9), help: "the regulariser; cross-validated when left out"),
+            .value(
+                "lambda", "L", kind: .real(0...1e9),
+                help: "the regulariser of procrustes, ridge and cca; cross-validated when left out"),
             .value("items", "N", kind: .integer(20...10_000_000), default: "50000", help: "at most so many, drawn by the seed"),
             .flag("replace", help: "replace the model of that name"),
             .seed, .threads,
@@ -36,7 +38,9 @@ package enum AlignTrainCommand: Command {
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let collection = try arguments.database(.readWrite).collection(arguments.text("collection"))
-        var options = TrainingOptions(method: arguments.choice("method", as: LearnedModel.Method.self))
+        let method = arguments.choice("method", as: LearnedModel.Method.self)
+        try refuseUnused(arguments, method)
+        var options = TrainingOptions(method: method)
         options.holdOut = arguments.realIfGiven("hold-out") ?? options.holdOut
         options.seed = UInt64(arguments.integer("seed"))
         options.epochs = arguments.integerIfGiven("epochs")
@@ -56,6 +60,14 @@ package enum AlignTrainCommand: Command {
         AlignCalibrateCommand.calibrateBothWays(model, of: collection, context)
         try model.print(context)
         if let warning = model.warning { context.warn("warning: \(warning)") }
+    }
+
+    /// Options that would change nothing.
+    private static func refuseUnused(_ arguments: ParsedArguments, _ method: LearnedModel.Method) throws {
+        let stepwise = method.learnsBySteps ? [] : ["epochs", "batch", "learning-rate", "hidden"]
+        let unused = (stepwise + (method.takesLambda ? [] : ["lambda"])).filter(arguments.isGiven).map { "--" + $0 }
+        guard !unused.isEmpty else { return }
+        throw arguments.usageError("--method \(method.rawValue) does not use \(unused.joined(separator: ", "))")
     }
 }
 

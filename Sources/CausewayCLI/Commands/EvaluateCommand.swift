@@ -26,7 +26,9 @@ package enum EvaluateCommand: Command {
             .value(
                 "normalize", "HOW", kind: .choice(ScoreNormalization.allCases.map(\.rawValue)), default: "none",
                 help: "bank (softmax) or bank:sinkhorn: also with a query bank, on queries outside it"),
-            .filter, .report, .seed, .threads,
+            .value(
+                "where", "EXPR", help: "with --approximate: only embeddings of M2 whose metadata match, as \"year >= 2019\""),
+            .report, .seed, .threads,
         ],
         constraints: [.requires("where", "approximate"), .atMostOne(["report", "approximate"])],
         examples: ["causeway evaluate photos.db --collection photos --from text --to image --metrics cosine,manhattan"],
@@ -34,12 +36,13 @@ package enum EvaluateCommand: Command {
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
-        let names = arguments.list("metrics")
-        let scores: [EvaluatedScore] = try names.map { name in
-            name.hasPrefix("learned:") ? .model(String(name.dropFirst("learned:".count))) : .metric(try Metric(named: name))
-        }
+        let scores = try unique(
+            arguments.list("metrics").map { name -> EvaluatedScore in
+                name.hasPrefix("learned:") ? .model(String(name.dropFirst("learned:".count))) : .metric(try Metric(named: name))
+            })
         var options = EvaluationOptions(
-            metrics: scores.compactMap { if case .metric(let metric) = $0 { metric } else { nil } }, at: arguments.integers("at"),
+            metrics: scores.compactMap { if case .metric(let metric) = $0 { metric } else { nil } },
+            at: unique(arguments.integers("at")),
             queries: arguments.integerIfGiven("queries"), seed: UInt64(arguments.integer("seed")))
         if let threads = arguments.integerIfGiven("threads") { options.threads = threads }
         let normalization = arguments.choice("normalize", as: ScoreNormalization.self)
@@ -63,6 +66,12 @@ package enum EvaluateCommand: Command {
         }
         finish()
         try print(evaluation, context)
+    }
+
+    /// Each once, in the order of their first.
+    private static func unique<Element: Hashable>(_ elements: [Element]) -> [Element] {
+        var seen = Set<Element>()
+        return elements.filter { seen.insert($0).inserted }
     }
 
     /// A table of figures with their intervals, or the object as JSON.

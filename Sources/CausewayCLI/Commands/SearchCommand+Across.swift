@@ -16,6 +16,8 @@ extension OptionDescription {
 struct AcrossSearch {
     private static let learnedPrefix = "learned:"
     private static let blockMax = 1_024
+    /// Fewer with token sets, which are tens of times as large.
+    private static let tokenBlockMax = 64
 
     private let collection: EmbeddingCollection
     private let targets: [String]
@@ -32,14 +34,15 @@ struct AcrossSearch {
     }
 
     private init?(_ arguments: ParsedArguments, _ context: Context) throws {
-        let metric = arguments.textIfGiven("metric") ?? Metric.cosine.name
-        let isLearned = metric.hasPrefix(Self.learnedPrefix)
+        let isLearned = arguments.textIfGiven("metric")?.hasPrefix(Self.learnedPrefix) == true
         targets = arguments.list("to")
         let normalization = arguments.choice("normalize", as: ScoreNormalization.self)
         guard
             isLearned || normalization != .none || targets.count > 1 || arguments.isGiven("via")
                 || arguments.isGiven("min-probability")
         else { return nil }
+        collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
+        let metric = try arguments.textIfGiven("metric") ?? collection.defaultMetric().name
         var search = SearchOptions(
             k: arguments.integer("k"), metric: isLearned ? .cosine : try Metric(named: metric),
             candidates: arguments.integerIfGiven("candidates"), filter: arguments.textIfGiven("where"))
@@ -53,11 +56,29 @@ struct AcrossSearch {
         options.via = arguments.textIfGiven("via")
         self.options = options
         source = arguments.textIfGiven("from")
-        collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
         (self.arguments, self.context) = (arguments, context)
+        try refuseUseless()
+    }
+
+    /// What would change nothing here.
+    private func refuseUseless() throws {
+        let compared = options.model == nil ? options.search.metric.operand : .vectors
+        if arguments.isGiven("query-tokens") && compared != .tokenSets {
+            throw arguments.usageError("--query-tokens is of no use: \(options.metricName) compares vectors")
+        }
+    }
+
+    /// Where only candidates are found by an index, the recall is theirs.
+    private func tellRecall() {
+        guard arguments.isGiven("recall"), options.model != nil || options.normalization != .none else { return }
+        let score = options.metricName + (options.normalization == .none ? "" : " with the query bank")
+        context.note(
+            "note: --recall is here that of the candidates by cosine, among which \(score) decides; "
+                + "--candidates N or --ef N lets it decide among more, --exact among all")
     }
 
     private func run() throws {
+        tellRecall()
         if let path = arguments.textIfGiven("queries") { return try batch(QueryFile(path: path)) }
         let query = try query()
         var timing = Timing(threads: 1)
@@ -70,7 +91,7 @@ struct AcrossSearch {
         if context.format == .json || (explains && context.format == .jsonl) {
             return try context.print(answer.json(explain: explains))
         }
-        let results = context.results(columns(of: answer))
+        let results = context.results(["rank"] + columns)
         for (rank, hit) in answer.hits.enumerated() {
             try results.add(.object([JSONMember("rank", .integer(rank + 1))] + hit.members(answer, names: true)))
         }
@@ -87,25 +108,30 @@ struct AcrossSearch {
         return .vector(rows[0], from: source)
     }
 
-    private func columns(of answer: CrossSearchAnswer) -> [ResultPrinter.Column] {
-        var columns: [ResultPrinter.Column] = ["rank", "id", "item"]
+    /// Of a hit, as far as this search fills them.
+    private var columns: [ResultPrinter.Column] {
+        var columns: [ResultPrinter.Column] = ["id", "item"]
         if targets.count > 1 { columns += ["modality", "standardized"] }
-        columns.append(.init(answer.key))
+        columns.append(options.isSimilarity ? "similarity" : "distance")
         if options.minProbability != nil { columns.append("probability") }
         return columns + (options.via == nil ? [] : ["via"])
     }
 
     private func batch(_ file: QueryFile) throws {
-        let results = context.results(["query", "rank", "id", "item", "modality", "similarity", "distance", "probability"])
+        let tokens = try arguments.queryTokens.map { try QueryTokenFile($0, count: file.count) }
+        let results = context.results(["query", "rank"] + columns)
         let matrix = try arguments.textIfGiven("output").map { try IDMatrixWriter(path: $0, columns: options.search.k) }
         let progress = context.progress("search", unit: "queries", total: file.count)
         var timing = Timing(threads: arguments.integer("threads")), told: Set<String> = []
-        for start in stride(from: 0, to: file.count, by: Self.blockMax) {
-            let vectors = try file.vectors(rows: start, count: min(Self.blockMax, file.count - start))
+        let block = arguments.integerIfGiven("batch") ?? (tokens == nil ? Self.blockMax : Self.tokenBlockMax)
+        for start in stride(from: 0, to: file.count, by: block) {
+            let vectors = try file.vectors(rows: start, count: min(block, file.count - start))
+            let queries = try vectors.enumerated().map { index, vector in
+                Query.vector(vector, tokens: try tokens?.tokens(of: start + index), from: source)
+            }
             let answers = try timing.measure(\.explanation) {
                 try collection.search(
-                    vectors.map { .vector($0, from: source) }, across: targets, options: options,
-                    threads: arguments.integer("threads"))
+                    queries, across: targets, options: options, threads: arguments.integer("threads"))
             }
             for (index, answer) in answers.enumerated() {
                 if told.insert(answer.explanation.plan + answer.explanation.notes.joined()).inserted {

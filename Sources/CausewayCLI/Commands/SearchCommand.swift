@@ -1,5 +1,6 @@
 /// `causeway search`: the best embeddings of a modality for one query or for a file of them.
 import Causeway
+import Foundation
 
 package enum SearchCommand: Command {
     package static let description = CommandDescription(
@@ -12,6 +13,8 @@ package enum SearchCommand: Command {
                 + "chamfer:euclidean, sliced-wasserstein:directions=128. Cosine of the vectors proposes the candidates: as "
                 + "many as `index tune --metric` measured for the recall, or 1000. Under wasserstein "
                 + "--explain adds which token went where.",
+            "A trained model (learned:NAME) or a query bank decides among candidates that cosine finds: 100, or 10 times k, "
+                + "unless --candidates, --ef or --exact asks for more.",
             "EXPR compares metadata: license = 'cc-by' AND year >= 2019 AND tags CONTAINS 'cat' AND NOT archived AND "
                 + "author.name IN ('a','b') AND title LIKE 'red%' AND note IS NULL. id and item are fields too.",
         ],
@@ -33,11 +36,16 @@ package enum SearchCommand: Command {
             .value("k", "N", kind: .integer(1...100_000), default: "10", help: "how many hits"),
             .value(
                 "metric", "NAME", kind: .suggested(Metric.names),
-                help: Metric.names.joined(separator: ", ") + "; the collection's own, or cosine, when left out"),
+                help: Metric.names.joined(separator: ", ")
+                    + "; learned:NAME for a trained model; the collection's own, or cosine, when left out"),
             .value("candidates", "N", kind: .integer(1...10_000_000), help: "how many the exact metric sees"),
             .filter,
-            .value("recall", "R", kind: .real(0.01...0.999), help: "the share of the true best to reach; 0.98 when left out"),
-            .value("ef", "N", kind: .integer(1...10_000_000), help: "the width of the graph search instead"),
+            .value(
+                "recall", "R", kind: .real(0.01...0.999),
+                help: "the share of the true best to reach, 0.98 when left out; of the candidates, under a model or a bank"),
+            .value(
+                "ef", "N", kind: .integer(1...10_000_000),
+                help: "the width of the graph search instead, and how many candidates a model or a bank decides among"),
             .flag("exact", help: "scan everything: the oracle"),
             .flag("explain", help: "add what was done: plan, nodes, reads, time"),
             .flag("timing", help: "a JSON line on standard error, measured round the searches alone"),
@@ -60,6 +68,9 @@ package enum SearchCommand: Command {
         printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        if arguments.isGiven("queries") && arguments.flag("explain") && context.format == .table && !arguments.isGiven("output") {
+            throw arguments.usageError("a table of --queries has no place for --explain: choose --format json or jsonl")
+        }
         if try AcrossSearch.answered(arguments, context) { return }
         let collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
         let request = try SearchRequest(arguments, collection)
@@ -115,10 +126,10 @@ package enum SearchCommand: Command {
 
     /// Cautions, and a plan that is not the usual one, on standard error.
     static func tell(_ explanation: Explanation, _ context: Context) {
-        if explanation.plan.hasPrefix("exact scan: there is no index")
-            || explanation.plan.hasPrefix("exact scan: the index cannot")
-            || explanation.plan.hasPrefix("exact scan: too many") {
-            context.note("note: \(explanation.plan)")
+        let unusual = ["exact scan: there is no index", "exact scan: the index cannot", "exact scan: too many"]
+        for plan in explanation.plan.components(separatedBy: Explanation.planSeparator)
+        where unusual.contains(where: { plan.hasPrefix($0) }) {
+            context.note("note: \(plan)")
         }
         for note in explanation.notes { context.note("note: \(note)") }
     }
@@ -148,11 +159,7 @@ struct SearchRequest {
         if arguments.flag("exact") { options.effort = .exact }
         explain = arguments.flag("explain")
         options.transportPlans = explain
-        if let tokens = arguments.textIfGiven("query-tokens") {
-            queryTokens = QueryTokens(
-                tokens: tokens, offsets: arguments.text("query-token-offsets"),
-                weights: arguments.textIfGiven("query-token-weights"), mask: arguments.textIfGiven("query-token-mask"))
-        }
+        queryTokens = arguments.queryTokens
         timing = arguments.flag("timing")
         threads = arguments.integer("threads")
         output = arguments.textIfGiven("output")
@@ -167,6 +174,17 @@ struct SearchRequest {
             return .vector(try file.vectors(rows: arguments.integerIfGiven("row") ?? 0, count: 1)[0], from: source)
         }
         return .vector(try parseVector(text), from: source)
+    }
+}
+
+extension ParsedArguments {
+    /// Which files hold the tokens of --queries.
+    var queryTokens: QueryTokens? {
+        textIfGiven("query-tokens").map { tokens in
+            QueryTokens(
+                tokens: tokens, offsets: text("query-token-offsets"), weights: textIfGiven("query-token-weights"),
+                mask: textIfGiven("query-token-mask"))
+        }
     }
 }
 

@@ -6,7 +6,8 @@ package struct MatchCalibration: Sendable, Equatable, Codable {
     package enum Form: String, Sendable, Codable, CaseIterable { case logistic, isotonic }
 
     package let form: Form
-    /// Logistic: probability = 1/(1 + exp(−(slope·score + intercept))).
+    /// Logistic: probability = 1/(1 + exp(−(slope·score + intercept))). A better score never has a lower probability: where
+    /// the scores say the opposite the slope is 0.
     package let slope: Double
     package let intercept: Double
     /// Isotonic: probability levels[i] at scores knots[i], linear between; constant outside.
@@ -27,7 +28,10 @@ package struct MatchCalibration: Sendable, Equatable, Codable {
         self.form = form
         switch form {
         case .logistic:
-            (slope, intercept) = Self.fitLogistic(points)
+            let fitted = Self.fitLogistic(points)
+            let isOrdered = higherIsBetter ? fitted.slope >= 0 : fitted.slope <= 0
+            // The loss is convex: with a slope of the wrong sign the best of the right sign is none at all.
+            (slope, intercept) = isOrdered ? fitted : (0, Self.constantIntercept(points))
             (knots, levels) = ([], [])
         case .isotonic:
             (slope, intercept) = (0, 0)
@@ -39,6 +43,25 @@ package struct MatchCalibration: Sendable, Equatable, Codable {
     package init(slope: Double, intercept: Double) {
         (form, self.slope, self.intercept) = (.logistic, slope, intercept)
         (knots, levels) = ([], [])
+    }
+
+    /// The logistic form, as an earlier version may have stored it: where worse scores were said to be likelier matches, what
+    /// is left is the share of matches.
+    package init(slope: Double, intercept: Double, matches: Int, mismatches: Int, higherIsBetter: Bool) {
+        let stored = MatchCalibration(slope: slope, intercept: intercept)
+        self = stored.isOrdered(higherIsBetter: higherIsBetter)
+            ? stored : .constant(matches: matches, mismatches: mismatches)
+    }
+
+    /// One probability for all scores: the share of matches, by the targets of the logistic form.
+    package static func constant(matches: Int, mismatches: Int) -> MatchCalibration {
+        let points = [(1.0, matches), (0.0, mismatches)].map { Point(score: 0, label: $0, weight: 1, count: Double(max($1, 0))) }
+        return MatchCalibration(slope: 0, intercept: constantIntercept(points))
+    }
+
+    /// Whether no better score has a lower probability.
+    package func isOrdered(higherIsBetter: Bool) -> Bool {
+        form == .isotonic || (higherIsBetter ? slope >= 0 : slope <= 0)
     }
 
     /// In [0, 1]; NaN scores have probability 0.
@@ -57,14 +80,30 @@ package struct MatchCalibration: Sendable, Equatable, Codable {
         return levels[low] + share * (levels[high] - levels[low])
     }
 
-    private struct Point { var score: Double, label: Double, weight: Double }
+    /// - count: how many such points it stands for.
+    private struct Point { var score: Double, label: Double, weight: Double, count = 1.0 }
+
+    /// Platt's targets for the two labels.
+    private static func targets(_ points: [Point]) -> (high: Double, low: Double) {
+        let positives = points.reduce(0) { $0 + $1.label * $1.count }
+        let negatives = points.reduce(0) { $0 + $1.count } - positives
+        return ((positives + 1) / (positives + 2), 1 / (negatives + 2))
+    }
+
+    /// The log-odds of the weighted mean target: the best fit without a slope.
+    private static func constantIntercept(_ points: [Point]) -> Double {
+        let (high, low) = targets(points)
+        let total = points.reduce(0) { $0 + $1.weight * $1.count }
+        guard total > 0 else { return 0 }
+        let share = points.reduce(0) { $0 + $1.weight * $1.count * ($1.label == 1 ? high : low) } / total
+        return log(share / (1 - share))
+    }
 
     /// Newton's method on the standardised score, targets (n₊+1)/(n₊+2) and 1/(n₋+2), halving steps that do not descend.
     private static func fitLogistic(_ points: [Point]) -> (slope: Double, intercept: Double) {
         let mean = points.reduce(0) { $0 + $1.score } / Double(points.count)
         let deviation = (points.reduce(0) { $0 + ($1.score - mean) * ($1.score - mean) } / Double(points.count)).squareRoot()
-        let positives = points.reduce(0) { $0 + $1.label }, negatives = Double(points.count) - positives
-        let high = (positives + 1) / (positives + 2), low = 1 / (negatives + 2)
+        let (high, low) = targets(points)
         let samples = points.map { (z: ($0.score - mean) / deviation, target: $0.label == 1 ? high : low, weight: $0.weight) }
         func loss(_ a: Double, _ b: Double) -> Double {
             samples.reduce(0) { total, s in
