@@ -100,7 +100,9 @@ struct AcrossSearch {
         let matrix = try arguments.textIfGiven("output").map { try IDMatrixWriter(path: $0, columns: options.search.k) }
         let progress = context.progress("search", unit: "queries", total: file.count)
         var timing = Timing(threads: arguments.integer("threads")), told: Set<String> = []
+        let cancellation = context.cancellation
         for start in stride(from: 0, to: file.count, by: Self.blockMax) {
+            if cancellation.isCancelled { throw CausewayError.cancelled }
             let vectors = try file.vectors(rows: start, count: min(Self.blockMax, file.count - start))
             let answers = try timing.measure(\.explanation) {
                 try collection.search(
