@@ -34,6 +34,8 @@ public enum CausewayError: Error, Equatable, Sendable {
     case damaged(path: String, what: String, remedy: String)
     case diskFull(path: String)
     case cancelled
+    /// Whoever read standard output has had enough: no fault.
+    case outputClosed
     /// A failure of the operating system or of SQLite that no other case names.
     case failed(what: String, remedy: String)
 }
@@ -80,6 +82,7 @@ extension CausewayError: CustomStringConvertible {
             ("\(path) has format \(found), and reading it needs format \(needed)", "open it once for writing, which converts it")
         case .damaged(let path, let what, let remedy): ("\(path) is damaged: \(what)", remedy)
         case .diskFull(let path): ("no space is left to write \(path)", "free some space and try again; nothing was lost")
+        case .outputClosed: ("standard output was closed", "see where it leads")
         case .cancelled: ("interrupted", "run the command again")
         case .failed(let what, let remedy): (what, remedy)
         }

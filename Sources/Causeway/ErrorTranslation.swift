@@ -13,6 +13,10 @@ func translatingErrors<Result>(_ body: () throws -> Result) throws -> Result {
         throw error
     } catch let error as StorageError {
         throw CausewayError(error)
+    } catch let error as VectorFileError where error.cause == .closedOutput {
+        throw CausewayError.outputClosed
+    } catch let error as VectorFileError where error.cause == .output {
+        throw CausewayError.failed(what: error.reason, remedy: error.remedy)
     } catch let error as VectorFileError {
         throw CausewayError.badInput(
             file: error.file, row: error.row, line: error.line, reason: error.reason, remedy: error.remedy)

@@ -45,17 +45,20 @@ final class StandardStream: OutputChannel {
     }
 }
 
-/// SIGINT as a flag. One for the process, because the signal is.
+/// SIGINT and SIGTERM as a flag. One for the process, because the signal is.
 package enum Interrupts {
     package static let cancellation = Cancellation()
 
-    /// From here on the first SIGINT asks for cancellation and the second kills. Without it SIGINT kills at once, which
-    /// suits every command that has nothing to leave in order.
+    /// From here on the first SIGINT or SIGTERM asks for cancellation and the second kills. Without it either kills at once,
+    /// which suits every command that has nothing to leave in order.
     package static func arm() {
         _ = cancellation.isCancelled  // the lazy global exists before a handler can run
-        _ = signal(SIGINT) { _ in
-            Interrupts.cancellation.cancel()
-            _ = signal(SIGINT, SIG_DFL)
+        for number in [SIGINT, SIGTERM] {
+            _ = signal(number) { _ in
+                Interrupts.cancellation.cancel()
+                _ = signal(SIGINT, SIG_DFL)
+                _ = signal(SIGTERM, SIG_DFL)
+            }
         }
     }
 }

@@ -15,7 +15,8 @@ package protocol FileSystem: Sendable {
     func list(_ directory: String) throws(FileError) -> [String]
     /// fsync of a directory, after which creations, renames and removals in it survive a power loss.
     func synchronizeDirectory(_ directory: String) throws(FileError)
-    /// An advisory lock (flock) on `path`, created when missing; nil when another holder has it and `wait` is false.
+    /// An advisory lock (flock) on `path`, which an exclusive lock creates when missing; nil when another holder has it and
+    /// `wait` is false.
     func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock?
 }
 
@@ -70,6 +71,8 @@ package struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     package var isMissing: Bool { code == noSuchFileCode }
+    /// The reader of a pipe has gone away.
+    package var isClosedPipe: Bool { code == closedPipeCode }
     package var isDiskFull: Bool { code == diskFullCode }
     package var description: String { "cannot \(operation) \(path): \(reason)" }
 }

@@ -29,7 +29,8 @@ package struct PosixFileSystem: FileSystem {
     }
 
     package func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock? {
-        let descriptor = try Descriptor(opening: path, .lockFile)
+        // A shared lock needs no permission to write, and makes no file.
+        let descriptor = try Descriptor(opening: path, kind == .shared ? .read : .lockFile)
         guard try descriptor.lock(kind, wait: wait, path: path) else { return nil }
         return FileLock(descriptor)
     }

@@ -11,6 +11,7 @@ import Glibc
 
 let noSuchFileCode: Int32 = ENOENT
 let diskFullCode: Int32 = ENOSPC
+let closedPipeCode: Int32 = EPIPE
 
 func systemMessage(_ code: Int32) -> String {
     guard code != 0, let text = unsafe strerror(code) else { return "unknown reason" }

@@ -42,7 +42,7 @@ package final class Graph: Sendable {
         let bytes = whole.bytes(0..<GraphFormat.headerBytes)
         let header = try GraphHeader(decoding: bytes, fileBytes: whole.length, path: path)
         guard header.identity == identity else {
-            throw .identityMismatch(path: path, what: "expected \(identity), found \(header.identity)")
+            throw .identityMismatch(path: path, what: identity.difference(to: header.identity))
         }
         guard GraphHeader.checksum(of: bytes) == checksum else {
             throw .identityMismatch(path: path, what: "its checksum is not the one that was recorded")

@@ -71,6 +71,14 @@ package struct GraphIdentity: Sendable, Equatable {
         self.generation = generation
         self.throughSequence = throughSequence
     }
+
+    /// What tells `other` from this one, in words.
+    func difference(to other: GraphIdentity) -> String {
+        if database != other.database { return "it was made for another database" }
+        if modality != other.modality { return "it was made for modality \(other.modality), not \(modality)" }
+        if generation != other.generation { return "it is generation \(other.generation), not \(generation)" }
+        return "it knows changes up to \(other.throughSequence), not \(throughSequence)"
+    }
 }
 
 package enum GraphError: Error, Equatable, Sendable, CustomStringConvertible {

@@ -72,7 +72,58 @@ struct Opening {
     }
 
     func connectReader() throws(StorageError) -> Connection {
-        let connection = try Connection(path: path, for: .read, busyTimeoutMs: options.busyTimeoutMs)
+        do throws(StorageError) {
+            return try connectReader(for: .read)
+        } catch {
+            guard error.mayBeDirectory else { throw error }
+            return try connectImmutableReader(insteadOf: error)
+        }
+    }
+
+    /// A write-ahead log needs an index beside it, which cannot be made in a directory that may not be written. SQLite then
+    /// reads a database only as immutable, as if there were no log (wal.html, "Read-Only Databases"). That is right while the
+    /// log is empty and nobody writes: a shared lock sees to it, and where there is no lock file, `verifyUnchanged`.
+    private func connectImmutableReader(insteadOf error: StorageError) throws(StorageError) -> Connection {
+        let lock = try lockReading()
+        guard hasEmptyLog else {
+            throw .unwritableDirectory(path: path, why: "its write-ahead log holds commits")
+        }
+        do throws(StorageError) {
+            let connection = try connectReader(for: .readImmutable)
+            connection.lock = lock
+            return connection
+        } catch let problem {
+            throw problem.mayBeDirectory ? error : problem
+        }
+    }
+
+    /// Nil where there is no lock file.
+    private func lockReading() throws(StorageError) -> FileLock? {
+        let deadline = ContinuousClock.now + options.lockWait
+        while true {
+            do throws(FileError) {
+                if let lock = try fileSystem.lock(path + "-lock", .shared, wait: false) { return lock }
+            } catch {
+                if error.isMissing { return nil }
+                throw .unwritableDirectory(path: path, why: "its lock file may not be read")
+            }
+            guard ContinuousClock.now < deadline else { throw .locked(path: path) }
+            Thread.sleep(forTimeInterval: 0.01)
+        }
+    }
+
+    private var hasEmptyLog: Bool {
+        do throws(FileError) { return try fileSystem.openForReading(path + "-wal").size == 0 } catch { return error.isMissing }
+    }
+
+    /// Every writer makes a lock file first and leaves it.
+    func verifyUnchanged(_ connection: Connection) throws(StorageError) {
+        guard connection.isImmutable, connection.lock == nil else { return }
+        guard !fileSystem.exists(path + "-lock"), hasEmptyLog else { throw .locked(path: path) }
+    }
+
+    private func connectReader(for purpose: OpenPurpose) throws(StorageError) -> Connection {
+        let connection = try Connection(path: path, for: purpose, busyTimeoutMs: options.busyTimeoutMs)
         try connection.execute("""
             PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;
             PRAGMA cache_size = -\(options.readerCacheKiB)

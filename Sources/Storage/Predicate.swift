@@ -2,7 +2,7 @@
 /// than the value; `not` is the complement. Not a language: the parser is above.
 
 package indirect enum Predicate: Sendable, Equatable {
-    package enum Field: Sendable, Equatable {
+    package enum Field: Sendable, Hashable {
         case id, item
         /// Names from the outside in: `["author", "name"]`.
         case attribute([String])

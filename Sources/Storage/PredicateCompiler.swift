@@ -22,7 +22,7 @@ struct PredicateCompiler {
         guard depth < Self.depthMax else { throw .filterTooLarge(what: "it nests more than \(Self.depthMax) deep") }
         switch predicate {
         case .and(let parts): return try joined(parts[...], "AND", empty: "1", depth)
-        case .or(let parts): return try joined(parts[...], "OR", empty: "0", depth)
+        case .or(let parts): return try joined(Self.folded(parts, depth)[...], "OR", empty: "0", depth)
         case .not(let inner): return "NOT (\(try expression(inner, depth: depth + 1)))"
         case .compare(let field, let comparison, let value):
             return try leaf(field, [value]) { "\($0) \(comparison.rawValue) \($1)" }
@@ -39,6 +39,36 @@ struct PredicateCompiler {
         case .isTrue(let field):
             return try leaf(field, [.bool(true)]) { "\($0) = \($1)" }
         }
+    }
+
+    /// Equalities on one field become one list: a table of many values is then looked up once, not once a value.
+    private static func folded(_ parts: [Predicate], _ depth: Int) -> [Predicate] {
+        var folded: [Predicate] = []
+        var places: [Predicate.Field: Int] = [:]
+        var values: [Predicate.Field: [Predicate.Value]] = [:]
+        func add(_ parts: [Predicate], _ depth: Int) {
+            for part in parts {
+                switch part {
+                case .or(let inner) where depth < Self.depthMax: add(inner, depth + 1)
+                case .compare(let field, .eq, let value): add([value], field, part)
+                case .among(let field, let more): add(more, field, part)
+                default: folded.append(part)
+                }
+            }
+        }
+        func add(_ more: [Predicate.Value], _ field: Predicate.Field, _ part: Predicate) {
+            if places[field] == nil {
+                places[field] = folded.count
+                folded.append(part)
+            }
+            values[field, default: []] += more
+        }
+        add(parts, depth)
+        for (field, place) in places {
+            guard let all = values[field], all.count > 1 else { continue }
+            folded[place] = .among(field, all)
+        }
+        return folded
     }
 
     /// Balanced, so that many parts stay shallow.

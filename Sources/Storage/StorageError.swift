@@ -19,6 +19,8 @@ package enum StorageError: Error, Equatable, Sendable {
     case full(path: String, operation: String)
     case inputOutput(path: String, operation: String, code: Int, message: String)
     case readOnly(path: String, operation: String)
+    /// The directory may not be written, and the file cannot be read without that.
+    case unwritableDirectory(path: String, why: String)
     case interrupted(operation: String)
     /// Any other SQLite failure, with its extended result code.
     case sqlite(path: String, code: Int, message: String, operation: String)
@@ -36,6 +38,17 @@ package enum StorageError: Error, Equatable, Sendable {
     case invalidMetadata(index: Int, what: String)
     case invalidName(String)
     case filterTooLarge(what: String)
+}
+
+extension StorageError {
+    /// Whether a directory that may not be written can be the reason why reading failed.
+    var mayBeDirectory: Bool {
+        switch self {
+        case .readOnly: true
+        case .inputOutput(_, _, let code, _): code & 0xFF == 14  // SQLITE_CANTOPEN
+        default: false
+        }
+    }
 }
 
 extension StorageError: CustomStringConvertible {
@@ -59,6 +72,9 @@ extension StorageError: CustomStringConvertible {
             "reading or writing \(path) failed (\(operation)): \(message) (code \(code)); check the disk"
         case .readOnly(let path, let operation):
             "\(path) cannot be written (\(operation)): check the permissions of the file and of its directory"
+        case .unwritableDirectory(let path, let why):
+            "\(path) cannot be read in a directory that may not be written, as \(why): make the directory writable, run "
+                + "`causeway compact` as its owner, or copy the database and its -wal to another directory"
         case .interrupted(let operation): "\(operation) was interrupted; nothing of it was kept"
         case .sqlite(let path, let code, let message, let operation):
             "SQLite refused \(operation) on \(path): \(message) (code \(code))"

@@ -40,9 +40,13 @@ extension Store {
     }
 
     /// Copies one snapshot of the database to a new file, beside running readers and writers. The copy is on disk, whole,
-    /// under its name when this returns, and absent when this throws. Graph files are not copied: they can be rebuilt.
+    /// under its name when this returns, and absent when this throws. Graph files are not copied, so the copy names none:
+    /// it would otherwise borrow those of its source, which change.
     /// - Throws: `.alreadyExists`; nothing is ever overwritten.
-    package func backup(to destination: String) throws {
+    package func backup(to destination: String) throws { try copy(to: destination, isExact: false) }
+
+    /// - isExact: also which graph files are in force.
+    func copy(to destination: String, isExact: Bool) throws {
         guard !fileSystem.exists(destination) else { throw StorageError.alreadyExists(path: destination) }
         let (directory, name) = splitPath(destination)
         let temporary = "\(directory)/.\(name).\(UInt64.random(in: 0 ... .max))"
@@ -52,6 +56,12 @@ extension Store {
                 let copy = try Connection(path: temporary, for: .create, busyTimeoutMs: options.busyTimeoutMs)
                 try copy.execute("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
                 try reader.connection.copy(into: copy)
+                guard !isExact else { return }
+                try copy.execute("DELETE FROM generation")
+                // The copy is in the mode of its source, a write-ahead log: closing folds it in and removes it.
+                _ = try copy.checkpoint(truncating: true)
+                copy.foldLogOnClose()
+                copy.close()
             }
             guard !fileSystem.exists(destination) else { throw StorageError.alreadyExists(path: destination) }
             try fileSystem.rename(temporary, to: destination)

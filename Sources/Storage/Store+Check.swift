@@ -4,32 +4,37 @@ extension Store {
     /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema and counters. Deep, in O(database): also its
     /// integrity check, foreign keys, every checksum, and attributes against metadata.
     package func check(deep: Bool) throws -> [Finding] {
-        try read { reader in
-            var check = Check(reader: reader)
-            do throws(StorageError) {
-                try check.pages(deep: deep)
-                try check.schema()
-                try check.counters(deep: deep)
-            } catch {
-                check.report(error)
-            }
-            guard deep else { return check.findings }
-            do {
-                try check.contents()
-            } catch let error as StorageError {
-                check.report(error)
-            }
-            return check.findings
-        }
+        try read { try Check.findings(in: $0, deep: deep) }
     }
 }
 
-private struct Check {
+struct Check {
     let reader: Reader
     var findings: [Finding] = []
 
+    init(reader: Reader) { self.reader = reader }
+
     private var connection: Connection { reader.connection }
     private static let restore = "restore a backup, or export what can be read and ingest it anew"
+    private static let repair = "run `causeway repair`, which makes it again"
+
+    static func findings(in reader: Reader, deep: Bool) throws -> [Finding] {
+        var check = Check(reader: reader)
+        do throws(StorageError) {
+            try check.pages(deep: deep)
+            try check.schema()
+            try check.counters(deep: deep)
+        } catch {
+            check.report(error)
+        }
+        guard deep else { return check.findings }
+        do {
+            try check.contents()
+        } catch let error as StorageError {
+            check.report(error)
+        }
+        return check.findings
+    }
 
     private mutating func damage(_ place: String, _ problem: String, remedy: String) {
         findings.append(Finding(severity: .damage, place: place, problem: problem, remedy: remedy))
@@ -42,11 +47,11 @@ private struct Check {
     mutating func pages(deep: Bool) throws(StorageError) {
         let pragma = deep ? "PRAGMA integrity_check(100)" : "PRAGMA quick_check(100)"
         for line in try reader.rows(pragma, [], { $0.text(0) ?? "" }) where line != "ok" {
-            damage("pages", line, remedy: Self.restore)
+            damage("pages", line, remedy: "run `causeway repair`, which rebuilds indexes; otherwise \(Self.restore)")
         }
         guard deep else { return }
         let broken = try reader.rows("PRAGMA foreign_key_check") { "\($0.text(0) ?? "?") row \($0.int(1))" }
-        for place in broken { damage(place, "refers to a row that is not there", remedy: Self.restore) }
+        for place in broken { damage(place, "refers to a row that is not there", remedy: "run `causeway repair`") }
     }
 
     mutating func schema() throws(StorageError) {
@@ -67,7 +72,7 @@ private struct Check {
         let newest = try connection.integer("SELECT max(row) FROM embedding")
         let buried = try connection.integer("SELECT max(sequence) FROM tombstone")
         if max(newest, buried) > sequence {
-            damage("change counter", "it says \(sequence), a row says \(max(newest, buried))", remedy: Self.restore)
+            damage("change counter", "it says \(sequence), a row says \(max(newest, buried))", remedy: Self.repair)
         }
         guard deep else { return }
         let wrong = try reader.rows("""
@@ -75,7 +80,7 @@ private struct Check {
             FROM modality m WHERE live <> counted
             """
         ) { ("modality \($0.text(0) ?? "")", "it says \($0.int(1)) embeddings, \($0.int(2)) are there") }
-        for (place, problem) in wrong { damage(place, problem, remedy: Self.restore) }
+        for (place, problem) in wrong { damage(place, problem, remedy: Self.repair) }
     }
 
     mutating func contents() throws {
@@ -99,7 +104,7 @@ private struct Check {
             let id = try reader.embeddings([row.row]).first.flatMap { $0?.id } ?? "?"
             damage(
                 "\(place) id '\(id)'", "\(what): \(row.reason.rawValue)",
-                remedy: "ingest this id again with --on-conflict replace, or delete it")
+                remedy: "ingest this id again with --on-conflict replace, delete it, or run `causeway repair`")
         }
     }
 
@@ -115,8 +120,8 @@ private struct Check {
     }
 
     /// Every attribute that metadata implies must be found, and as many as are found must be implied.
-    private mutating func attributes(of modality: ModalityRecord, _ place: String) throws {
-        let remedy = "set this metadata again"
+    mutating func attributes(of modality: ModalityRecord, _ place: String) throws {
+        let remedy = "set this metadata again, or run `causeway repair`"
         var implied = 0
         let paths = Dictionary(
             try reader.rows("SELECT path, id FROM attribute_path WHERE modality = ?", [modality.id.rawValue]) {
@@ -143,7 +148,7 @@ private struct Check {
             SELECT count(*) FROM attribute WHERE path IN (SELECT id FROM attribute_path WHERE modality = ?)
             """, [modality.id.rawValue]) { Int($0.int(0)) }.first ?? 0
         if stored > implied {
-            damage(place, "the filter table has \(stored - implied) entries that no metadata has", remedy: Self.restore)
+            damage(place, "the filter table has \(stored - implied) entries that no metadata has", remedy: Self.repair)
         }
     }
 

@@ -61,7 +61,7 @@ package final class Store: Sendable {
         let opening = Opening(path: path, access: access, options: options, fileSystem: fileSystem)
         let reader = try opening.reader()
         uuid = try Store.uuid(in: reader)
-        idleReaders.withLock { $0.append(reader) }
+        if !reader.isImmutable { idleReaders.withLock { $0.append(reader) } }
     }
 
     deinit { close() }
@@ -84,10 +84,14 @@ package final class Store: Sendable {
         defer { finish(connection) }
         // The snapshot begins with the first read, so read something.
         _ = try connection.integer("PRAGMA user_version")
-        return try body(Reader(connection))
+        let result = try body(Reader(connection))
+        try opening.verifyUnchanged(connection)
+        return result
     }
 
     private func finish(_ connection: Connection) {
+        // An immutable connection keeps writers away: it is closed as soon as it has been used.
+        if connection.isImmutable { return connection.close() }
         do throws(StorageError) {
             try connection.execute("COMMIT")
             idleReaders.withLock { if $0.count < 16 { $0.append(connection) } }

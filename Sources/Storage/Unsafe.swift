@@ -8,11 +8,14 @@ import Platform
 /// Why a connection is opened.
 enum OpenPurpose {
     case read, write, create, memory
+    /// Nobody changes the file while it is open: neither locks nor the write-ahead log are looked at (uri.html, "immutable").
+    case readImmutable
 
     var flags: Int32 {
         let common = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         return switch self {
         case .read: common | SQLITE_OPEN_READONLY
+        case .readImmutable: common | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
         case .write: common | SQLITE_OPEN_READWRITE
         case .create: common | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
         case .memory: common | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY
@@ -29,13 +32,20 @@ enum OpenPurpose {
     private var isOpen = true
     /// The size of a reading connection's page cache; nil for others.
     var readerCacheKiB: Int?
+    let isImmutable: Bool
+    /// Keeps writers away from an immutable file, where there is a lock to keep them by.
+    var lock: FileLock?
 
     init(path: String, for purpose: OpenPurpose, busyTimeoutMs: Int32) throws(StorageError) {
         guard sqlite3_threadsafe() != 0 else {
             throw .unusableSQLite(reason: "it was built for a single thread; install the system's libsqlite3")
         }
         // "./" keeps names such as ":memory:" and "file:" ordinary.
-        let name = purpose == .memory ? ":memory:" : path.hasPrefix("/") ? path : "./" + path
+        let name = switch purpose {
+        case .memory: ":memory:"
+        case .readImmutable: (path.hasPrefix("/") ? "file://" : "file:./") + percentEncoded(path) + "?immutable=1"
+        default: path.hasPrefix("/") ? path : "./" + path
+        }
         var opened: OpaquePointer?
         let code = unsafe sqlite3_open_v2(name, &opened, purpose.flags, nil)
         guard let handle = unsafe opened, code == SQLITE_OK else {
@@ -44,6 +54,7 @@ enum OpenPurpose {
             throw error
         }
         self.path = path
+        isImmutable = purpose == .readImmutable
         unsafe self.handle = handle
         unsafe logPages = .allocate(capacity: 1)
         unsafe logPages.initialize(to: 0)
@@ -66,6 +77,7 @@ enum OpenPurpose {
         isOpen = false
         idle.removeAll()
         unsafe sqlite3_close_v2(handle)
+        lock = nil
     }
 
     /// What a hostile file may not do to us: storage.md, "Open every database like this".
@@ -143,7 +155,29 @@ enum OpenPurpose {
         unsafe storageError(code, handle, path: path, operation: operation)
     }
 
-    private func operation(of sql: String) -> String { String(sql.prefix(60)) }
+}
+
+/// What a statement does, in words: statements are no business of whoever reads the message.
+private func operation(of sql: String) -> String {
+    switch sql.prefix(while: { $0.isLetter }) {
+    case "INSERT", "UPDATE", "DELETE": "writing"
+    case "BEGIN": "beginning a transaction"
+    case "COMMIT": "committing"
+    case "ROLLBACK": "rolling back"
+    case "VACUUM": "compacting"
+    case "REINDEX": "rebuilding indexes"
+    case "CREATE", "ALTER", "DROP": "changing tables"
+    case "PRAGMA": "opening"
+    default: "reading"
+    }
+}
+
+private func percentEncoded(_ path: String) -> String {
+    path.utf8.map { byte in
+        let scalar = Unicode.Scalar(byte)
+        let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || "0123456789/._-".utf8.contains(byte))
+        return isPlain ? String(scalar) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }.joined()
 }
 
 /// SQLite's primary result codes to our errors; the extended code is kept.
@@ -185,7 +219,7 @@ private func storageError(_ code: Int32, _ handle: OpaquePointer?, path: String,
         if code == SQLITE_ROW { return true }
         if code == SQLITE_DONE { return false }
         unsafe sqlite3_reset(handle)
-        throw connection.failure(code, String(sql.prefix(60)))
+        throw connection.failure(code, operation(of: sql))
     }
 
     /// Runs to the end and makes ready for the next bindings.

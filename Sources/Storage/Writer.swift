@@ -37,6 +37,12 @@ package final class Writer: Reader {
         return sequence
     }
 
+    /// Puts the change counter where it must be; for `repair` alone.
+    func setSequence(_ value: Int64) throws(StorageError) {
+        sequence = value
+        try run("INSERT OR REPLACE INTO setting (name, value) VALUES ('sequence', ?)") { $0.bind(1, value) }
+    }
+
     /// Takes back the last number, when nothing was written under it.
     func returnSequence() { sequence -= 1 }
 
@@ -189,6 +195,23 @@ package final class Writer: Reader {
             }
             statement.bind(4, row)
             try statement.run()
+        }
+    }
+
+    /// Makes a modality's part of the filter table again from its metadata, all of which must parse.
+    func refillAttributes(of modality: ModalityID) throws(StorageError) {
+        try run("DELETE FROM attribute WHERE path IN (SELECT id FROM attribute_path WHERE modality = ?)") {
+            $0.bind(1, modality.rawValue)
+        }
+        var last: RowID?
+        while true {
+            let page = try page(of: modality, after: last, limit: 1_000)
+            for record in page {
+                guard let metadata = record.metadata else { continue }
+                try change(attributesOf: metadata, sql: Self.insertAttribute, row: record.row.rawValue, in: modality)
+            }
+            guard let end = page.last else { return }
+            last = end.row
         }
     }
 

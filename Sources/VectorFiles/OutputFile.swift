@@ -18,12 +18,18 @@ final class OutputFile {
         self.fileSystem = fileSystem
         if path == "-" {
             temporary = nil
-            file = try reportingFiles { () throws(FileError) in try openStandardOutput() }
+            file = try Self.writing(path) { () throws(FileError) in try openStandardOutput() }
         } else {
             let name = path + ".temporary-" + String(UInt64.random(in: 0...UInt64.max), radix: 36)
             temporary = name
-            file = try reportingFiles { () throws(FileError) in try fileSystem.createExclusively(name) }
+            file = try Self.writing(path) { () throws(FileError) in try fileSystem.createExclusively(name) }
         }
+    }
+
+    private static func writing<Result>(
+        _ path: String, _ body: () throws(FileError) -> Result
+    ) throws(VectorFileError) -> Result {
+        do throws(FileError) { return try body() } catch { throw VectorFileError.writing(path, error) }
     }
 
     /// What was not finished leaves no file behind.
@@ -38,7 +44,7 @@ final class OutputFile {
 
     private func flush() throws(VectorFileError) {
         guard !pending.isEmpty else { return }
-        try reportingFiles { () throws(FileError) in try file.append(pending) }
+        try Self.writing(path) { () throws(FileError) in try file.append(pending) }
         pending.removeAll(keepingCapacity: true)
     }
 
@@ -46,7 +52,7 @@ final class OutputFile {
     func finish(header: [UInt8]? = nil) throws(VectorFileError) {
         precondition(!isFinished, "a finished file was finished again")
         try flush()
-        try reportingFiles { () throws(FileError) in
+        try Self.writing(path) { () throws(FileError) in
             if let header { try overwrite(file, header, at: 0) }
             if let temporary {
                 try file.synchronize()

@@ -10,6 +10,10 @@ package struct VectorFileError: Error, Equatable, Sendable, CustomStringConverti
     package var line: Int?
     package var reason: String
     package var remedy: String
+    /// Whether the data is at fault, or writing the result failed.
+    package var cause = Cause.input
+
+    package enum Cause: Sendable { case input, output, closedOutput }
 
     package init(file: String, row: Int? = nil, line: Int? = nil, reason: String, remedy: String) {
         self.file = file
@@ -34,6 +38,17 @@ extension VectorFileError {
         self.init(
             file: error.path, reason: "cannot \(error.operation): \(error.reason)",
             remedy: error.isMissing ? "check the path" : "check the file, its permissions and the space left")
+    }
+
+    /// Writing a result failed; `path` is the name the caller gave it.
+    static func writing(_ path: String, _ error: FileError) -> VectorFileError {
+        let isStream = path == "-"
+        var failure = VectorFileError(
+            file: path, reason: "cannot write \(isStream ? "standard output" : path): \(error.reason)",
+            remedy: isStream ? "see where standard output leads"
+                : error.isDiskFull ? "free some space" : "check the directory and its permissions, or name another file")
+        failure.cause = isStream && error.isClosedPipe ? .closedOutput : .output
+        return failure
     }
 
     static func truncated(_ file: String, row: Int? = nil, _ what: String) -> VectorFileError {

@@ -92,6 +92,30 @@ extension Predicate.Field {
     }
 }
 
+/// Thousands of alternatives are one list to look up; the rest of the disjunction keeps its meaning.
+@Test func manyAlternativesAreLookedUpOnce() throws {
+    let fixture = try Fixture(dimension: 1)
+    var input = plainBatch(3_000, dimension: 1)
+    for index in 0..<3_000 { input.metadata[index] = "{\"n\": \(index), \"t\": \"w\(index % 3_000)\"}" }
+    try fixture.insert(input)
+    func equal(_ name: String, _ value: Predicate.Value) -> Predicate { .compare(.attribute([name]), .eq, value) }
+    let numbers = stride(from: 0, to: 2_900, by: 2).map { equal("n", .integer(Int64($0))) }
+    let texts = stride(from: 0, to: 2_900, by: 3).map { equal("t", .text("w\($0)")) }
+    let other: [Predicate] = [
+        equal("n", .text("1")), equal("n", .bool(true)), equal("n", .real(2_999)), .compare(.id, .eq, .text("r2951")),
+        .compare(.attribute(["n"]), .lt, .integer(3)), .or([equal("n", .integer(2_953)), .among(.id, [.text("r2955")])]),
+    ]
+    let start = ContinuousClock.now
+    let found = try fixture.store.read { try $0.rows(of: fixture.modality.id, matching: .or(numbers + texts + other)) }
+    let expected = (0..<3_000).filter {
+        ($0 < 2_900 && ($0 % 2 == 0 || $0 % 3 == 0)) || $0 < 3 || [2_951, 2_953, 2_955, 2_999].contains($0)
+    }
+    #expect(found.map { Int($0.rawValue) - 1 } == expected)
+    let none = try fixture.store.read { try $0.rows(of: fixture.modality.id, matching: .not(.or(numbers + texts + other))) }
+    #expect(none.count == 3_000 - expected.count)
+    #expect(ContinuousClock.now - start < .seconds(5))
+}
+
 private struct Generator {
     var numbers: SeededNumbers
     static let keys = ["a", "b", "c.d", "n"]

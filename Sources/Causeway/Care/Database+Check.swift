@@ -22,32 +22,40 @@ extension Database {
             var findings = try store.check(deep: deep).map(CheckFinding.init)
             for collection in try collections() {
                 for modality in try collection.modalities() {
-                    findings += try checkIndex(of: modality.name, in: collection, deep: deep)
+                    findings += try store.read { reader in
+                        try checkIndex(of: collection.modality(modality.name, in: reader), collection.name, in: reader, deep)
+                    }
                 }
             }
             return findings
         }
     }
 
-    private func checkIndex(of name: String, in collection: EmbeddingCollection, deep: Bool) throws -> [CheckFinding] {
-        try store.read { reader in
-            let modality = try collection.modality(name, in: reader)
-            guard let generation = try reader.generation(of: modality.id) else { return [] }
-            let place = "index of \(collection.name)/\(name), file \(generation.fileName)"
-            func damage(_ problem: String) -> CheckFinding {
+    /// A graph file that is missing is a warning: searches scan until it is made again.
+    func checkIndex(
+        of modality: ModalityRecord, _ collection: String, in reader: Reader, _ deep: Bool
+    ) throws -> [CheckFinding] {
+        guard let generation = try reader.generation(of: modality.id) else { return [] }
+        let place = "index of \(collection)/\(modality.name), file \(generation.fileName)"
+        func damage(_ problem: String) -> CheckFinding {
+            CheckFinding(
+                severity: .damage, place: place, problem: problem,
+                remedy: "run `causeway index rebuild`; no embedding is lost")
+        }
+        switch files.open(generation, of: modality) {
+        case .failure(let error) where error.isMissingFile:
+            return [
                 CheckFinding(
-                    severity: .damage, place: place, problem: problem,
-                    remedy: "run `causeway index rebuild`; no embedding is lost")
-            }
-            switch files.open(generation, of: modality) {
-            case .failure(let error): return [damage(error.description)]
-            case .success(let graph):
-                guard deep else { return [] }
-                var problems = graph.verifyChecksums()
-                if problems.isEmpty { problems = graph.checkInvariants() }
-                if problems.isEmpty { problems = try missingRows(graph, generation, modality, in: reader) }
-                return problems.map(damage)
-            }
+                    severity: .warning, place: place, problem: "the graph file is not there; searches scan exactly",
+                    remedy: "run `causeway index build`; no embedding is lost"),
+            ]
+        case .failure(let error): return [damage(error.description)]
+        case .success(let graph):
+            guard deep else { return [] }
+            var problems = graph.verifyChecksums()
+            if problems.isEmpty { problems = graph.checkInvariants() }
+            if problems.isEmpty { problems = try missingRows(graph, generation, modality, in: reader) }
+            return problems.map(damage)
         }
     }
 

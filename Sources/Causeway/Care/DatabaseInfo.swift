@@ -48,7 +48,8 @@ extension Database {
         }
     }
 
-    /// Copies the database as of now to a new file, consistent and on disk when this returns. Graphs are made again there.
+    /// Copies the database as of now to a new file, consistent and on disk when this returns. It has no index:
+    /// build one there.
     /// - Throws: `.failed` when `path` exists.
     public func backup(to path: String) throws { try translatingErrors { try store.backup(to: path) } }
 

@@ -93,8 +93,9 @@ extension EmbeddingCollection {
             status.crossModal = GenerationSettings(recorded: generation)?.edges ?? []
             switch database.files.open(generation, of: record) {
             case .failure(let problem):
-                status.state = .damaged
-                status.detail = "\(problem); searches scan exactly until `causeway index build` makes it again"
+                status.state = problem.isMissingFile ? .missing : .damaged
+                let what = problem.isMissingFile ? "its graph file is not there" : problem.description
+                status.detail = "\(what); searches scan exactly until `causeway index build` makes it again"
             case .success(let graph):
                 status.embeddingsInGraph = graph.count
                 status.bytes = graph.fileBytes

@@ -53,6 +53,13 @@ struct GenerationFiles: Sendable {
     }
 }
 
+extension GraphError {
+    /// A graph file that is not there is no damage: it is made again from the vectors.
+    var isMissingFile: Bool {
+        if case .file(let error) = self { error.isMissing } else { false }
+    }
+}
+
 extension Reader {
     /// The graph files that are in force.
     func generationFileNames() throws -> Set<String> {

@@ -60,11 +60,11 @@ public struct IndexReport: Sendable {
 
 /// The state of one modality's index.
 public struct IndexStatus: Sendable {
-    public enum State: String, Sendable { case none, current, stale, damaged }
+    public enum State: String, Sendable { case none, current, stale, missing, damaged }
 
     public var modality: String
     public var state: State
-    /// Why a damaged index cannot be used, or what a stale one lacks.
+    /// Why a missing or damaged index cannot be used, or what a stale one lacks.
     public var detail: String?
     public var embeddings: Int
     public var embeddingsInGraph = 0

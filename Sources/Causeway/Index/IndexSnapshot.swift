@@ -37,6 +37,8 @@ final class IndexCache: Sendable {
         case ready(IndexSnapshot)
         /// No index; the reason is for the user.
         case absent(reason: String)
+        /// One whose graph file is not there: it may be removed at any time.
+        case missing(file: String)
         /// One that cannot be used, and why.
         case damaged(String)
     }
@@ -79,7 +81,9 @@ final class IndexCache: Sendable {
             base = known
         } else {
             switch files.open(generation, of: modality) {
-            case .failure(let problem): return .damaged(problem.description)
+            case .failure(let problem):
+                return problem.isMissingFile
+                    ? .missing(file: generation.fileName) : .damaged(problem.description)
             case .success(let graph):
                 base = IndexSnapshot(
                     generation: generation, graph: graph, lastChange: generation.throughSequence, dead: [],

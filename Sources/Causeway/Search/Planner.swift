@@ -9,6 +9,13 @@ enum Plan {
 }
 
 extension Plan {
+    /// Instead of an index whose file is not there.
+    static func missing(_ file: String) -> Plan {
+        .exactScan(
+            reason: "exact scan: the index's file is missing",
+            note: "exact scan: the index's file \(file) is missing; run `causeway index build`")
+    }
+
     /// Instead of an index whose file is damaged.
     static func damaged(_ what: String) -> Plan {
         .exactScan(
@@ -75,6 +82,7 @@ struct Planner {
         switch index {
         case .ready(let ready): snapshot = ready
         case .absent(let reason): return .exactScan(reason: "exact scan: \(reason)")
+        case .missing(let file): return .missing(file)
         case .damaged(let what): return .damaged(what)
         }
         if query.vector.allSatisfy({ $0 == 0 }) { return .exactScan(reason: "exact scan: the query is a zero vector") }

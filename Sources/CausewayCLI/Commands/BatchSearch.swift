@@ -6,6 +6,9 @@ struct BatchSearch {
     /// Queries held in memory at once: their exact stages share one ordered pass over the rows they need.
     private static let blockMax = 8_192
     private static let blockBytesMax = 32 << 20
+    /// The first block; while one takes less than `blockSeconds` the next is twice as large. An interruption waits for a block.
+    private static let firstBlock = 256
+    private static let blockSeconds = 1.0
     /// Fewer with token sets, which are tens of times as large.
     private static let tokenBlockMax = 64
 
@@ -23,8 +26,12 @@ struct BatchSearch {
         var told: Set<String> = []
         let inMemory = Self.blockBytesMax / (4 * max(file.dimension, 1))
         let blockMax = min(tokens == nil ? Self.blockMax : Self.tokenBlockMax, inMemory)
-        let block = request.batch ?? max(1, blockMax)
-        for start in stride(from: 0, to: file.count, by: block) {
+        var block = request.batch ?? max(1, min(blockMax, Self.firstBlock))
+        var start = 0
+        let cancellation = context.cancellation
+        while start < file.count {
+            if cancellation.isCancelled { throw CausewayError.cancelled }
+            let begin = ContinuousClock.now
             let vectors = try file.vectors(rows: start, count: min(block, file.count - start))
             let queries = try vectors.enumerated().map { index, vector in
                 Query.vector(vector, tokens: try tokens?.tokens(of: start + index), from: request.source)
@@ -46,7 +53,10 @@ struct BatchSearch {
                     try print(answer, query: start + index, results)
                 }
             }
-            progress.update(start + queries.count)
+            start += queries.count
+            progress.update(start)
+            let isQuick = (ContinuousClock.now - begin).seconds < Self.blockSeconds
+            if request.batch == nil && isQuick { block = max(1, min(blockMax, 2 * block)) }
         }
         progress.finish()
         try matrix?.finish()

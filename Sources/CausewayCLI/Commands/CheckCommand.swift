@@ -31,13 +31,15 @@ package enum CheckCommand: Command {
 package enum BackupCommand: Command {
     package static let description = CommandDescription(
         "backup", topic: .care, summary: "Copy a database, consistent and on disk, beside running writers",
-        discussion: ["Atomic: DEST appears whole or not at all. Graphs are not copied: build them there."],
+        discussion: ["Atomic: DEST appears whole or not at all. Graphs are not copied: the copy has no index until "
+                + "`causeway index build`, and searches scan exactly."],
         positionals: [.database(), PositionalDescription("DEST", kind: .file, help: "the copy; must not exist")],
         examples: ["causeway backup photos.db photos-monday.db"])
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         try arguments.database(.readOnly).backup(to: arguments.text("DEST"))
-        context.note("wrote \(arguments.text("DEST"))")
+        let copy = arguments.text("DEST")
+        context.note("wrote \(copy), without indexes; `causeway index build \(copy)` makes them")
     }
 }
 

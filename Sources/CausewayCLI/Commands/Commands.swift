@@ -12,7 +12,7 @@ extension Program {
             SearchCommand.self, EvaluateCommand.self, GapCommand.self,
             AlignTrainCommand.self, AlignCalibrateCommand.self, AlignListCommand.self, AlignShowCommand.self,
             AlignDeleteCommand.self,
-            InfoCommand.self, CheckCommand.self, BackupCommand.self, CompactCommand.self,
+            InfoCommand.self, CheckCommand.self, RepairCommand.self, BackupCommand.self, CompactCommand.self,
             DemoCommand.self, CompletionsCommand.self, HelpCommand.self,
         ],
         groups: [

@@ -85,6 +85,7 @@ extension CausewayError {
         case .badFilter, .unknownMetric, .badMetric: .usage
         case .locked: .locked
         case .cancelled: .interrupted
+        case .outputClosed: .done
         default: .failed
         }
         return CommandFailure(status, parts.what, remedy: parts.remedy)

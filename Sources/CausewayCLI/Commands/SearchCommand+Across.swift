@@ -124,7 +124,9 @@ struct AcrossSearch {
         let progress = context.progress("search", unit: "queries", total: file.count)
         var timing = Timing(threads: arguments.integer("threads")), told: Set<String> = []
         let block = arguments.integerIfGiven("batch") ?? (tokens == nil ? Self.blockMax : Self.tokenBlockMax)
+        let cancellation = context.cancellation
         for start in stride(from: 0, to: file.count, by: block) {
+            if cancellation.isCancelled { throw CausewayError.cancelled }
             let vectors = try file.vectors(rows: start, count: min(block, file.count - start))
             let queries = try vectors.enumerated().map { index, vector in
                 Query.vector(vector, tokens: try tokens?.tokens(of: start + index), from: source)

@@ -114,7 +114,7 @@ package struct Program: Sendable {
     private func report(_ error: any Error, _ surroundings: Surroundings) -> ExitStatus {
         func say(_ line: String) { try? surroundings.errors.write(Array((oneLine("\(name): \(line)") + "\n").utf8)) }
         if let quiet = error as? QuietExit { return quiet.status }
-        if error as? OutputError == .closed { return .done }
+        if error as? OutputError == .closed || explain(error)?.exitStatus == .done { return .done }
         if surroundings.cancellation.isCancelled {
             say("interrupted; what was committed is kept")
             return .interrupted

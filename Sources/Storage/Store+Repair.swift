@@ -1,0 +1,241 @@
+/// Brings a damaged database back to a sound state in one transaction: what cannot be read goes, and is named; what follows
+/// from other rows is made again from them. Mends no page of the file, and knows no graph file.
+
+/// One thing that was wrong, and what was done about it.
+package struct Repair: Sendable, Equatable {
+    package var place: String
+    package var problem: String
+    package var action: String
+    package init(place: String, problem: String, action: String) {
+        self.place = place
+        self.problem = problem
+        self.action = action
+    }
+}
+
+package struct RepairReport: Sendable, Equatable {
+    package var repairs: [Repair] = []
+    /// Damage that is still there afterwards.
+    package var remaining: [Finding] = []
+    /// Where the state before has been copied to.
+    package var copy: String?
+    package init(repairs: [Repair] = [], remaining: [Finding] = [], copy: String? = nil) {
+        (self.repairs, self.remaining, self.copy) = (repairs, remaining, copy)
+    }
+}
+
+extension Store {
+    /// Repairs what `check(deep:)` reports, all or nothing. Every embedding whose vector can be read stays as it is.
+    /// - dryRun: does it all, and takes it back.
+    /// - copy: where the state before is copied to, if this changes it beyond `more`. Nothing is overwritten.
+    /// - more: further repairs in the same transaction.
+    /// - Throws: `.locked`, `.alreadyExists`, `.corrupt` where pages of the file itself are damaged; nothing is changed then.
+    /// - Complexity: O(database), twice.
+    package func repair(
+        dryRun: Bool, copy: String?, and more: (Writer) throws -> [Repair] = { _ in [] }
+    ) throws -> RepairReport {
+        struct TakenBack: Error { var report: RepairReport }
+        do {
+            return try write { writer in
+                var repairing = Repairing(writer: writer)
+                try repairing.everything()
+                var report = RepairReport(repairs: repairing.repairs + (try more(writer)))
+                report.remaining = try Check.findings(in: writer, deep: true).filter { $0.severity == .damage }
+                if dryRun || report.repairs.isEmpty { throw TakenBack(report: report) }
+                // Another connection still sees the state before this transaction.
+                if let copy, !repairing.repairs.isEmpty {
+                    try self.copy(to: copy, isExact: true)
+                    report.copy = copy
+                }
+                return report
+            }
+        } catch let end as TakenBack {
+            return end.report
+        }
+    }
+}
+
+private struct Repairing {
+    let writer: Writer
+    var repairs: [Repair] = []
+
+    init(writer: Writer) { self.writer = writer }
+
+    private mutating func note(_ place: String, _ problem: String, _ action: String) {
+        repairs.append(Repair(place: place, problem: problem, action: action))
+    }
+
+    /// Indexes first, as everything else is found through them; counters before the deletions that count.
+    mutating func everything() throws {
+        try indexes()
+        try orphans()
+        try changeCounter()
+        try counters()
+        for collection in try writer.collections() {
+            for modality in try writer.modalities(of: collection.id) {
+                let place = "\(collection.name)/\(modality.name)"
+                try vectors(of: modality, place)
+                try tokens(of: modality, place)
+                try metadata(of: modality, place)
+                try attributes(of: modality, place)
+            }
+            for model in try writer.models(of: collection.id) where !model.isSound {
+                note("\(collection.name) model '\(model.name)'", "its checksum does not match", "removed; train it again")
+                _ = try writer.deleteModel(named: model.name, in: collection.id)
+            }
+        }
+    }
+
+    private func integrity() throws(StorageError) -> [String] {
+        try writer.rows("PRAGMA integrity_check(100)") { $0.text(0) ?? "" }.filter { $0 != "ok" }
+    }
+
+    private mutating func indexes() throws(StorageError) {
+        let before = try integrity()
+        if before.isEmpty { return }
+        do throws(StorageError) {
+            try writer.connection.execute("REINDEX")
+        } catch {
+            throw .corrupt(path: writer.connection.path, what: "\(before[0]), which no repair mends; nothing was changed")
+        }
+        let after = Set(try integrity())
+        let mended = before.filter { !after.contains($0) }
+        guard let first = mended.first else { return }
+        let more = mended.count > 1 ? ", and \(mended.count - 1) more" : ""
+        note("indexes", first + more, "rebuilt from the tables")
+    }
+
+    // MARK: Rows that belong to nothing
+
+    /// Derived rows and what they must belong to. Embeddings, modalities and models are never removed for this.
+    private static let derived: [(table: String, isLost: String)] = [
+        ("tombstone", "modality NOT IN (SELECT id FROM modality)"),
+        ("attribute", """
+            path NOT IN (SELECT id FROM attribute_path WHERE modality IN (SELECT id FROM modality))
+            OR row NOT IN (SELECT row FROM embedding)
+            """),
+        ("attribute_path", "modality NOT IN (SELECT id FROM modality)"),
+        ("generation", "modality NOT IN (SELECT id FROM modality)"),
+        ("tuning", "modality NOT IN (SELECT id FROM modality) OR query_modality NOT IN (SELECT id FROM modality)"),
+        ("calibration", """
+            from_modality NOT IN (SELECT id FROM modality) OR to_modality NOT IN (SELECT id FROM modality)
+            OR model NOT IN (SELECT id FROM model)
+            """),
+    ]
+
+    private mutating func orphans() throws(StorageError) {
+        for table in ["vector", "token_set"] {
+            let isLost = "row NOT IN (SELECT row FROM embedding)"
+            for row in try writer.rows("SELECT row FROM \(table) WHERE \(isLost)", [], { $0.int(0) }) {
+                note("\(table) row \(row)", "belongs to no embedding", "removed")
+            }
+            try writer.run("DELETE FROM \(table) WHERE \(isLost)") { _ in }
+        }
+        for (table, isLost) in Self.derived {
+            let count = try writer.run("DELETE FROM \(table) WHERE \(isLost)") { _ in }
+            if count > 0 { note(table, "\(count) rows belong to nothing", "removed") }
+        }
+    }
+
+    // MARK: Counters
+
+    /// Never lower than any number in use: rows and changes are numbered by it, and graphs know rows by number.
+    private mutating func changeCounter() throws(StorageError) {
+        let says = try writer.connection.integer("SELECT value FROM setting WHERE name = 'sequence'")
+        let used = try writer.rows("""
+            SELECT max(row) FROM embedding UNION ALL SELECT max(sequence) FROM embedding
+            UNION ALL SELECT max(row) FROM tombstone UNION ALL SELECT max(sequence) FROM tombstone
+            UNION ALL SELECT max(last_change) FROM modality UNION ALL SELECT max(through_sequence) FROM generation
+            """, [], { $0.int(0) })
+        let needed = used.max() ?? 0
+        guard says < needed else { return }
+        try writer.setSequence(needed)
+        note("change counter", "it says \(says), a row says \(needed)", "set to \(needed)")
+    }
+
+    private mutating func counters() throws(StorageError) {
+        let found = try writer.rows("""
+            SELECT id, name, live, last_change, last_generation,
+                (SELECT count(*) FROM embedding WHERE modality = m.id),
+                (SELECT coalesce(max(sequence), 0) FROM embedding WHERE modality = m.id),
+                (SELECT coalesce(max(sequence), 0) FROM tombstone WHERE modality = m.id),
+                (SELECT coalesce(max(generation), 0) FROM generation WHERE modality = m.id)
+            FROM modality m
+            """, [], { row in (name: row.text(1) ?? "", numbers: (0..<9).map { $0 == 1 ? 0 : row.int(Int32($0)) }) })
+        for (name, n) in found {
+            let (live, change, generation) = (n[5], max(n[3], n[6], n[7]), max(n[4], n[8]))
+            if live != n[2] {
+                note("modality \(name)", "it says \(n[2]) embeddings, \(live) are there", "counted anew")
+            }
+            if change != n[3] { note("modality \(name)", "its newest change is \(change), not \(n[3])", "corrected") }
+            if generation != n[4] { note("modality \(name)", "its newest graph is \(generation), not \(n[4])", "corrected") }
+            guard live != n[2] || change != n[3] || generation != n[4] else { continue }
+            try writer.run("UPDATE modality SET live = ?, last_change = ?, last_generation = ? WHERE id = ?") {
+                for (place, value) in [live, change, generation, n[0]].enumerated() { $0.bind(Int32(place + 1), value) }
+            }
+        }
+    }
+
+    // MARK: Contents
+
+    private func place(of row: RowID, _ place: String) throws(StorageError) -> String {
+        "\(place) id '\(try writer.embeddings([row]).first.flatMap { $0?.id } ?? "?")'"
+    }
+
+    /// An embedding whose vector cannot be read is none.
+    private mutating func vectors(of modality: ModalityRecord, _ place: String) throws {
+        let damaged = try writer.forEachVector(of: modality) { _, _ in }
+        for row in damaged {
+            note(try self.place(of: row.row, place), "vector: \(row.reason.rawValue)", "embedding removed; ingest it again")
+        }
+        if !damaged.isEmpty { try writer.delete(damaged.map(\.row)) }
+    }
+
+    private mutating func tokens(of modality: ModalityRecord, _ place: String) throws {
+        let rows = try writer.rows(
+            "SELECT t.row FROM embedding e JOIN token_set t ON t.row = e.row WHERE e.modality = ? ORDER BY t.row",
+            [modality.id.rawValue]) { RowID(rawValue: $0.int(0)) }
+        for row in try writer.forEachTokenSet(rows, of: modality, { _, _ in }) {
+            note(
+                try self.place(of: row.row, place), "token set: \(row.reason.rawValue)",
+                "token set removed; its vector stays")
+            try writer.run("DELETE FROM token_set WHERE row = ?") { $0.bind(1, row.row.rawValue) }
+            let sequence = try writer.nextSequence()
+            try writer.run("UPDATE embedding SET sequence = ? WHERE row = ?") {
+                $0.bind(1, sequence)
+                $0.bind(2, row.row.rawValue)
+            }
+            try writer.record(modality.id, inserted: 0, deleted: 0)
+        }
+    }
+
+    private mutating func metadata(of modality: ModalityRecord, _ place: String) throws {
+        var unreadable: [EmbeddingRecord] = []
+        var last: RowID?
+        while true {
+            let page = try writer.page(of: modality.id, after: last, limit: 1_000)
+            unreadable += page.filter { record in
+                guard let metadata = record.metadata else { return false }
+                return (try? metadataAttributes(of: metadata, index: 0)) == nil
+            }
+            guard let end = page.last else { break }
+            last = end.row
+        }
+        for record in unreadable {
+            let text = String((record.metadata ?? "").prefix(80))
+            note(
+                "\(place) id '\(record.id)'", "the metadata is not a JSON object: \(text)",
+                "metadata removed; the embedding stays")
+            try writer.setMetadata(nil, of: record.row)
+        }
+    }
+
+    private mutating func attributes(of modality: ModalityRecord, _ place: String) throws {
+        var check = Check(reader: writer)
+        try check.attributes(of: modality, place)
+        guard let first = check.findings.first else { return }
+        let more = check.findings.count > 1 ? ", and \(check.findings.count - 1) more" : ""
+        try writer.refillAttributes(of: modality.id)
+        note(first.place, first.problem + more, "filter table refilled from the metadata")
+    }
+}

@@ -1,0 +1,115 @@
+/// Each kind of damage, repaired: what was hurt is named and gone, everything else is there bit for bit. Copies and rewrites.
+import Foundation
+import Storage
+import Testing
+
+private struct Damage: CustomStringConvertible {
+    var sql: String
+    var place: String
+    /// Ids that are gone afterwards.
+    var lost: [String] = []
+    var description: String { sql }
+
+    init(_ sql: String, _ place: String, lost: [String] = []) { (self.sql, self.place, self.lost) = (sql, place, lost) }
+
+    static let all = [
+        Damage("UPDATE vector SET codec = 9 WHERE row = 2", "c/m id 'r1'", lost: ["r1"]),
+        Damage("UPDATE vector SET checksum = checksum + 1 WHERE row IN (1, 3)", "c/m id 'r2'", lost: ["r0", "r2"]),
+        Damage("DELETE FROM vector WHERE row = 2", "c/m id 'r1'", lost: ["r1"]),
+        Damage("UPDATE modality SET live = 0; UPDATE vector SET bytes = x'00' WHERE row = 2", "modality m", lost: ["r1"]),
+        Damage("UPDATE token_set SET count = count + 1 WHERE row = 1", "c/m id 'r0'"),
+        Damage("UPDATE token_set SET weights = x'00' WHERE row = 1", "c/m id 'r0'"),
+        Damage("UPDATE modality SET live = 7", "modality m"),
+        Damage("UPDATE modality SET last_change = 0", "modality m"),
+        Damage("UPDATE setting SET value = 1 WHERE name = 'sequence'", "change counter"),
+        Damage("DELETE FROM setting WHERE name = 'sequence'", "change counter"),
+        Damage("DELETE FROM attribute", "c/m id 'r2'"),
+        Damage("INSERT INTO attribute VALUES (1, 2, 99, 1)", "c/m"),
+        Damage("INSERT INTO attribute VALUES (9, 2, 99, 1)", "attribute"),
+        Damage("UPDATE embedding SET metadata = 'oops' WHERE row = 3", "c/m id 'r2'"),
+        Damage("INSERT INTO vector VALUES (77, 0, 0, x'00')", "vector row 77"),
+        Damage("INSERT INTO tombstone VALUES (5, 1, 1)", "tombstone"),
+    ]
+}
+
+private func damagedFixture() throws -> Fixture {
+    let fixture = try Fixture(dimension: 4, tokenDimension: 2)
+    var input = plainBatch(5, dimension: 4)
+    let tokens = TokenSet(dimension: 2, values: [1, 2, 3, 4], weights: [0.3, 0.7])
+    input.tokenSets = [tokens, nil, nil, nil, tokens]
+    input.metadata[2] = #"{"title": "red", "year": 1999}"#
+    input.metadata[4] = #"{"title": "blue"}"#
+    try fixture.insert(input)
+    fixture.store.close()
+    return fixture
+}
+
+@Test(arguments: Damage.all.indices) func damageIsRepairedAndTheRestStays(index: Int) throws {
+    let damage = Damage.all[index]
+    let fixture = try damagedFixture()
+    let expected = try fixture.vectors().byID.filter { !damage.lost.contains($0.key) }
+    try execute(damage.sql, on: fixture.path)
+    let copy = fixture.directory.file("before")
+
+    let rehearsal = try fixture.store.repair(dryRun: true, copy: copy)
+    #expect(rehearsal.repairs.contains { $0.place == damage.place }, "\(damage): \(rehearsal)")
+    #expect(!FileManager.default.fileExists(atPath: copy), "a dry run copies nothing")
+    let before = try fixture.store.check(deep: true)
+
+    let report = try fixture.store.repair(dryRun: false, copy: copy)
+    #expect(report.repairs == rehearsal.repairs && report.remaining == [], "\(damage): \(report)")
+    #expect(try fixture.store.check(deep: true) == [], "\(damage)")
+    let (found, broken) = try fixture.vectors()
+    #expect(broken.isEmpty && found.mapValues(bits) == expected.mapValues(bits), "\(damage)")
+    let tokens = try fixture.store.read { try $0.tokenSet(RowID(rawValue: 5), of: fixture.modality) }
+    #expect(tokens?.values == [1, 2, 3, 4] && tokens?.weights == [0.3, 0.7])
+    let blue = try fixture.store.read {
+        try $0.rows(of: fixture.modality.id, matching: .compare(.attribute(["title"]), .eq, .text("blue")))
+    }
+    #expect(blue == [RowID(rawValue: 5)], "\(damage): filters work again")
+
+    #expect(try Store(path: copy, access: .readOnly).check(deep: true) == before, "the copy is as it was")
+    #expect(try fixture.store.repair(dryRun: false, copy: nil) == RepairReport(), "nothing is left to repair")
+    try fixture.insert(plainBatch(1, dimension: 4, prefix: "new"))
+    #expect(try fixture.store.check(deep: true) == [], "\(damage): writing goes on")
+}
+
+/// An index that lies is rebuilt from its table: an entry is taken out of it by letting SQLite think it has no rows.
+@Test func anIndexThatMissesRowsIsRebuilt() throws {
+    let fixture = try damagedFixture()
+    let expected = try fixture.vectors().byID
+    try execute(
+        """
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = sql || ' AND item = ''nothing''' WHERE name = 'embedding_by_item';
+        """, on: fixture.path)
+    try execute("UPDATE embedding SET item = 'i' WHERE row = 2", on: fixture.path)
+    try execute(
+        """
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql, ' AND item = ''nothing''', '') WHERE name = 'embedding_by_item';
+        """, on: fixture.path)
+    #expect(try fixture.store.check(deep: true).contains { $0.place == "pages" })
+    let report = try fixture.store.repair(dryRun: false, copy: nil)
+    #expect(report.repairs.map(\.place) == ["indexes"] && report.remaining == [], "\(report)")
+    #expect(try fixture.vectors().byID == expected)
+}
+
+@Test func aSoundDatabaseIsNotChangedByRepair() throws {
+    let fixture = try damagedFixture()
+    let before = try Data(contentsOf: URL(fileURLWithPath: fixture.path))
+    #expect(try fixture.store.repair(dryRun: false, copy: fixture.directory.file("copy")) == RepairReport())
+    fixture.store.close()
+    #expect(try Data(contentsOf: URL(fileURLWithPath: fixture.path)) == before)
+    #expect(!FileManager.default.fileExists(atPath: fixture.directory.file("copy")))
+}
+
+/// The copy that cannot be made stops the repair.
+@Test func withoutItsCopyNothingIsRepaired() throws {
+    let fixture = try damagedFixture()
+    try execute("UPDATE modality SET live = 7", on: fixture.path)
+    let taken = fixture.directory.file("taken")
+    try Data().write(to: URL(fileURLWithPath: taken))
+    #expect(throws: StorageError.alreadyExists(path: taken)) { try fixture.store.repair(dryRun: false, copy: taken) }
+    #expect(try fixture.store.check(deep: true).count == 1)
+}
