@@ -116,11 +116,11 @@ package final class Graph: Sendable {
         }
     }
 
-    /// A query in codes; nil without a direction. With `hiding`, walks go as if the row of that label were not in the graph, so
+    /// A query in codes; nil without a direction. Walks go as if the rows of the labels to hide were not in the graph, so
     /// that a stored vector measures what one that is not stored would meet. A row that shares its node is not hidden.
-    package func coded(_ query: Span<Float>, hiding label: Int64?) -> CodedQuery? {
+    package func coded(_ query: Span<Float>, hiding labels: [Int64] = []) -> CodedQuery? {
         guard var coded = quantizer.encode(query: query) else { return nil }
-        coded.hiddenNode = label.flatMap(node(of:))
+        coded.hiddenNodes = labels.compactMap(node(of:))
         return coded
     }
 
@@ -164,7 +164,7 @@ package final class Graph: Sendable {
         guard nodeCount > 0, admitting?.count != 0 else { return GraphAnswer() }
         let scratch = scratches.withLock { $0.popLast() } ?? SearchScratch(nodeCapacity: nodeCount, width: width)
         scratch.reset(width: width, verifier: verifier)
-        scratch.hiddenNode = query.hiddenNode
+        scratch.hiddenNodes = query.hiddenNodes
         var answer = query.withViews { coarse, fine in
             let ended = body(scratch, view, coarse, width)
             var answer = GraphAnswer()

@@ -55,7 +55,9 @@ extension SearchScratch {
             hops += 1
             guard admitsList(layer, best.node) else { return false }
             let found = gather(layer, best.node, admitted, sweepShare)
-            guard distances + found <= budget, !isDamaged, keepScored(table, query, found, width, admitted, &frontier) else { return false }
+            guard distances + found <= budget, !isDamaged, keepScored(table, query, found, width, admitted, &frontier) else {
+                return false
+            }
         }
         return count == width
     }

@@ -18,8 +18,8 @@ import Synchronization
     static let listMax = 2 * connectivityMax + extraDegreeMax
     private(set) var distances = 0
     var hops = 0
-    /// A node of the table that walks neither score nor pass through, unless they begin there.
-    var hiddenNode: Int?
+    /// Nodes of the table that walks neither score nor pass through, unless they begin there.
+    var hiddenNodes: [Int] = []
     /// Of a wide scan: keys from here on are not among the best.
     private var threshold = PoolKey(bits: .max)
     /// What must be asked before a file's bytes are used; nil for codes in memory and for files known to be sound.
@@ -130,9 +130,10 @@ import Synchronization
     /// Begins a walk over the nodes themselves.
     func beginWalk() {
         nextEpoch()
-        guard let hiddenNode else { return }
-        precondition(hiddenNode >= 0 && hiddenNode < nodeCapacity, "node out of range")
-        unsafe visited[hiddenNode] = epoch
+        for node in hiddenNodes {
+            precondition(node >= 0 && node < nodeCapacity, "node out of range")
+            unsafe visited[node] = epoch
+        }
     }
 
     private func nextEpoch() {
@@ -348,7 +349,7 @@ import Synchronization
                 if unsafe visited[Int(id)] == epoch { continue }
                 unsafe visited[Int(id)] = epoch
                 let node = name(Int(id))
-                if node >= table.count || node == hiddenNode { continue }
+                if node >= table.count || hiddenNodes.contains(node) { continue }
                 unsafe ids[ordinals.found] = UInt32(node)
                 unsafe ids[ordinals.start + ordinals.found] = id
                 ordinals.found += 1

@@ -52,8 +52,8 @@ package struct CodedQuery: Sendable {
     var fineOffset: Int32
     /// ⟨q, mean⟩
     var center: Float
-    /// A node that walks neither score nor pass through.
-    var hiddenNode: Int?
+    /// Nodes that walks neither score nor pass through.
+    var hiddenNodes: [Int] = []
 
     /// How far the refined estimate of a vector with the given code error can be from its cosine: what the code lost
     /// (Cauchy–Schwarz with a unit query), what the query's planes lost times the code's length, and rounding. A damaged

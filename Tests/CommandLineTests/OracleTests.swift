@@ -45,7 +45,8 @@ import Testing
         .enabled(if: FileManager.default.fileExists(atPath: data), "no token sets at ../shared/data of the package"),
         .enabled(if: pythonWithTransport != nil, "no python3 with numpy and POT"))
     func tokenSetsEqualBruteForce() throws {
-        let finished = try run("token_sets.py", [Self.data, try Executable.causeway().path], timeLimit: 300, in: Self.pythonWithTransport)
+        let finished = try run(
+            "token_sets.py", [Self.data, try Executable.causeway().path], timeLimit: 300, in: Self.pythonWithTransport)
         #expect(finished.lines.count { $0.hasSuffix("exact equal") } == 20, "\(finished.output)")
     }
 

@@ -175,7 +175,7 @@ struct GraphTests {
         let graph = try makeGraph(values, settings: .standard(dimension: dimension)).graph
         for index in [17, 400, 1_999] {
             let query = row(values, index, dimension), label = Int64(1000 + index)
-            let seen = graph.coded(query.span, hiding: nil), unseen = graph.coded(query.span, hiding: label)
+            let seen = graph.coded(query.span), unseen = graph.coded(query.span, hiding: [label])
             let plain = try #require(seen), hidden = try #require(unseen)
             #expect(graph.search(plain, width: 20).hits.first?.label == label)
             let answer = graph.search(hidden, width: 20)
@@ -186,7 +186,7 @@ struct GraphTests {
             // The next search is an ordinary one again.
             #expect(graph.search(plain, width: 20).hits.first?.label == label)
         }
-        let twin = graph.coded(row(values, 5, dimension).span, hiding: 1_005)
+        let twin = graph.coded(row(values, 5, dimension).span, hiding: [1_005])
         let shared = try #require(twin)
         #expect(graph.search(shared, width: 20).hits.prefix(2).map(\.label) == [1_005, 3_000])
     }

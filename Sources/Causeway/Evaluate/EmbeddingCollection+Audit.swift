@@ -4,7 +4,8 @@ import VectorMath
 
 extension EmbeddingCollection {
     /// Compares ordinary searches of `to`, at their default settings, with exact ones, for stored queries of `from`.
-    /// A query that is itself in `to` is left out of its own answers, and the graph is walked as if it were not there.
+    /// What shows the query's own item is left out of its answers, and the graph is walked as if it were not there: the
+    /// answers are those of queries that nobody stored.
     /// - Throws: what a search throws; `.invalidArgument` for a filter that matches nothing; `.cancelled` when `progress`
     ///   returns false.
     /// - Complexity: O(metrics × queries × embeddings × dimension) for the exact side.
@@ -14,37 +15,37 @@ extension EmbeddingCollection {
         guard let deepest = options.at.max(), (options.at.min() ?? 0) >= 1 else {
             throw CausewayError.invalidArgument(reason: "no k is above 0", remedy: "name the k of recall@k")
         }
-        let (ids, items, matches) = try database.read { reader in
-            let target = try modality(to, in: reader)
+        let (source, queries, items, matches) = try database.read { reader in
+            let source = try modality(from, in: reader), target = try modality(to, in: reader)
             return (
-                try sampledIDs(of: modality(from, in: reader), options, in: reader), try reader.count(of: target.id),
+                source, try sample(of: source, in: target, options, reader), try reader.count(of: target.id),
                 try options.filter.map { try reader.rows(of: target.id, matching: predicate(parsing: $0)).count })
         }
-        guard !ids.isEmpty, items > 0 else {
+        guard !queries.isEmpty, items > 0 else {
             throw CausewayError.invalidArgument(
-                reason: "\(ids.isEmpty ? from : to) holds no embeddings", remedy: "ingest some first")
+                reason: "\(queries.isEmpty ? from : to) holds no embeddings", remedy: "ingest some first")
         }
         if let filter = options.filter, matches == 0 {
             throw CausewayError.invalidArgument(
                 reason: "the filter matches nothing: no embedding of \(to) has \(filter)",
                 remedy: "audit with a filter that admits some")
         }
-        var audit = IndexAudit(from: from, to: to, queries: ids.count, items: items, metrics: [])
+        var audit = IndexAudit(from: from, to: to, queries: queries.count, items: items, metrics: [])
         if let filter = options.filter, let matches {
             audit.filter = (filter, matches, Double(matches) / Double(items))
         }
         for metric in options.metrics {
-            let run = AuditRun(collection: self, from: from, to: to, metric: metric, options: options)
+            let run = AuditRun(collection: self, source: source, to: to, metric: metric, options: options)
             var tables = options.at.sorted().map { AuditTable(k: $0) }
-            for start in stride(from: 0, to: ids.count, by: AuditRun.blockSize) {
-                let step = Progress(stage: "audit \(metric)", done: start, total: ids.count)
+            for start in stride(from: 0, to: queries.count, by: AuditRun.blockSize) {
+                let step = Progress(stage: "audit \(metric)", done: start, total: queries.count)
                 if progress?(step) == false { throw CausewayError.cancelled }
-                let block = Array(ids[start..<min(start + AuditRun.blockSize, ids.count)])
+                let block = Array(queries[start..<min(start + AuditRun.blockSize, queries.count)])
                 let truth = try run.answers(to: block, k: deepest, effort: .exact)
                 for slot in tables.indices {
                     let found = try run.answers(to: block, k: tables[slot].k, effort: options.effort)
-                    for (index, id) in block.enumerated() {
-                        tables[slot].add(found[index], truth: truth[index].hits, id: id, metric: metric)
+                    for (index, query) in block.enumerated() {
+                        tables[slot].add(found[index], truth: truth[index].hits, id: query.id, metric: metric)
                     }
                 }
             }
@@ -54,44 +55,51 @@ extension EmbeddingCollection {
         return audit
     }
 
-    private func sampledIDs(
-        of source: ModalityRecord, _ options: IndexAuditOptions, in reader: Reader
-    ) throws -> [String] {
+    private func sample(
+        of source: ModalityRecord, in target: ModalityRecord, _ options: IndexAuditOptions, _ reader: Reader
+    ) throws -> [SampleQuery] {
         var rows = try reader.rows(of: source.id)
         if rows.count > options.queries {
             var random = SeededRandom(seed: options.seed)
             random.shuffle(&rows)
             rows = rows.prefix(max(options.queries, 1)).sorted()
         }
-        return try reader.embeddings(rows).compactMap { $0?.id }
+        return try SampleQuery.of(rows, from: source, in: target, reader: reader)
     }
 }
 
-/// Searches for blocks of stored queries, without the query itself among its answers.
+/// Searches for blocks of stored queries, without what shows the query's own item among their answers.
 private struct AuditRun {
     /// One exact pass over the rows serves a block; between blocks the work can be stopped.
     static let blockSize = 128
 
     let collection: EmbeddingCollection
-    let from: String
+    let source: ModalityRecord
     let to: String
     let metric: Metric
     let options: IndexAuditOptions
 
-    func answers(to ids: [String], k: Int, effort: SearchOptions.Effort?) throws -> [SearchAnswer] {
-        let dropsItself = from == to
-        var search = SearchOptions(k: dropsItself ? k + 1 : k, metric: metric, filter: options.filter)
-        if let effort { search.effort = effort }
-        search.hidesStoredQuery = true
+    func answers(to queries: [SampleQuery], k: Int, effort: SearchOptions.Effort?) throws -> [SearchAnswer] {
+        guard effort != .exact else { return try run(queries, k: k, more: queries.hiddenMax, .exact) }
+        var answers = try run(queries, k: k, more: 0, effort)
+        // A graph hides what a scan returns.
+        let short = queries.indices.filter { answers[$0].hits.count < k && answers[$0].explanation.plan.hasPrefix("exact") }
+        for (index, answer) in zip(short, try run(short.map { queries[$0] }, k: k, more: queries.hiddenMax, effort)) {
+            answers[index].hits = answer.hits
+        }
+        return answers
+    }
+
+    private func run(
+        _ queries: [SampleQuery], k: Int, more: Int, _ effort: SearchOptions.Effort?
+    ) throws -> [SearchAnswer] {
+        var options = SearchOptions(k: k + more, metric: metric, filter: options.filter)
+        if let effort { options.effort = effort }
         // The ordinary side runs on one thread, so that its times are those of a search.
         var answers = try collection.search(
-            ids.map { Query.embedding(id: $0, from: from) }, in: to, options: search,
-            threads: effort == .exact ? options.threads : 1)
-        if dropsItself {
-            for (index, id) in ids.enumerated() {
-                answers[index].hits = Array(answers[index].hits.filter { $0.id != id }.prefix(k))
-            }
-        }
+            queries.map { $0.query(from: source) }, in: to, options: options,
+            threads: effort == .exact ? self.options.threads : 1)
+        for (index, query) in queries.enumerated() { answers[index].hits = query.others(answers[index].hits, k: k) }
         return answers
     }
 }

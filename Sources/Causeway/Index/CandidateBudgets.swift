@@ -8,7 +8,6 @@ struct CandidateBudgets {
     private static let sampleBytesMax = 96 << 20
     /// Queries scored at a time: their scores for five metrics over the sample stay below 100 MB.
     private static let group = 32
-    private static let k = 10
     private static let budgetMax = 50_000
 
     let collection: EmbeddingCollection
@@ -18,46 +17,61 @@ struct CandidateBudgets {
 
     /// Rows of the table for every metric but cosine, for the targets that a budget reaches.
     func measure(
-        _ ids: [String], widths: [TuningRecord], _ context: Tuner.Measurement
+        _ sample: [SampleQuery], buckets: [Int], widths: [TuningRecord], _ context: Tuner.Measurement
     ) throws -> [TuningRecord] {
         let metrics = VectorMetric.allCases.filter { $0 != .cosine }
-        let (ranks, scale) = try collection.database.read { reader in try self.ranks(ids, metrics, in: reader) }
-        let base = widths.filter { $0.k == Self.k }.map(\.width).max() ?? Self.k
-        var rows: [TuningRecord] = []
-        for metric in metrics {
-            guard let perQuery = ranks[metric] else { continue }
-            var remaining = context.targets
-            var budget = Self.k
-            while !remaining.isEmpty && budget <= Self.budgetMax {
-                let summary = RecallSummary(perQuery.map { ranks in
-                    Double(ranks.count { $0 < budget }) / Double(max(ranks.count, 1))
-                })
-                let candidates = Int((Double(budget) * scale).rounded(.up))
-                while let next = remaining.first, summary.lowerBound >= next {
-                    rows.append(
-                        context.row(
-                            metric: metric.rawValue, k: Self.k, target: next, width: max(base, candidates * 5 / 4),
-                            candidates: candidates, summary))
-                    remaining.removeFirst()
-                }
-                budget = max(budget + 1, budget * 5 / 4)
+        let (ranks, scale) = try collection.database.read { reader in
+            try self.ranks(sample, metrics, k: buckets.max() ?? 1, in: reader)
+        }
+        return buckets.flatMap { k in
+            let base = widths.filter { $0.k == k }.map(\.width).max() ?? k
+            return metrics.flatMap { metric in
+                ladder(metric, (ranks[metric] ?? []).map { $0.prefix(k) }, k: k, base: base, scale: scale, context)
             }
+        }
+    }
+
+    /// The least budget for each target, from the ranks by cosine of every query's best k.
+    private func ladder(
+        _ metric: VectorMetric, _ perQuery: [ArraySlice<Int>], k: Int, base: Int, scale: Double, _ context: Tuner.Measurement
+    ) -> [TuningRecord] {
+        guard !perQuery.isEmpty else { return [] }
+        var rows: [TuningRecord] = []
+        var remaining = context.targets
+        var budget = k
+        while !remaining.isEmpty && budget <= Self.budgetMax {
+            let summary = RecallSummary(perQuery.map { ranks in
+                Double(ranks.count { $0 < budget }) / Double(max(ranks.count, 1))
+            })
+            let candidates = Int((Double(budget) * scale).rounded(.up))
+            while let next = remaining.first, summary.lowerBound >= next {
+                // Half as wide again: the graph must find nearly all of the candidates, not only the best of them.
+                rows.append(
+                    context.row(
+                        metric: metric.rawValue, k: k, target: next, width: max(base, candidates * 3 / 2),
+                        candidates: candidates, summary))
+                remaining.removeFirst()
+            }
+            budget = max(budget + 1, budget * 5 / 4)
         }
         return rows
     }
 
-    /// Per metric and query: the ranks by cosine of the true best k by the metric. And the factor from sample to whole.
+    /// Per metric and query: the ranks by cosine of the true best k by the metric, best first. And the factor from sample to
+    /// whole.
     private func ranks(
-        _ ids: [String], _ metrics: [VectorMetric], in reader: Reader
+        _ queries: [SampleQuery], _ metrics: [VectorMetric], k: Int, in reader: Reader
     ) throws -> ([VectorMetric: [[Int]]], scale: Double) {
         let rows = try reader.rows(of: target.id)
         let sampleMax = max(Self.sampleBytesMax / (target.dimension * 4), 1)
         let step = max(1, (rows.count + sampleMax - 1) / sampleMax)
         let sample = stride(from: 0, to: rows.count, by: step).map { rows[$0] }
-        let queryRows = try ids.compactMap { try reader.row(id: $0, in: source.id) }.sorted()
-        var queries: [(row: RowID, vector: [Float])] = []
-        _ = try reader.forEachVector(queryRows, of: source) { index, vector in
-            queries.append((queryRows[index], vector.indices.map { vector[$0] }))
+        let stored = try queries.compactMap { query in
+            try reader.row(id: query.id, in: source.id).map { (row: $0, hidden: query.hidden) }
+        }.sorted { $0.row < $1.row }
+        var queries: [(hidden: [RowID], vector: [Float])] = []
+        _ = try reader.forEachVector(stored.map(\.row), of: source) { index, vector in
+            queries.append((stored[index].hidden, vector.indices.map { vector[$0] }))
         }
         var result: [VectorMetric: [[Int]]] = [:]
         for start in stride(from: 0, to: queries.count, by: Self.group) {
@@ -65,9 +79,9 @@ struct CandidateBudgets {
             let scores = try ScoreTable(metrics: [.cosine] + metrics, queries: part.map(\.vector), threads: threads)
                 .fill(rows: sample, of: target, in: reader)
             let found = Parallel.map(part.count, threads: threads) { index in
-                let excluded = source.id == target.id ? scores.rows.firstIndex(of: part[index].row) : nil
+                let excluded = Set(part[index].hidden.compactMap { scores.rows.firstIndex(of: $0) })
                 return metrics.indices.map { slot in
-                    let best = scores.best(Self.k, metric: slot + 1, query: index, excluding: excluded)
+                    let best = scores.best(k, metric: slot + 1, query: index, excluding: excluded)
                     return scores.ranks(of: best, metric: 0, query: index, excluding: excluded)
                 }
             }
@@ -117,30 +131,40 @@ struct ScoreTable {
         return filled
     }
 
-    /// The positions of the best k rows, ties with the k-th in row order.
-    func best(_ k: Int, metric: Int, query: Int, excluding excluded: Int?) -> [Int] {
+    /// The positions of the best k rows, best first, ties in row order.
+    func best(_ k: Int, metric: Int, query: Int, excluding excluded: Set<Int>) -> [Int] {
         var list = TopList(k: k, largerIsBetter: metrics[metric].isSimilarity)
-        for (position, score) in scores[metric][query].enumerated() where position != excluded {
+        for (position, score) in scores[metric][query].enumerated() where !excluded.contains(position) {
             list.insert(RowID(rawValue: Int64(position)), score)
         }
         return list.finish().prefix(k).map { Int($0.row.rawValue) }
     }
 
-    /// How many rows come before each of these, ties in row order.
-    func ranks(of positions: [Int], metric: Int, query: Int, excluding excluded: Int?) -> [Int] {
+    /// How many rows come before each of these, ties in row order. O(n log k).
+    func ranks(of positions: [Int], metric: Int, query: Int, excluding excluded: Set<Int>) -> [Int] {
         let scores = scores[metric][query]
         let largerIsBetter = metrics[metric].isSimilarity
-        return positions.map { position in
-            let own = scores[position]
-            var before = 0
-            for (other, score) in scores.enumerated() where other != excluded {
-                if largerIsBetter ? score > own : score < own {
-                    before += 1
-                } else if score == own && other < position {
-                    before += 1
-                }
-            }
-            return before
+        func precedes(_ a: Int, _ b: Int) -> Bool {
+            if scores[a] == scores[b] { return a < b }
+            return largerIsBetter ? scores[a] > scores[b] : scores[a] < scores[b]
         }
+        let order = positions.indices.sorted { precedes(positions[$0], positions[$1]) }
+        // Of each row: the first of the positions, in that order, that it comes before.
+        var counts = [Int](repeating: 0, count: positions.count + 1)
+        for row in scores.indices where !excluded.contains(row) {
+            var low = 0, high = order.count
+            while low < high {
+                let middle = (low + high) / 2
+                if precedes(row, positions[order[middle]]) { high = middle } else { low = middle + 1 }
+            }
+            counts[low] += 1
+        }
+        var ranks = [Int](repeating: 0, count: positions.count)
+        var before = 0
+        for (place, position) in order.enumerated() {
+            before += counts[place]
+            ranks[position] = before
+        }
+        return ranks
     }
 }

@@ -43,7 +43,8 @@ extension EmbeddingCollection {
     /// of the graph search under cosine, and the number of cosine candidates under any other. Metrics on token sets need
     /// no index for that.
     /// - Returns: the row of the table, or nil where nothing under the cap reaches it.
-    /// - Throws: `.invalidArgument` for a metric on token sets where there are none, or of two token dimensions.
+    /// - Throws: `.invalidArgument` for a metric on token sets where there are none, or of two token dimensions, and where
+    ///   there is no index or no embedding to measure with.
     public func tuneIndex(
         from: String, to: String, recall: Double, k: Int = 10, metric: Metric = .cosine, threads: Int? = nil,
         progress: ProgressHandler? = nil
@@ -54,6 +55,16 @@ extension EmbeddingCollection {
             let tuner = Tuner(
                 collection: self, target: target, threads: threads ?? IndexOptions.processors, progress: progress)
             if metric.builtInVectorMetric != nil {
+                guard try database.read({ try $0.generation(of: target.id) }) != nil else {
+                    throw CausewayError.invalidArgument(
+                        reason: "\(to) has no index, so every search of it is exact and there is nothing to tune",
+                        remedy: "`causeway index build` makes one where there are enough embeddings to need it")
+                }
+                guard try database.read({ try !tuner.heldOutIDs(of: source, in: $0).isEmpty }) else {
+                    throw CausewayError.invalidArgument(
+                        reason: "no embedding of \(from) is held out for measuring (about one in eight is)",
+                        remedy: "ingest more of them")
+                }
                 try tuner.tune(from: source, k: k, extraTarget: recall)
             } else if try !tuner.tuneCandidates(from: source, metric: metric, k: k, extraTarget: recall) {
                 throw CausewayError.invalidArgument(

@@ -83,8 +83,9 @@ struct TokenBudgets {
         for (position, row) in cosine.rows.enumerated() { positions[row] = position }
         let ranks = zip(queries, outcomes).enumerated().map { index, pair in
             let (query, outcome) = pair
+            let own = isOwn ? Set([positions[query.row]].compactMap { $0 }) : []
             let best = outcome.entries.filter { !isOwn || $0.row != query.row }.prefix(k).compactMap { positions[$0.row] }
-            return cosine.ranks(of: best, metric: 0, query: index, excluding: isOwn ? positions[query.row] : nil)
+            return cosine.ranks(of: best, metric: 0, query: index, excluding: own)
         }
         return (ranks.filter { !$0.isEmpty }, Double(rows.count) / Double(max(sample.count, 1)))
     }

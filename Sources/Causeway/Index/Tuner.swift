@@ -24,26 +24,23 @@ struct Tuner {
         }
     }
 
-    /// Measures queries of one modality and stores the rows.
+    /// Measures queries of one modality and stores the rows: for `k`, or for all buckets.
     func tune(from source: ModalityRecord, k: Int?, extraTarget: Double?) throws {
-        let (ids, measuredAt, generation) = try collection.database.read { reader in
-            (try heldOutIDs(of: source, in: reader), try reader.lastChange(of: target.id),
-             try reader.generation(of: target.id)?.generation)
-        }
-        guard !ids.isEmpty, let generation else { return }
-        var rows: [TuningRecord] = []
-        let context = Measurement(
-            queryModality: source.id, measuredAt: measuredAt, generation: generation,
-            targets: Set(Self.targets + [extraTarget].compactMap { $0 }).sorted())
         let buckets = k.map { [$0] } ?? Self.buckets
-        let searches = Searches(ids: ids, source: source, target: target, collection: collection, threads: threads)
+        let (sample, context) = try collection.database.read { reader in
+            let known = try reader.tunings(of: target.id).filter { $0.queryModality == source.id && buckets.contains($0.k) }
+            return (
+                try sampleQueries(of: source, in: reader),
+                try measurement(from: source, also: known.map(\.recallTarget) + [extraTarget].compactMap { $0 }, in: reader))
+        }
+        guard !sample.isEmpty, context.generation > 0 else { return }
+        let searches = Searches(sample: sample, source: source, target: target, collection: collection, threads: threads)
         // One exact pass over the rows is the truth for every k.
         let truth = try searches.run(k: buckets.max() ?? 1, .exact)
+        var rows: [TuningRecord] = []
         for bucket in buckets { rows += try widths(searches, truth.map { Array($0.prefix(bucket)) }, k: bucket, context) }
-        if k == nil || k == 10 {
-            rows += try CandidateBudgets(collection: collection, target: target, source: source, threads: threads)
-                .measure(Array(ids.prefix(128)), widths: rows, context)
-        }
+        let budgets = CandidateBudgets(collection: collection, target: target, source: source, threads: threads)
+        rows += try budgets.measure(sample, buckets: buckets, widths: rows, context)
         let measured = Set(rows.map { [$0.metric, String($0.k)] })
         try collection.database.write { writer in
             let kept = try writer.tunings(of: target.id).filter {
@@ -53,16 +50,25 @@ struct Tuner {
         }
     }
 
+    /// The ladder, with what was asked for before and now: a table forgets nothing.
+    private func measurement(from source: ModalityRecord, also more: [Double], in reader: Reader) throws -> Measurement {
+        Measurement(
+            queryModality: source.id, measuredAt: try reader.lastChange(of: target.id),
+            generation: try reader.generation(of: target.id)?.generation ?? 0,
+            targets: Set(Self.targets + more).sorted())
+    }
+
     /// Measures how many cosine candidates a metric on token sets needs, and stores the rows. Needs no index.
     /// - Returns: false when no held-out embedding of the source has tokens.
     func tuneCandidates(from source: ModalityRecord, metric: Metric, k: Int, extraTarget: Double) throws -> Bool {
-        let (ids, measuredAt, generation) = try collection.database.read { reader in
-            (try heldOutIDs(of: source, in: reader), try reader.lastChange(of: target.id),
-             try reader.generation(of: target.id)?.generation)
+        let (ids, context) = try collection.database.read { reader in
+            let known = try reader.tunings(of: target.id, metric: metric.name).filter {
+                $0.queryModality == source.id && $0.k == k
+            }
+            return (
+                try heldOutIDs(of: source, in: reader),
+                try measurement(from: source, also: known.map(\.recallTarget) + [extraTarget], in: reader))
         }
-        let context = Measurement(
-            queryModality: source.id, measuredAt: measuredAt, generation: generation ?? 0,
-            targets: Set(Self.targets + [extraTarget]).sorted())
         let step = max(1, ids.count / TokenBudgets.queriesMax)
         let sample = stride(from: 0, to: ids.count, by: step).prefix(TokenBudgets.queriesMax).map { ids[$0] }
         let budgets = TokenBudgets(
@@ -95,10 +101,17 @@ struct Tuner {
     }
 
     func heldOutIDs(of source: ModalityRecord, in reader: Reader) throws -> [String] {
+        try reader.embeddings(heldOut(of: source, in: reader)).compactMap { $0?.id }
+    }
+
+    private func sampleQueries(of source: ModalityRecord, in reader: Reader) throws -> [SampleQuery] {
+        try SampleQuery.of(heldOut(of: source, in: reader), from: source, in: target, reader: reader)
+    }
+
+    private func heldOut(of source: ModalityRecord, in reader: Reader) throws -> [RowID] {
         let rows = try reader.rows(of: source.id).filter(HoldOut.contains)
         let step = max(1, rows.count / Self.queriesMax)
-        let sample = stride(from: 0, to: rows.count, by: step).prefix(Self.queriesMax).map { rows[$0] }
-        return try reader.embeddings(sample).compactMap { $0?.id }
+        return stride(from: 0, to: rows.count, by: step).prefix(Self.queriesMax).map { rows[$0] }
     }
 
     /// One row per target that the ladder of widths reaches, the smallest width for each.
@@ -107,7 +120,7 @@ struct Tuner {
     ) throws -> [TuningRecord] {
         var rows: [TuningRecord] = []
         var remaining = context.targets
-        var width = searches.isOwnModality ? k + 1 : k
+        var width = k
         while !remaining.isEmpty && width <= Self.widthMax {
             let recalls = zip(truth, try searches.run(k: k, .width(width))).map(recall)
             let summary = RecallSummary(recalls)
@@ -132,24 +145,19 @@ struct Tuner {
 
 /// The sample queries of one measurement, searched as a user's would be.
 private struct Searches {
-    let ids: [String]
+    let sample: [SampleQuery]
     let source: ModalityRecord
     let target: ModalityRecord
     let collection: EmbeddingCollection
     let threads: Int
 
-    var isOwnModality: Bool { source.id == target.id }
-
-    /// The best k per query, of all others. A query of the target's own modality is hidden in the graph: users' queries are
-    /// mostly not stored, and one that is finds its neighbours over its own links at a third of the width.
+    /// The best k per query, of what is not hidden from it.
     func run(k: Int, _ effort: SearchOptions.Effort) throws -> [[Hit]] {
-        let queries = ids.map { Query.embedding(id: $0, from: source.name) }
-        var options = SearchOptions(k: isOwnModality ? k + 1 : k, effort: effort)
-        options.hidesStoredQuery = true
-        let answers = try collection.search(queries, in: target.name, options: options, threads: threads)
-        return zip(ids, answers).map { id, answer in
-            Array(answer.hits.filter { !isOwnModality || $0.id != id }.prefix(k))
-        }
+        // A graph hides what a scan returns.
+        let options = SearchOptions(k: effort == .exact ? k + sample.hiddenMax : k, effort: effort)
+        let answers = try collection.search(
+            sample.map { $0.query(from: source) }, in: target.name, options: options, threads: threads)
+        return zip(sample, answers).map { query, answer in query.others(answer.hits, k: k) }
     }
 }
 

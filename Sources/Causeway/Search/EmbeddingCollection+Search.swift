@@ -64,7 +64,6 @@ extension EmbeddingCollection {
         _ query: Query, from modality: ModalityRecord, for target: ModalityRecord, in reader: Reader
     ) throws -> PreparedQuery {
         let vector: [Float]
-        var stored: RowID?
         switch query.source {
         case .vector(let given): vector = given
         case .tokens(let tokens): vector = tokens.mean
@@ -73,7 +72,6 @@ extension EmbeddingCollection {
                 throw CausewayError.unknownID(id, modality: modality.name)
             }
             vector = try self.vector(of: row, id: id, modality: modality, in: reader)
-            stored = row
         }
         guard vector.count == target.dimension else {
             throw CausewayError.dimensionMismatch(
@@ -82,7 +80,8 @@ extension EmbeddingCollection {
         if let index = vector.firstIndex(where: { !$0.isFinite }) {
             throw CausewayError.badInput("component \(index) of the query is not finite", remedy: "repair the query")
         }
-        return PreparedQuery(vector: vector, modality: modality, isModalityKnown: query.isModalityKnown, row: stored)
+        return PreparedQuery(
+            vector: vector, modality: modality, isModalityKnown: query.isModalityKnown, hidden: query.hidden)
     }
 }
 

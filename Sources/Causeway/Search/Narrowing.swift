@@ -39,7 +39,7 @@ struct Narrowing {
         let snapshot = plan.snapshot
         let crossModal = query.modality.id != target || !query.isModalityKnown
         let graph = snapshot.graph
-        let coded = graph.coded(query.vector.span, hiding: options.hidesStoredQuery ? query.row?.rawValue : nil)
+        let coded = graph.coded(query.vector.span, hiding: query.hidden.map(\.rawValue))
         let answer = if let coded, let labels = admission.labels {
             graph.searchFiltered(coded, width: plan.width, admitting: labels, crossModal: crossModal)
         } else if let coded {

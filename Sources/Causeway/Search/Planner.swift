@@ -60,7 +60,7 @@ struct Planner {
             // Under another metric the rows of cosine tell which modalities were measured at all.
             let metric = options.metric == .cosine ? options.metric.name : nil
             tunings = if case .recall = options.effort {
-                try reader.tunings(of: target.id, metric: metric, k: options.k)
+                try reader.tunings(of: target.id, metric: metric, k: min(options.k, Tuner.buckets.max() ?? 1))
             } else {
                 []
             }
@@ -140,16 +140,20 @@ struct Planner {
     /// The cheapest measured row of the table that promises the recall for at least this k.
     private func tuned(from modality: ModalityID, recall: Double) -> Budget? {
         let rows = tunings.filter { $0.queryModality == modality && $0.metric == options.metric.name }
-        guard let bucket = rows.map(\.k).min() else { return nil }
+        guard let bucket = rows.map(\.k).filter({ $0 >= options.k }).min() ?? rows.map(\.k).max() else { return nil }
+        // Beyond the largest bucket what it needed grows with k.
+        let scale = max(1, Double(options.k) / Double(bucket))
+        var notes = scale > 1 ? ["recall was measured for the best \(bucket): what they need was scaled up to \(options.k)"] : []
         let ladder = rows.filter { $0.k == bucket }.sorted { $0.recallTarget < $1.recallTarget }
+        func scaled(_ count: Int) -> Int { Int((Double(count) * scale).rounded(.up)) }
         guard let row = ladder.first(where: { $0.recallTarget >= recall }) else {
             guard options.metric == .cosine, let best = ladder.last else { return nil }
-            return Budget(
-                width: max(best.width * 2, options.candidates ?? 0), candidates: options.candidates ?? best.width * 2,
-                notes: ["recall \(recall) is above the largest measured, \(best.recallTarget); twice its width was used"])
+            let width = scaled(best.width * 2)
+            notes.append("recall \(recall) is above the largest measured, \(best.recallTarget); twice its width was used")
+            return Budget(width: max(width, options.candidates ?? 0), candidates: options.candidates ?? width, notes: notes)
         }
-        let candidates = options.candidates ?? row.candidates
-        return Budget(width: max(row.width, candidates, options.k), candidates: candidates)
+        let candidates = options.candidates ?? scaled(row.candidates)
+        return Budget(width: max(scaled(row.width), candidates, options.k), candidates: candidates, notes: notes)
     }
 
     /// Starting widths by dimension, for queries of the target's own modality and of another; tuning replaces them.

@@ -1,3 +1,6 @@
+/// What is asked, how, and what comes back. Runs nothing.
+import Storage
+
 /// What is asked: a vector, or a stored embedding by its id, and the modality it comes from.
 public struct Query: Sendable {
     enum Source: Sendable {
@@ -11,6 +14,8 @@ public struct Query: Sendable {
     let modality: String?
     /// The tokens of a vector that is not stored, for the metrics on token sets.
     var tokens: TokenSet?
+    /// Rows of the target that are not in the graph as far as this query is concerned. They may still be found by a scan.
+    var hidden: [RowID] = []
 
     /// False for a vector that names no modality: it may be of any.
     var isModalityKnown: Bool {
@@ -56,9 +61,6 @@ public struct SearchOptions: Sendable {
     public var filter: String?
     /// Under an exact transport metric, also which token of the query went to which of each hit.
     public var transportPlans = false
-    /// The graph is walked as if a stored query of the target's own modality were not in it: for measurements, whose stored
-    /// queries stand for ones that are not stored, and would otherwise lead straight to their neighbours.
-    var hidesStoredQuery = false
 
     public init(
         k: Int = 10, metric: Metric = .cosine, effort: Effort = .recall(0.98), candidates: Int? = nil, filter: String? = nil

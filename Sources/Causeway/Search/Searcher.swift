@@ -12,8 +12,8 @@ struct PreparedQuery: Sendable {
     var modality: ModalityRecord
     /// False for a vector that came without a modality: it may be of any.
     var isModalityKnown = true
-    /// Of a stored embedding.
-    var row: RowID?
+    /// Rows of the target that walks over the graph pass over.
+    var hidden: [RowID] = []
 }
 
 struct Searcher {

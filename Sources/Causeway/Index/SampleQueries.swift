@@ -1,0 +1,41 @@
+/// Stored embeddings that stand for queries nobody stored: whatever shows the same item is hidden from their searches.
+/// Used wherever an index is measured; searches of users hide nothing.
+import Storage
+
+/// A stored query and what its searches must not find: the query itself and all else of its item in the target. Users' queries
+/// mostly have no such twin there, and one that has is easier: its own links, or its pair's, lead straight to its neighbours.
+struct SampleQuery: Sendable {
+    var id: String
+    /// Rows of the target.
+    var hidden: [RowID]
+    var hiddenIDs: Set<String>
+
+    /// Of an item with more embeddings than this (a whole album under one name) only the query itself is hidden.
+    private static let hiddenMax = 64
+
+    /// The sample of these rows of `source`, in their order; rows that are no more are left out.
+    static func of(
+        _ rows: [RowID], from source: ModalityRecord, in target: ModalityRecord, reader: Reader
+    ) throws -> [SampleQuery] {
+        try reader.embeddings(rows).compactMap { $0 }.map { record in
+            var hidden = try reader.rows(ofItem: record.item, in: target.id)
+            if hidden.count > hiddenMax { hidden = hidden.filter { $0 == record.row } }
+            let names = try reader.names(hidden.sorted()).compactMap { $0?.id }
+            return SampleQuery(id: record.id, hidden: hidden, hiddenIDs: Set(names))
+        }
+    }
+
+    func query(from source: ModalityRecord) -> Query {
+        var query = Query.embedding(id: id, from: source.name)
+        query.hidden = hidden
+        return query
+    }
+
+    /// The best k of an answer without what is hidden.
+    func others(_ hits: [Hit], k: Int) -> [Hit] { Array(hits.lazy.filter { !hiddenIDs.contains($0.id) }.prefix(k)) }
+}
+
+extension [SampleQuery] {
+    /// So many hits more must an exact search return for k of them to be left.
+    var hiddenMax: Int { reduce(0) { Swift.max($0, $1.hidden.count) } }
+}
