@@ -153,4 +153,32 @@ struct AlignTests {
             try again.collection("c").search([.embedding(id: "t1-0", from: "text")], across: ["image"], options: across)
         }
     }
+
+    /// Aligned already, and too few pairs for so many dimensions: what is learned is worse than nothing.
+    @Test func aDirectionBelowCosineIsNamedInTheWarning() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        var random = TestRandom(41)
+        var images: [Embedding] = [], texts: [Embedding] = []
+        for number in 0..<120 {
+            let meaning = random.vector(24)
+            images.append(Embedding(id: "i\(number)", vector: meaning, item: "\(number)"))
+            let text = zip(meaning, random.vector(24)).map { $0 + 1.2 * $1 }
+            texts.append(Embedding(id: "t\(number)", vector: text, item: "\(number)"))
+        }
+        try collection.insert(images, into: "image")
+        try collection.insert(texts, into: "text")
+        var training = TrainingOptions(method: .cca)
+        (training.lambda, training.holdOut) = (0, 0.5)
+        let model = try collection.trainModel(named: "m", from: "text", to: "image", options: training)
+        var below = 0
+        for direction in model.heldOut {
+            let (deepest, cosine) = (try #require(direction.recall.last), try #require(direction.recall.last?.cosine))
+            let isBelow = deepest.learned.value < cosine
+            let named = "from \(direction.from) to \(direction.to) recall@10"
+            #expect((model.warning ?? "").contains(named) == isBelow, "\(model.warning ?? "")")
+            below += isBelow ? 1 : 0
+        }
+        #expect(below > 0)
+    }
 }

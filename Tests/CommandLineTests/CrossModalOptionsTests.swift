@@ -137,16 +137,4 @@ import Testing
         #expect(pairs.run("index build", "--for", "text").status == .done)
         #expect(pairs.run("index build", "--for", "none").status == .done)
     }
-
-    @Test func aDirectionBelowCosineIsNamed() throws {
-        let trained = try StoredPairs().object(
-            "align train", "--from", "text", "--to", "image", "--method", "cca", "--lambda", "1000000", "--name", "m")
-        let warning = trained["warning"] as? String ?? ""
-        for direction in try #require(trained["heldOut"] as? [[String: Any]]) {
-            let learned = try #require((direction["learned"] as? [String: Any])?["recall@10"] as? Double)
-            let cosine = try #require((direction["cosine"] as? [String: Any])?["recall@10"] as? Double)
-            let named = "from \(direction["from"] as? String ?? "") to \(direction["to"] as? String ?? "") recall@10"
-            #expect(warning.contains(named) == (learned < cosine), "\(warning) \(learned) \(cosine)")
-        }
-    }
 }
