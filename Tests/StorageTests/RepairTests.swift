@@ -113,3 +113,40 @@ private func damagedFixture() throws -> Fixture {
     #expect(throws: StorageError.alreadyExists(path: taken)) { try fixture.store.repair(dryRun: false, copy: taken) }
     #expect(try fixture.store.check(deep: true).count == 1)
 }
+
+/// Noise over whole stretches of the file: repair mends what it can or refuses, and no readable embedding goes or changes.
+@Test func repairOfOverwrittenPagesLosesNothingReadable() throws {
+    let fixture = try Fixture(dimension: 64)
+    var input = plainBatch(400, dimension: 64)
+    for index in 0..<400 { input.metadata[index] = "{\"n\": \(index)}" }
+    try fixture.insert(input)
+    fixture.store.close()
+    let sound = try Data(contentsOf: URL(fileURLWithPath: fixture.path))
+    func readable(_ store: Store) throws -> [RowID: [UInt32]] {
+        try store.read { reader in
+            var found: [RowID: [UInt32]] = [:]
+            _ = try reader.forEachVector(of: fixture.modality) { row, values in found[row] = bits(array(values)) }
+            return found
+        }
+    }
+    for seed in UInt64(0)..<16 {
+        var numbers = SeededNumbers(seed: seed)
+        var rotten = sound
+        let length = seed % 2 == 0 ? 40 : 700
+        let start = 16_384 + Int(numbers.next() % UInt64(sound.count - 16_384 - length))
+        for offset in 0..<length { rotten[start + offset] = UInt8(truncatingIfNeeded: numbers.next()) }
+        let copy = fixture.directory.file("rot\(seed)")
+        try rotten.write(to: URL(fileURLWithPath: copy))
+        do {
+            let store = try Store(path: copy, access: .readWrite)
+            let before = try readable(store)
+            let report = try store.repair(dryRun: false, copy: nil)
+            let after = try readable(store)
+            #expect(before.allSatisfy { after[$0.key] == $0.value }, "seed \(seed): \(length) bytes at \(start)")
+            let left = try store.check(deep: true).filter { $0.severity == .damage }
+            #expect(left == report.remaining, "seed \(seed): \(length) bytes at \(start)")
+        } catch let error as StorageError {
+            #expect(!error.description.isEmpty, "seed \(seed)")
+        }
+    }
+}
