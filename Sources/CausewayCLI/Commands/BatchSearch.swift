@@ -7,7 +7,7 @@ struct BatchSearch {
     private static let blockMax = 8_192
     private static let blockBytesMax = 32 << 20
     /// The first block; while one takes less than `blockSeconds` the next is twice as large. An interruption waits for a block.
-    private static let firstBlock = 256
+    private static let firstBlock = 1_024
     private static let blockSeconds = 1.0
     /// Fewer with token sets, which are tens of times as large.
     private static let tokenBlockMax = 64
