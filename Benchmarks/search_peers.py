@@ -356,6 +356,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without-captions", action="store_true", help="store none, so that no cross-modal edges are made")
     parser.add_argument("--peers", default=",".join(PEERS), help="which, with commas between them")
+    parser.add_argument("--label", help="ends the name of the result file")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--directory")
     arguments = parser.parse_args()
@@ -373,7 +374,8 @@ def main():
                       arguments.peers.split(","))
     show(results)
     if not arguments.tiny:
-        common.save(f"search-peers-{name}", common.command_line(), results)
+        label = f"-{arguments.label}" if arguments.label else ""
+        common.save(f"search-peers-{name}{label}", common.command_line(), results)
 
 
 if __name__ == "__main__":

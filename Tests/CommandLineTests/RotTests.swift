@@ -124,7 +124,7 @@ import Testing
         let flips = 60, seed = seed(13)
         var dice = Dice(seed: seed)
         // Rows enough that most pages hold something: an empty page has nothing to report.
-        let (database, values) = try fixture(&dice, rows: 1_500)
+        let (database, values) = try fixture(&dice, rows: 4_000)
         let content = Data(float32Bytes(values))
         let listed = try database.run("list", with: TestDatabase.of("m") + ["--all"]).output
         let file = database.folder.data("d.db")
