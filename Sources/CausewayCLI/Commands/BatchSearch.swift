@@ -6,8 +6,9 @@ struct BatchSearch {
     /// Queries held in memory at once: their exact stages share one ordered pass over the rows they need.
     private static let blockMax = 8_192
     private static let blockBytesMax = 32 << 20
-    /// The first block; while one takes less than `blockSeconds` the next is twice as large. An interruption waits for a block.
-    private static let firstBlock = 1_024
+    /// The first block of scans; while one takes less than `blockSeconds` the next is twice as large, as an interruption waits
+    /// for a block. Other searches begin with the largest: the more queries share reads, the fewer there are.
+    private static let firstBlock = 256
     private static let blockSeconds = 1.0
     /// Fewer with token sets, which are tens of times as large.
     private static let tokenBlockMax = 64
@@ -26,7 +27,8 @@ struct BatchSearch {
         var told: Set<String> = []
         let inMemory = Self.blockBytesMax / (4 * max(file.dimension, 1))
         let blockMax = min(tokens == nil ? Self.blockMax : Self.tokenBlockMax, inMemory)
-        var block = request.batch ?? max(1, min(blockMax, Self.firstBlock))
+        let isScan = request.options.effort == .exact
+        var block = request.batch ?? max(1, isScan ? min(blockMax, Self.firstBlock) : blockMax)
         var start = 0
         let cancellation = context.cancellation
         while start < file.count {
