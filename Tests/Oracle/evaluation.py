@@ -11,8 +11,8 @@ sys.dont_write_bytecode = True
 import numpy as np  # noqa: E402
 
 from brute_force import METRICS, NEAR_TIE, SIMILARITIES, all_scores  # noqa: E402
-from paired_sets import SETS  # noqa: E402
-from program import Causeway, Failure  # noqa: E402
+from paired_sets import chosen, is_present  # noqa: E402
+from program import Causeway, Failure, finish  # noqa: E402
 
 TOLERANCE = 1e-4
 WORK_MAX = 10**9  # numbers that the queries of a direction are compared with
@@ -103,13 +103,9 @@ def main():
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--sets", help="only these, separated by commas")
     arguments = parser.parse_args()
-    names = arguments.sets.split(",") if arguments.sets else [paired.name for paired in SETS]
-    faults = [f"no set '{name}'" for name in names if name not in {paired.name for paired in SETS}]
-    for paired in SETS:
-        if paired.name not in names:
-            continue
-        if not all(os.path.exists(os.path.join(arguments.data, file)) for file in paired.files.values()):
-            print(f"{paired.name}: left out, its files are absent")
+    sets, faults = chosen(arguments.sets)
+    for paired in sets:
+        if not is_present(paired, arguments.data):
             continue
         with tempfile.TemporaryDirectory(prefix="causeway-oracle-") as folder:
             for name, arrays, items in parts(paired, arguments.data):
@@ -118,10 +114,7 @@ def main():
                         name, arrays, items, os.path.abspath(arguments.causeway), folder, arguments.queries)
                 except (Failure, KeyError, ValueError) as error:
                     faults.append(f"{name} stopped: {type(error).__name__}: {error}")
-    for fault in faults[:20]:
-        print("WRONG", fault)
-    print(f"{len(faults)} faults (seed 0)")
-    sys.exit(1 if faults else 0)
+    finish(faults)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ import numpy as np  # noqa: E402
 from scipy.optimize import linear_sum_assignment  # noqa: E402
 from scipy.spatial.distance import cdist  # noqa: E402
 
-from paired_sets import SETS  # noqa: E402
-from program import Causeway, Failure  # noqa: E402
+from paired_sets import chosen, is_present  # noqa: E402
+from program import Causeway, Failure, finish  # noqa: E402
 
 SAMPLE_MAX, TRANSPORT_MAX, NEIGHBOURS = 2000, 500, 10  # causeway's own limits
 TOLERANCE = 1e-6
@@ -194,23 +194,16 @@ def main():
     parser.add_argument("causeway")
     parser.add_argument("--sets", help="only these, separated by commas")
     arguments = parser.parse_args()
-    names = arguments.sets.split(",") if arguments.sets else [paired.name for paired in SETS]
-    faults = [f"no set '{name}'" for name in names if name not in {paired.name for paired in SETS}]
-    for paired in SETS:
-        if paired.name not in names:
-            continue
-        if not all(os.path.exists(os.path.join(arguments.data, file)) for file in paired.files.values()):
-            print(f"{paired.name}: left out, its files are absent")
+    sets, faults = chosen(arguments.sets)
+    for paired in sets:
+        if not is_present(paired, arguments.data):
             continue
         with tempfile.TemporaryDirectory(prefix="causeway-oracle-") as folder:
             try:
                 faults += compare(paired, arguments.data, os.path.abspath(arguments.causeway), folder)
             except (Failure, KeyError, ValueError) as error:
                 faults.append(f"{paired.name} stopped: {type(error).__name__}: {error}")
-    for fault in faults[:40]:
-        print("WRONG", fault)
-    print(f"{len(faults)} faults (seed 0)")
-    sys.exit(1 if faults else 0)
+    finish(faults, shown=40)
 
 
 if __name__ == "__main__":

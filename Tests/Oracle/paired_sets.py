@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 import numpy as np  # noqa: E402
 
 from brute_force import METRICS, SIMILARITIES, Judge  # noqa: E402
-from program import Causeway, Failure  # noqa: E402
+from program import Causeway, Failure, finish  # noqa: E402
 
 K = 10
 RECALL_MIN = 0.95
@@ -188,6 +188,21 @@ class Run:
         self.evaluate()
 
 
+def chosen(names):
+    """(the sets named, faults): all of them without names, which commas separate; a name that is none is a fault."""
+    names = names.split(",") if names else [paired.name for paired in SETS]
+    known = {paired.name for paired in SETS}
+    return [paired for paired in SETS if paired.name in names], [f"no set '{name}'" for name in names if name not in known]
+
+
+def is_present(paired, data):
+    """Whether all files of a set are there; says so where they are not."""
+    found = all(os.path.exists(os.path.join(data, file)) for file in paired.files.values())
+    if not found:
+        print(f"{paired.name}: left out, its files are absent")
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data")
@@ -197,11 +212,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     queries = None if arguments.queries == "all" else int(arguments.queries)
-    names = arguments.sets.split(",") if arguments.sets else [paired.name for paired in SETS]
-    faults = [f"no set '{name}'" for name in names if name not in {paired.name for paired in SETS}]
-    for paired in SETS:
-        if paired.name not in names:
-            continue
+    sets, faults = chosen(arguments.sets)
+    for paired in sets:
         with tempfile.TemporaryDirectory(prefix="causeway-oracle-") as folder:
             run = Run(paired, arguments.data, os.path.abspath(arguments.causeway), folder, queries, arguments.seed)
             try:
@@ -209,10 +221,7 @@ def main():
             except (Failure, KeyError, ValueError) as error:
                 run.fault("stopped", [f"{type(error).__name__}: {error}"])
             faults += run.faults
-    for fault in faults[:20]:
-        print("WRONG", fault)
-    print(f"{len(faults)} faults (seed {arguments.seed})")
-    sys.exit(1 if faults else 0)
+    finish(faults, arguments.seed)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,19 @@
 """Runs the causeway executable and reads what it prints."""
 import json
 import subprocess
+import sys
 
 
 class Failure(Exception):
     """A command that ended otherwise than it should."""
+
+
+def finish(faults, seed=0, shown=20):
+    """Tells what differed, and ends this process with 1 where anything did."""
+    for fault in faults[:shown]:
+        print("WRONG", fault)
+    print(f"{len(faults)} faults (seed {seed})")
+    sys.exit(1 if faults else 0)
 
 
 class Causeway:

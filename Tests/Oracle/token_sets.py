@@ -14,7 +14,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import ot
 
-from program import Causeway, Failure
+from program import Causeway, Failure, finish
 
 K = 10
 TOLERANCE = 2e-6
@@ -122,10 +122,7 @@ def main():
                 faults += compare(name, database, other, one, max(1, count // 4), folder)
             except (Failure, KeyError, ValueError) as error:
                 faults.append(f"{name} stopped: {type(error).__name__}: {error}")
-    for fault in faults[:20]:
-        print("WRONG", fault)
-    print(f"{len(faults)} faults (seed 0)")
-    sys.exit(1 if faults else 0)
+    finish(faults)
 
 
 if __name__ == "__main__":

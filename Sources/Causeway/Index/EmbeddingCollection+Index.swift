@@ -60,12 +60,11 @@ extension EmbeddingCollection {
                         reason: "\(to) has no index, so every search of it is exact and there is nothing to tune",
                         remedy: "`causeway index build` makes one where there are enough embeddings to need it")
                 }
-                guard try database.read({ try !tuner.heldOutIDs(of: source, in: $0).isEmpty }) else {
+                guard try tuner.tune(from: source, k: k, extraTarget: recall) else {
                     throw CausewayError.invalidArgument(
                         reason: "no embedding of \(from) is held out for measuring (about one in eight is)",
                         remedy: "ingest more of them")
                 }
-                try tuner.tune(from: source, k: k, extraTarget: recall)
             } else if try !tuner.tuneCandidates(from: source, metric: metric, k: k, extraTarget: recall) {
                 throw CausewayError.invalidArgument(
                     reason: "no embedding of \(from) that is held out for measuring can be compared by \(metric)",

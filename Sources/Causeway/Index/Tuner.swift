@@ -25,7 +25,9 @@ struct Tuner {
     }
 
     /// Measures queries of one modality and stores the rows: for `k`, or for all buckets.
-    func tune(from source: ModalityRecord, k: Int?, extraTarget: Double?) throws {
+    /// - Returns: false when there is no index, or no held-out embedding of the source.
+    @discardableResult
+    func tune(from source: ModalityRecord, k: Int?, extraTarget: Double?) throws -> Bool {
         let buckets = k.map { [$0] } ?? Self.buckets
         let (sample, context) = try collection.database.read { reader in
             let known = try reader.tunings(of: target.id).filter { $0.queryModality == source.id && buckets.contains($0.k) }
@@ -33,7 +35,7 @@ struct Tuner {
                 try sampleQueries(of: source, in: reader),
                 try measurement(from: source, also: known.map(\.recallTarget) + [extraTarget].compactMap { $0 }, in: reader))
         }
-        guard !sample.isEmpty, context.generation > 0 else { return }
+        guard !sample.isEmpty, context.generation > 0 else { return false }
         let searches = Searches(sample: sample, source: source, target: target, collection: collection, threads: threads)
         // One exact pass over the rows is the truth for every k.
         let truth = try searches.run(k: buckets.max() ?? 1, .exact)
@@ -48,6 +50,7 @@ struct Tuner {
             }
             try writer.replaceTunings(kept + rows, of: target.id)
         }
+        return true
     }
 
     /// The ladder, with what was asked for before and now: a table forgets nothing.
@@ -100,7 +103,7 @@ struct Tuner {
         }
     }
 
-    func heldOutIDs(of source: ModalityRecord, in reader: Reader) throws -> [String] {
+    private func heldOutIDs(of source: ModalityRecord, in reader: Reader) throws -> [String] {
         try reader.embeddings(heldOut(of: source, in: reader)).compactMap { $0?.id }
     }
 
