@@ -92,22 +92,19 @@ import CKernels
     func fill(_ tokens: TokenCloud, _ packed: PackedTokens, transposed: Bool) {
         let (left, right) = transposed ? (packed.cloud, tokens) : (tokens, packed.cloud)
         precondition(rows == left.count && columns == right.count && left.dimension == right.dimension, "shape differs")
-        let dimension = left.dimension
         let out = unsafe cells.pointer(rows * stride)
         unsafe tokens.values.withUnsafeBufferPointer { x in
-            unsafe packed.panels.withUnsafeBufferPointer { panels in
-                unsafe ck_products(
-                    x.baseAddress, tokens.count, panels.baseAddress, packed.cloud.count, dimension, out, stride,
-                    transposed ? 1 : 0)
-            }
-        }
-        unsafe left.values.withUnsafeBufferPointer { x in
-            unsafe right.values.withUnsafeBufferPointer { y in
-                unsafe left.norms.withUnsafeBufferPointer { xs in
-                    unsafe right.norms.withUnsafeBufferPointer { ys in
-                        unsafe ck_ground_costs(
-                            left.ground.kernel, out, rows, columns, stride, x.baseAddress, xs.baseAddress, y.baseAddress,
-                            ys.baseAddress, dimension)
+            unsafe packed.cloud.values.withUnsafeBufferPointer { y in
+                unsafe tokens.norms.withUnsafeBufferPointer { xs in
+                    unsafe packed.cloud.norms.withUnsafeBufferPointer { ys in
+                        unsafe packed.panels.withUnsafeBufferPointer { panels in
+                            var pairs = unsafe ck_token_pairs(
+                                ground: left.ground.kernel, transposed: transposed ? 1 : 0, x: x.baseAddress,
+                                y: y.baseAddress, panels: panels.baseAddress, x_norms: xs.baseAddress,
+                                y_norms: ys.baseAddress, x_count: tokens.count, y_count: packed.cloud.count,
+                                dimension: left.dimension)
+                            unsafe ck_ground_costs(&pairs, out, stride)
+                        }
                     }
                 }
             }
@@ -115,6 +112,13 @@ import CKernels
     }
 
     // MARK: Steps of the solver
+
+    /// Column duals near the optimal ones; `scratch` grows as it must.
+    func openingDuals(_ duals: WorkArray<Double>, scratch: inout WorkArray<Float>) {
+        let size = ck_opening_scratch(rows, columns)
+        if size > scratch.capacity { scratch = WorkArray(undefined: size) }
+        unsafe ck_opening_duals(address, rows, columns, stride, scratch.pointer(size), duals.pointer(stride))
+    }
 
     func reduceRows(_ duals: WorkArray<Double>?, minima: WorkArray<Double>, places: WorkArray<Int64>) {
         unsafe ck_reduce_rows(

@@ -13,15 +13,18 @@ enum { CK_PANEL = 16 };  // tokens per panel of ck_pack_panels
 /// 16p ... 16p+15, zeros past the last. `panels` has room for ceil(count/16)*16*dimension floats.
 void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *panels);
 
-/// out[r*stride + c] = x_r . y_c, or out[c*stride + r] where transposed; float32 products summed over runs of 256
-/// coordinates, runs in float64. Columns past the last of a row, up to the stride, are left undefined.
-void ck_products(const float *x, size_t x_count, const float *panels, size_t y_count, size_t dimension, double *out,
-                 size_t stride, int32_t transposed);
+/// Tokens x against tokens y, whose panels are those of ck_pack_panels; norms in float64.
+struct ck_token_pairs {
+    int32_t ground, transposed;
+    const float *x, *y, *panels;
+    const double *x_norms, *y_norms;
+    size_t x_count, y_count, dimension;
+};
 
-/// Turns products into ground costs in place, and fills the columns past the last with +infinity.
-/// Pairs so near that the float32 products cancel are computed again in float64 from the tokens.
-void ck_ground_costs(int32_t ground, double *costs, size_t rows, size_t columns, size_t stride, const float *x,
-                     const double *x_norms, const float *y, const double *y_norms, size_t dimension);
+/// out[i*stride + j] = ground cost of x_i and y_j, or of x_j and y_i where transposed; +infinity past the last column.
+/// Products in float32 summed over runs of 256 coordinates, runs in float64; pairs so near that their products cancel are
+/// computed again in float64.
+void ck_ground_costs(const struct ck_token_pairs *pairs, double *out, size_t stride);
 
 /// minima[i] = min over j of costs[i][j] - column_duals[j] (no duals when NULL), where[i] = the first such j.
 void ck_reduce_rows(const double *costs, size_t rows, size_t columns, size_t stride, const double *column_duals,
@@ -30,6 +33,13 @@ void ck_reduce_rows(const double *costs, size_t rows, size_t columns, size_t str
 /// minima[j] = min over i of costs[i][j] - row_duals[i] (no duals when NULL), where[j] = the first such i; to `stride`.
 void ck_reduce_columns(const double *costs, size_t rows, size_t columns, size_t stride, const double *row_duals,
                        double *minima, int64_t *where);
+
+/// Column duals to begin with, near the optimal ones: from the rows' means, each column's mean of its four least rests, then
+/// of two by row and two by column, in float32. Finite whatever the costs; 0 for padding.
+/// `scratch` has room for ck_opening_scratch(rows, columns) floats.
+void ck_opening_duals(const double *costs, size_t rows, size_t columns, size_t stride, float *scratch, double *duals);
+
+size_t ck_opening_scratch(size_t rows, size_t columns);
 
 /// sums[i] = sum over j of exp(minima[i] - (costs[i][j] - column_duals[j])), minima being those of ck_reduce_rows for the same
 /// duals: the logarithm of the sum less the minimum is a stable log-sum-exp. Padding adds nothing.

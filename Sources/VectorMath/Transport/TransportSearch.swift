@@ -37,10 +37,11 @@ struct TransportSearch {
 
     // MARK: Start
 
-    /// Feasible duals: each row's least cost, then each column's least rest.
+    /// Feasible duals: from columns' near the optimal ones, each row's least rest, then each column's.
     private mutating func reduce() {
         memory.seenInSearch.fill(rows, with: 0)
-        costs.reduceRows(nil, minima: memory.rowDuals, places: memory.rowPlaces)
+        costs.openingDuals(memory.columnDuals, scratch: &memory.narrowCosts)
+        costs.reduceRows(memory.columnDuals, minima: memory.rowDuals, places: memory.rowPlaces)
         costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
         for padding in columns..<costs.stride { memory.columnDuals[padding] = 0 }
         dualValue = valueOfDuals()

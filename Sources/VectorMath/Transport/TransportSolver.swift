@@ -88,6 +88,7 @@ final class TransportMemory {
     let settled, predecessors: WorkArray<Int32>
     let rows: Int, stride: Int
     var flows: FlowTable
+    var narrowCosts = WorkArray<Float>(0, filledWith: 0)
 
     init(rows: Int, columns stride: Int) {
         (self.rows, self.stride) = (rows, stride)

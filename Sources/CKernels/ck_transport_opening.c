@@ -1,0 +1,148 @@
+// Duals to open the transport solver with: near the optimal ones, cheap, and in float32, since any numbers are valid there.
+// The solver's exact reductions make them feasible. Compiled per instruction set; no contraction, so that all give the same bits.
+#include "ck_transport.h"
+#include "ck_cpu.h"
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+typedef double f64x16 __attribute__((ext_vector_type(16)));
+typedef float f32x16 __attribute__((ext_vector_type(16)));
+typedef float f32x8 __attribute__((ext_vector_type(8)));
+typedef float f32x4 __attribute__((ext_vector_type(4)));
+
+#define INLINE static inline __attribute__((always_inline))
+#define LESSER(a, b) ((a) < (b) ? (a) : (b))
+#define GREATER(a, b) ((a) > (b) ? (a) : (b))
+#define INFINITE ((f32x16){0} + INFINITY)
+
+enum { LANES = 16 };
+
+/// Puts a value among the `kept` least, which ascend.
+#define INSERT(value, least, kept)                           \
+    for (int k = 0; k < (kept); k++) {                       \
+        const f32x16 larger = GREATER((least)[k], (value));  \
+        (least)[k] = LESSER((least)[k], (value));            \
+        (value) = larger;                                    \
+    }
+
+INLINE float mean_of(const f32x16 *sum, float tail, size_t count) {
+    f32x8 eight = __builtin_shufflevector(*sum, *sum, 0, 1, 2, 3, 4, 5, 6, 7) +
+                  __builtin_shufflevector(*sum, *sum, 8, 9, 10, 11, 12, 13, 14, 15);
+    f32x4 four = __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+    return (((four[0] + four[2]) + (four[1] + four[3])) + tail) / (float)count;
+}
+
+/// Copies the costs, +infinity up to whole vectors, and takes the mean of each row.
+INLINE void narrow_rows(const double *costs, size_t rows, size_t columns, size_t stride, float *narrow, size_t width,
+                        float *means) {
+    for (size_t i = 0; i < rows; i++) {
+        const double *row = costs + i * stride;
+        float *copy = narrow + i * width, tail = 0;
+        f32x16 sum = {0};
+        size_t j = 0;
+        for (; j + LANES <= columns; j += LANES) {
+            f64x16 wide;
+            memcpy(&wide, row + j, sizeof wide);
+            const f32x16 value = __builtin_convertvector(wide, f32x16);
+            memcpy(copy + j, &value, sizeof value);
+            sum = sum + value;
+        }
+        for (; j < columns; j++) tail += copy[j] = (float)row[j];
+        for (; j < width; j++) copy[j] = INFINITY;
+        means[i] = mean_of(&sum, tail, columns);
+    }
+}
+
+/// duals[j] = mean of the `kept` least costs of column j less the duals of their rows.
+INLINE void average_columns(const float *narrow, size_t rows, size_t width, const float *row_duals, int kept, float *duals) {
+    for (size_t j = 0; j < width; j += LANES) {
+        f32x16 least[4] = {INFINITE, INFINITE, INFINITE, INFINITE}, value;
+        for (size_t i = 0; i < rows; i++) {
+            memcpy(&value, narrow + i * width + j, sizeof value);
+            value = value - row_duals[i];
+            INSERT(value, least, kept)
+        }
+        value = kept == 2 ? (least[0] + least[1]) * 0.5f : ((least[0] + least[1]) + (least[2] + least[3])) * 0.25f;
+        memcpy(duals + j, &value, sizeof value);
+    }
+}
+
+/// duals[i] = mean of the two least costs of row i less the duals of their columns.
+INLINE void average_rows(const float *narrow, size_t rows, size_t width, const float *column_duals, float *duals) {
+    for (size_t i = 0; i < rows; i++) {
+        f32x16 least[2] = {INFINITE, INFINITE}, value, dual;
+        for (size_t j = 0; j < width; j += LANES) {
+            memcpy(&value, narrow + i * width + j, sizeof value);
+            memcpy(&dual, column_duals + j, sizeof dual);
+            value = value - dual;
+            INSERT(value, least, 2)
+        }
+        // The two least of both halves, until the halves are single lanes.
+        f32x8 a = __builtin_shufflevector(least[0], least[0], 0, 1, 2, 3, 4, 5, 6, 7);
+        f32x8 b = __builtin_shufflevector(least[1], least[1], 0, 1, 2, 3, 4, 5, 6, 7);
+        f32x8 c = __builtin_shufflevector(least[0], least[0], 8, 9, 10, 11, 12, 13, 14, 15);
+        f32x8 d = __builtin_shufflevector(least[1], least[1], 8, 9, 10, 11, 12, 13, 14, 15);
+        f32x8 second = LESSER(b, d), larger = GREATER(a, c);
+#define HALVE(...)                                    \
+        a = LESSER(a, c);                             \
+        b = LESSER(second, larger);                   \
+        c = __builtin_shufflevector(a, a, __VA_ARGS__); \
+        d = __builtin_shufflevector(b, b, __VA_ARGS__); \
+        second = LESSER(b, d);                        \
+        larger = GREATER(a, c);
+        HALVE(4, 5, 6, 7, 0, 1, 2, 3)
+        HALVE(2, 3, 0, 1, 6, 7, 4, 5)
+        HALVE(1, 0, 3, 2, 5, 4, 7, 6)
+#undef HALVE
+        duals[i] = (LESSER(a[0], c[0]) + LESSER(second[0], larger[0])) * 0.5f;
+    }
+}
+
+INLINE void opening(const double *costs, size_t rows, size_t columns, size_t stride, float *scratch, double *duals) {
+    const size_t width = (columns + LANES - 1) / LANES * LANES;
+    float *const narrow = scratch, *const column_duals = narrow + rows * width, *const row_duals = column_duals + width;
+    narrow_rows(costs, rows, columns, stride, narrow, width, row_duals);
+    average_columns(narrow, rows, width, row_duals, 4, column_duals);
+    average_rows(narrow, rows, width, column_duals, row_duals);
+    average_columns(narrow, rows, width, row_duals, 2, column_duals);
+    // Costs beyond the range of float32, and columns of padding, leave no number.
+    for (size_t j = 0; j < stride; j++) duals[j] = fabsf(column_duals[j]) <= FLT_MAX ? column_duals[j] : 0;
+}
+
+#define VARIANT(NAME, TARGET)                                                                                        \
+    TARGET static void opening_##NAME(const double *costs, size_t rows, size_t columns, size_t stride,               \
+                                      float *scratch, double *duals) {                                               \
+        opening(costs, rows, columns, stride, scratch, duals);                                                       \
+    }
+
+VARIANT(baseline, )  // SSE2 on x86-64, NEON on ARM64, plain code elsewhere
+#if defined(__x86_64__)
+VARIANT(avx2, __attribute__((target("avx2,fma"))))
+VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
+#endif
+
+void ck_opening_duals(const double *costs, size_t rows, size_t columns, size_t stride, float *scratch, double *duals) {
+    if (rows < 4 || columns < 2) {  // fewer than are averaged
+        memset(duals, 0, stride * sizeof *duals);
+        return;
+    }
+#if defined(__x86_64__)
+    if (ck_level() >= CK_AVX512) {
+        opening_avx512(costs, rows, columns, stride, scratch, duals);
+        return;
+    }
+    if (ck_level() == CK_AVX2) {
+        opening_avx2(costs, rows, columns, stride, scratch, duals);
+        return;
+    }
+#endif
+    opening_baseline(costs, rows, columns, stride, scratch, duals);
+}
+
+size_t ck_opening_scratch(size_t rows, size_t columns) {
+    const size_t width = (columns + LANES - 1) / LANES * LANES;
+    return (rows + 1) * width + rows;
+}
