@@ -2,111 +2,10 @@
 // Written once over vectors, compiled per instruction set; no contraction, so that all give the same bits.
 #include "ck_transport.h"
 #include "ck_cpu.h"
-#include <math.h>
-#include <string.h>
 
 #pragma STDC FP_CONTRACT OFF
 
-typedef double f64x8 __attribute__((ext_vector_type(8)));
-typedef double f64x4 __attribute__((ext_vector_type(4)));
-typedef double f64x2 __attribute__((ext_vector_type(2)));
-typedef int32_t i32x8 __attribute__((ext_vector_type(8)));
-typedef _Bool bits8 __attribute__((ext_vector_type(8)));
-// The type comparisons of f64x8 have: `long` on every system of ours, where int64_t is `long long` on macOS.
-typedef long i64x8 __attribute__((ext_vector_type(8)));
-
-#define INLINE static inline __attribute__((always_inline))
-
-enum { LANES = 8 };
-
-INLINE void select_f64(const i64x8 *mask, const f64x8 *chosen, f64x8 *value) {
-    *value = (f64x8)((*mask & (i64x8)*chosen) | (~*mask & (i64x8)*value));
-}
-
-INLINE void select_i64(const i64x8 *mask, const i64x8 *chosen, i64x8 *value) {
-    *value = (*mask & *chosen) | (~*mask & *value);
-}
-
-/// Keeps, lane by lane, the least value and where it came from; the first of equals stays.
-INLINE void keep_least(const f64x8 *value, const i64x8 *index, f64x8 *least, i64x8 *where) {
-    i64x8 lower = *value < *least;
-    select_f64(&lower, value, least);
-    select_i64(&lower, index, where);
-}
-
-/// The least lane, the lowest index among equals. Without branches: which lane wins is not predictable.
-INLINE int64_t fold_least(const f64x8 *least, const i64x8 *where, double *value) {
-    f64x8 best = *least, other;
-    i64x8 lower;
-#define STEP(...)                                                \
-    other = __builtin_shufflevector(best, best, __VA_ARGS__);    \
-    lower = other < best;                                        \
-    select_f64(&lower, &other, &best);
-    STEP(4, 5, 6, 7, 0, 1, 2, 3)
-    STEP(2, 3, 0, 1, 6, 7, 4, 5)
-    STEP(1, 0, 3, 2, 5, 4, 7, 6)
-#undef STEP
-    i64x8 equal = *least == best;
-    i64x8 index = (*where & equal) | (INT64_MAX & ~equal), far;
-#define STEP(...)                                                \
-    far = __builtin_shufflevector(index, index, __VA_ARGS__);    \
-    lower = far < index;                                         \
-    select_i64(&lower, &far, &index);
-    STEP(4, 5, 6, 7, 0, 1, 2, 3)
-    STEP(2, 3, 0, 1, 6, 7, 4, 5)
-    STEP(1, 0, 3, 2, 5, 4, 7, 6)
-#undef STEP
-    *value = best[0];
-    return index[0];
-}
-
-#define INFINITE ((f64x8){INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY})
-#define FIRST_LANES ((i64x8){0, 1, 2, 3, 4, 5, 6, 7})
-
-INLINE void reduce_rows(const double *costs, size_t rows, size_t stride, const double *duals, double *minima,
-                        int64_t *where) {
-    for (size_t i = 0; i < rows; i++) {
-        f64x8 least = INFINITE, value, dual;
-        i64x8 index = FIRST_LANES, place = FIRST_LANES;
-        const double *row = costs + i * stride;
-        for (size_t j = 0; j < stride; j += LANES) {
-            memcpy(&value, row + j, sizeof value);
-            if (duals) {
-                memcpy(&dual, duals + j, sizeof dual);
-                value = value - dual;
-            }
-            keep_least(&value, &index, &least, &place);
-            index = index + LANES;
-        }
-        where[i] = fold_least(&least, &place, &minima[i]);
-    }
-}
-
-INLINE void reduce_columns(const double *costs, size_t rows, size_t stride, const double *duals, double *minima,
-                           int64_t *where) {
-    for (size_t j = 0; j < stride; j += LANES) {
-        f64x8 least = INFINITE, value;
-        i64x8 index = {0}, place = {0};
-        for (size_t i = 0; i < rows; i++) {
-            memcpy(&value, costs + i * stride + j, sizeof value);
-            if (duals) value = value - duals[i];
-            keep_least(&value, &index, &least, &place);
-            index = index + 1;
-        }
-        memcpy(minima + j, &least, sizeof least);
-        memcpy(where + j, &place, sizeof place);
-    }
-}
-
-/// The least lane: halves, since a narrower step is a quicker one.
-INLINE double least_lane(const f64x8 *value) {
-    f64x4 low = __builtin_shufflevector(*value, *value, 0, 1, 2, 3);
-    f64x4 high = __builtin_shufflevector(*value, *value, 4, 5, 6, 7);
-    f64x4 four = low < high ? low : high;
-    f64x2 left = __builtin_shufflevector(four, four, 0, 1), right = __builtin_shufflevector(four, four, 2, 3);
-    f64x2 two = left < right ? left : right;
-    return two[0] < two[1] ? two[0] : two[1];
-}
+#include "ck_transport_steps.h"
 
 /// The first column of the least distance: a pass for the value, whose chain is one minimum a block, and this one for
 /// the place, a bit a column.
@@ -117,29 +16,17 @@ INLINE int64_t first_of(const double *distances, size_t stride, double least) {
         for (size_t j = start; j < end; j += LANES) {
             f64x8 distance;
             memcpy(&distance, distances + j, sizeof distance);
-            bits8 equal = __builtin_convertvector(distance == least, bits8);
-            uint8_t bits;
-            memcpy(&bits, &equal, 1);
-            found |= (uint64_t)bits << (j - start);
+            found |= (uint64_t)lanes_of(&distance, least) << (j - start);
         }
         if (found) return (int64_t)start + __builtin_ctzll(found);
     }
     return -1;
 }
 
-/// Takes a settled column out of the open ones. On whole vectors: a number stored alone would hold up the vector load that
-/// follows.
+/// Takes a settled column out of the open ones.
 INLINE void freeze(struct ck_tree *tree, int64_t column) {
-    const size_t start = (size_t)column / LANES * LANES;
-    const f64x8 infinite = INFINITE, lowest = -INFINITE;
-    const i64x8 chosen = FIRST_LANES == column - (int64_t)start;
-    f64x8 distance, dual;
-    memcpy(&distance, tree->distances + start, sizeof distance);
-    memcpy(&dual, tree->duals + start, sizeof dual);
-    select_f64(&chosen, &infinite, &distance);
-    select_f64(&chosen, &lowest, &dual);
-    memcpy(tree->distances + start, &distance, sizeof distance);
-    memcpy(tree->duals + start, &dual, sizeof dual);
+    set_number(tree->distances, column, INFINITY);
+    set_number(tree->duals, column, -INFINITY);
 }
 
 /// Lowers the distances of all open columns through some rows and finds the least. Addresses are held in variables: the
@@ -163,7 +50,7 @@ INLINE double relax(const struct ck_tree *tree, const int32_t *rows, const doubl
             value = (value - dual) + offsets[r];
             const i64x8 lower = value < distance;
             const i32x8 narrow = __builtin_convertvector(lower, i32x8), source = (i32x8){0} + rows[r];
-            select_f64(&lower, &value, &distance);
+            distance = value < distance ? value : distance;
             predecessor = (narrow & source) | (~narrow & predecessor);
         }
         memcpy(distances + j, &distance, sizeof distance);

@@ -113,11 +113,33 @@ import CKernels
 
     // MARK: Steps of the solver
 
-    /// Column duals near the optimal ones; `scratch` grows as it must.
-    func openingDuals(_ duals: WorkArray<Double>, scratch: inout WorkArray<Float>) {
-        let size = ck_opening_scratch(rows, columns)
-        if size > scratch.capacity { scratch = WorkArray(undefined: size) }
-        unsafe ck_opening_duals(address, rows, columns, stride, scratch.pointer(size), duals.pointer(stride))
+    /// Column duals near the optimal ones.
+    func openingDuals(_ duals: WorkArray<Double>, _ memory: TransportMemory) {
+        let scratch = memory.narrowCosts(ck_opening_scratch(rows, columns))
+        unsafe ck_opening_duals(address, rows, columns, stride, scratch.pointer(scratch.capacity), duals.pointer(stride))
+    }
+
+    /// Assigns each row a column, beginning with the column duals in memory; returns the sum of the duals.
+    func assign(_ memory: TransportMemory, threshold: Double) -> Double {
+        precondition(rows == columns, "an assignment of unequal numbers")
+        var problem = unsafe ck_assignment()
+        unsafe problem.costs = address
+        unsafe (problem.count, problem.stride) = (rows, stride)
+        unsafe problem.row_duals = memory.rowDuals.pointer(rows)
+        unsafe problem.column_duals = memory.columnDuals.pointer(stride)
+        unsafe problem.homes = memory.homes.pointer(rows)
+        unsafe problem.owners = memory.owners.pointer(stride)
+        unsafe problem.distances = memory.distances.pointer(stride)
+        unsafe problem.open_duals = memory.openDuals.pointer(stride)
+        unsafe problem.predecessors = memory.predecessors.pointer(stride)
+        unsafe problem.column_places = memory.columnPlaces.pointer(stride)
+        unsafe problem.row_places = memory.rowPlaces.pointer(rows)
+        unsafe problem.settled_distances = memory.settledDistances.pointer(stride)
+        unsafe problem.settled = memory.settled.pointer(stride)
+        unsafe ck_assign(&problem, threshold)
+        let value = unsafe problem.value
+        precondition(!value.isNaN, "costs that are no numbers")
+        return value
     }
 
     func reduceRows(_ duals: WorkArray<Double>?, minima: WorkArray<Double>, places: WorkArray<Int64>) {

@@ -50,6 +50,28 @@ void ck_exp_sum_rows(const double *costs, size_t rows, size_t stride, const doub
 void ck_exp_sum_columns(const double *costs, size_t rows, size_t stride, const double *row_duals, const double *minima,
                         double *sums);
 
+/// An assignment problem: as many columns as rows, each of mass one. By row or column means `count` numbers, to the stride
+/// where vectors pass over them.
+struct ck_assignment {
+    const double *costs;
+    size_t count, stride;
+    double *row_duals, *column_duals;     // column duals to the stride
+    int32_t *homes;                       // by row, its column; -1 while it has none
+    int32_t *owners;                      // by column, its row; -1 while open
+    double value;                         // the sum of the duals: at most the optimum at any time; NaN if the costs are
+    // Memory of the run; the first four to the stride.
+    double *distances, *open_duals;
+    int32_t *predecessors;
+    int64_t *column_places;
+    int64_t *row_places;
+    double *settled_distances;
+    int32_t *settled;
+};
+
+/// Assigns every row a column at the least total cost and leaves duals that prove it, or stops as soon as their value is above
+/// `threshold`. `column_duals` are any to begin with. Jonker and Volgenant 1987, without augmenting row reduction.
+void ck_assign(struct ck_assignment *a, double threshold);
+
 /// A search for shortest augmenting paths from one row: the problem, the plan so far, and the tree.
 struct ck_tree {
     const double *costs;

@@ -40,7 +40,7 @@ struct TransportSearch {
     /// Feasible duals: from columns' near the optimal ones, each row's least rest, then each column's.
     private mutating func reduce() {
         memory.seenInSearch.fill(rows, with: 0)
-        costs.openingDuals(memory.columnDuals, scratch: &memory.narrowCosts)
+        costs.openingDuals(memory.columnDuals, memory)
         costs.reduceRows(memory.columnDuals, minima: memory.rowDuals, places: memory.rowPlaces)
         costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
         for padding in columns..<costs.stride { memory.columnDuals[padding] = 0 }
@@ -236,16 +236,5 @@ struct TransportSearch {
         var sum = 0.0
         forEachFlow { sum += costs[$0, $1] * Double($2) }
         return sum
-    }
-
-    func certificate() -> TransportCertificate {
-        costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
-        for padding in columns..<costs.stride { memory.columnDuals[padding] = 0 }
-        let left = (0..<rows).map { memory.rowDuals[$0] }
-        let right = (0..<columns).map { memory.columnDuals[$0] }
-        var value = 0.0
-        for (dual, mass) in zip(left, masses.rows) { value += dual * Double(mass) }
-        for (dual, mass) in zip(right, masses.columns) { value += dual * Double(mass) }
-        return TransportCertificate(rows: left, columns: right, value: value / Double(masses.total))
     }
 }
