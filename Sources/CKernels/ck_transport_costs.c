@@ -9,6 +9,7 @@
 typedef float f32x8 __attribute__((ext_vector_type(8)));
 typedef float f32x16 __attribute__((ext_vector_type(16)));
 typedef double f64x8 __attribute__((ext_vector_type(8)));
+typedef double f64x16 __attribute__((ext_vector_type(16)));
 // The type comparisons of f64x8 have: `long` on every system of ours, where int64_t is `long long` on macOS.
 typedef long i64x8 __attribute__((ext_vector_type(8)));
 
@@ -59,32 +60,43 @@ INLINE void tile_of(size_t rows, const float *x, const float *panel, size_t dime
 #undef CASE
 }
 
-/// Below this share of |x|^2 + |y|^2 a squared distance (or twice the cosine cost) is computed again in float64.
-static const double near_share = 1.0 / 64;
+// Below this share of |x|^2 + |y|^2 a squared distance (or twice the cosine cost) has lost digits to cancellation. Beyond the
+// bounds float32 products may have left their range, or a square may leave it on its way to the root.
+static const double near_share = 1.0 / 64, square_least = 1e-30, square_most = 1e36, cosine_most = 3;
 
-/// Costs of pairs so near that their products cancelled, again from the tokens.
-static void correct_near(const struct ck_token_pairs *pairs, size_t row, size_t rows, size_t column, size_t columns,
-                         double (*cells)[CK_PANEL]) {
+/// Costs in doubt, again in float64 from the tokens.
+static void correct(const struct ck_token_pairs *pairs, size_t row, size_t rows, size_t column, size_t columns,
+                    double (*cells)[CK_PANEL]) {
     const size_t dimension = pairs->dimension;
     for (size_t r = 0; r < rows; r++) {
         const float *x = pairs->x + (row + r) * dimension;
         const double x_norm = pairs->x_norms[row + r];
         for (size_t c = 0; c < columns; c++) {
             const float *y = pairs->y + (column + c) * dimension;
-            const double y_norm = pairs->y_norms[column + c];
+            const double y_norm = pairs->y_norms[column + c], cost = cells[r][c];
             if (pairs->ground == CK_GROUND_COSINE) {
-                if (cells[r][c] >= near_share) continue;
-                double cost = 1 - ck_dot_f32(x, y, dimension) / (x_norm * y_norm);
-                cells[r][c] = cost > 0 ? cost : 0;
-            } else if (cells[r][c] < near_share * (x_norm * x_norm + y_norm * y_norm)) {
+                if (cost >= near_share && cost <= cosine_most && x_norm * y_norm >= square_least) continue;
+                const double exact = 1 - ck_dot_f32(x, y, dimension) / (x_norm * y_norm);
+                cells[r][c] = exact > 0 ? exact : 0;
+            } else if (!(cost >= near_share * (x_norm * x_norm + y_norm * y_norm) + square_least && cost <= square_most)) {
                 cells[r][c] = ck_squared_distance_f32(x, y, dimension);
             }
         }
     }
 }
 
+/// Roots of squares whose float32 products are good to float32 only: so are the roots. In float64 where squares are exact.
+INLINE void take_roots(f64x8 (*total)[2], size_t rows, int exact) {
+    for (size_t r = 0; r < rows; r++) {
+        f64x16 square;
+        memcpy(&square, total[r], sizeof square);
+        if (exact) square = __builtin_elementwise_sqrt(square);
+        else square = __builtin_convertvector(__builtin_elementwise_sqrt(__builtin_convertvector(square, f32x16)), f64x16);
+        memcpy(total[r], &square, sizeof square);
+    }
+}
+
 /// Products of a tile to ground costs, in place; on whole vectors, or it would cost as much as the products do.
-/// Columns past the last become +infinity.
 INLINE void convert(const struct ck_token_pairs *pairs, size_t row, size_t rows, size_t column, size_t columns,
                     f64x8 (*total)[2]) {
     double norms[CK_PANEL];
@@ -92,31 +104,36 @@ INLINE void convert(const struct ck_token_pairs *pairs, size_t row, size_t rows,
     f64x8 y_norm[2], y_square[2];
     memcpy(y_norm, norms, sizeof norms);
     for (int h = 0; h < 2; h++) y_square[h] = y_norm[h] * y_norm[h];
-    i64x8 near = {0};
+    i64x8 sure = ~(i64x8){0};
     for (size_t r = 0; r < rows; r++) {
         const double x_norm = pairs->x_norms[row + r];
         for (int h = 0; h < 2; h++) {
             if (pairs->ground == CK_GROUND_COSINE) {
-                const f64x8 cost = 1 - total[r][h] / (x_norm * y_norm[h]), most = (f64x8){0} + 2;
-                near |= cost < near_share;
-                total[r][h] = cost < most ? cost : most;
+                const f64x8 both = x_norm * y_norm[h], cost = 1 - total[r][h] / both;
+                sure &= (cost >= near_share) & (cost <= cosine_most) & (both >= square_least);
+                total[r][h] = cost;
             } else {
                 const f64x8 both = x_norm * x_norm + y_square[h], square = both - 2 * total[r][h];
-                near |= square < near_share * both;
+                sure &= (square >= near_share * both + square_least) & (square <= square_most);
                 total[r][h] = square;
             }
         }
     }
-    if (__builtin_reduce_or(near)) correct_near(pairs, row, rows, column, columns, (double (*)[CK_PANEL])total);
+    const int all_sure = __builtin_reduce_and(sure) != 0;
+    if (!all_sure) correct(pairs, row, rows, column, columns, (double (*)[CK_PANEL])total);
+    if (pairs->ground == CK_GROUND_EUCLIDEAN) take_roots(total, rows, !all_sure);
+    if (pairs->ground != CK_GROUND_COSINE) return;
+    const f64x8 most = (f64x8){0} + 2;
+    for (size_t r = 0; r < rows; r++)
+        for (int h = 0; h < 2; h++) total[r][h] = total[r][h] < most ? total[r][h] : most;
+}
+
+/// Columns past the last of a row become +infinity.
+INLINE void pad(f64x8 (*total)[2], size_t rows, size_t columns) {
     const i64x8 lanes = {0, 1, 2, 3, 4, 5, 6, 7};
     const f64x8 infinite = (f64x8){0} + INFINITY;
-    for (size_t r = 0; r < rows; r++) {
-        for (int h = 0; h < 2; h++) {
-            f64x8 cost = total[r][h];
-            if (pairs->ground == CK_GROUND_EUCLIDEAN) cost = __builtin_elementwise_sqrt(cost);
-            total[r][h] = lanes + 8 * h < (int64_t)columns ? cost : infinite;
-        }
-    }
+    for (size_t r = 0; r < rows; r++)
+        for (int h = 0; h < 2; h++) total[r][h] = lanes + 8 * h < (int64_t)columns ? total[r][h] : infinite;
 }
 
 /// Rows are split into tiles of nearly equal height: a low last tile would wait on its few sums.
@@ -130,6 +147,7 @@ INLINE void costs_of(const struct ck_token_pairs *pairs, size_t tile_rows, doubl
             tile_of(rows, pairs->x + start * dimension, pairs->panels + first * dimension, dimension, cells);
             convert(pairs, start, rows, first, columns, cells);
             if (!pairs->transposed) {  // the stride has room for whole vectors
+                if (columns < CK_PANEL) pad(cells, rows, columns);
                 for (size_t r = 0; r < rows; r++)
                     memcpy(out + (start + r) * stride + first, &cells[r], columns > 8 ? 128 : 64);
                 continue;

@@ -22,8 +22,8 @@ struct ck_token_pairs {
 };
 
 /// out[i*stride + j] = ground cost of x_i and y_j, or of x_j and y_i where transposed; +infinity past the last column.
-/// Products in float32 summed over runs of 256 coordinates, runs in float64; pairs so near that their products cancel are
-/// computed again in float64.
+/// Products in float32 summed over runs of 256 coordinates, runs in float64; pairs so near that their products cancel, or so
+/// long or short that they leave float32's range, are computed again in float64.
 void ck_ground_costs(const struct ck_token_pairs *pairs, double *out, size_t stride);
 
 /// minima[i] = min over j of costs[i][j] - column_duals[j] (no duals when NULL), where[i] = the first such j.
