@@ -31,18 +31,12 @@ INLINE void reduce(struct ck_assignment *a) {
     }
 }
 
-/// The open columns nearest to the tree: at most one a lane.
-struct nearest {
-    f64x8 distance;
-    i64x8 column;
-};
-
 /// Begins a tree with one row: the distance of every column through it.
 INLINE void start(const struct ck_assignment *a, int32_t row, struct nearest *nearest) {
     const double *const costs = a->costs + (size_t)row * a->stride;
     const double dual_of_row = a->row_duals[row];
     const i32x8 source = (i32x8){0} + row;
-    nearest->distance = INFINITE;
+    begin(nearest);
     i64x8 column = FIRST_LANES;
     for (size_t j = 0; j < a->stride; j += LANES) {
         f64x8 distance, dual;
@@ -70,7 +64,7 @@ INLINE void relax(const struct ck_assignment *a, const int32_t *settled, size_t 
         rows[s] = a->owners[settled[s]];
         offsets[s] = height - a->row_duals[rows[s]];
     }
-    nearest->distance = INFINITE;
+    begin(nearest);
     i64x8 column = FIRST_LANES;
     for (size_t j = 0; j < stride; j += LANES) {
         f64x8 distance, dual, value;

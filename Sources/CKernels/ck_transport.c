@@ -7,37 +7,22 @@
 
 #include "ck_transport_steps.h"
 
-/// The first column of the least distance: a pass for the value, whose chain is one minimum a block, and this one for
-/// the place, a bit a column.
-INLINE int64_t first_of(const double *distances, size_t stride, double least) {
-    for (size_t start = 0; start < stride; start += 64) {
-        uint64_t found = 0;
-        size_t end = stride - start < 64 ? stride : start + 64;
-        for (size_t j = start; j < end; j += LANES) {
-            f64x8 distance;
-            memcpy(&distance, distances + j, sizeof distance);
-            found |= (uint64_t)lanes_of(&distance, least) << (j - start);
-        }
-        if (found) return (int64_t)start + __builtin_ctzll(found);
-    }
-    return -1;
-}
-
 /// Takes a settled column out of the open ones.
 INLINE void freeze(struct ck_tree *tree, int64_t column) {
     set_number(tree->distances, column, INFINITY);
     set_number(tree->duals, column, -INFINITY);
 }
 
-/// Lowers the distances of all open columns through some rows and finds the least. Addresses are held in variables: the
-/// compiler would have to read the tree's again after every store.
-INLINE double relax(const struct ck_tree *tree, const int32_t *rows, const double *offsets, size_t row_count) {
+/// Lowers the distances of all open columns through some rows (`row_count` may be a constant) and finds the nearest. Addresses
+/// are held in variables: the compiler would have to read the tree's again after every store.
+INLINE void relax(const struct ck_tree *tree, const int32_t *rows, const double *offsets, size_t row_count,
+                  struct nearest *nearest) {
     const size_t stride = tree->stride;
     const double *const costs = tree->costs, *const duals = tree->duals;
-    const double *const only = costs + (size_t)rows[0] * stride;
     double *const distances = tree->distances;
     int32_t *const predecessors = tree->predecessors;
-    f64x8 least = INFINITE;
+    begin(nearest);
+    i64x8 column = FIRST_LANES;
     for (size_t j = 0; j < stride; j += LANES) {
         f64x8 distance, dual, value;
         i32x8 predecessor;
@@ -45,8 +30,7 @@ INLINE double relax(const struct ck_tree *tree, const int32_t *rows, const doubl
         memcpy(&dual, duals + j, sizeof dual);
         memcpy(&predecessor, predecessors + j, sizeof predecessor);
         for (size_t r = 0; r < row_count; r++) {
-            const double *row = row_count == 1 ? only : costs + (size_t)rows[r] * stride;
-            memcpy(&value, row + j, sizeof value);
+            memcpy(&value, costs + (size_t)rows[r] * stride + j, sizeof value);
             value = (value - dual) + offsets[r];
             const i64x8 lower = value < distance;
             const i32x8 narrow = __builtin_convertvector(lower, i32x8), source = (i32x8){0} + rows[r];
@@ -55,19 +39,22 @@ INLINE double relax(const struct ck_tree *tree, const int32_t *rows, const doubl
         }
         memcpy(distances + j, &distance, sizeof distance);
         memcpy(predecessors + j, &predecessor, sizeof predecessor);
-        least = distance < least ? distance : least;
+        keep_least(&distance, &column, &nearest->distance, &nearest->column);
+        column = column + LANES;
     }
-    return least_lane(&least);
 }
 
-/// The least distance of the open columns as they are.
-INLINE double least_of(const double *distances, size_t stride) {
-    f64x8 least = INFINITE, distance;
-    for (size_t j = 0; j < stride; j += LANES) {
-        memcpy(&distance, distances + j, sizeof distance);
-        least = distance < least ? distance : least;
+/// Relaxes the rows entered since the last time, a code of its own for the commonest numbers of them.
+INLINE void relax_entered(struct ck_tree *tree, struct nearest *nearest) {
+    const int32_t *rows = tree->scanned + tree->relaxed_count;
+    const double *offsets = tree->offsets + tree->relaxed_count;
+    const size_t count = tree->scanned_count - tree->relaxed_count;
+    tree->relaxed_count = tree->scanned_count;
+    switch (count) {
+    case 1: relax(tree, rows, offsets, 1, nearest); break;
+    case 2: relax(tree, rows, offsets, 2, nearest); break;
+    default: relax(tree, rows, offsets, count, nearest);
     }
-    return least_lane(&least);
 }
 
 /// Rows with mass in a settled column are reached at its distance: their cells are tight.
@@ -92,27 +79,34 @@ INLINE void enter_rows(struct ck_tree *tree, int64_t column, double height) {
 }
 
 INLINE int64_t grow(struct ck_tree *tree, int64_t column, double *distance) {
-    double height = *distance;
+    if (column >= 0) {
+        freeze(tree, column);
+        enter_rows(tree, column, *distance);
+    }
     for (;;) {
-        if (column >= 0) {
-            freeze(tree, column);
-            enter_rows(tree, column, height);
-        }
-        const size_t first = tree->relaxed_count, count = tree->scanned_count - first;
-        const int32_t *rows = tree->scanned + first;
-        const double *offsets = tree->offsets + first;
-        // One row is the commonest number by far: its loop is none.
-        if (count == 1) height = relax(tree, rows, offsets, 1);
-        else height = count > 0 ? relax(tree, rows, offsets, count) : least_of(tree->distances, tree->stride);
+        struct nearest nearest;
+        relax_entered(tree, &nearest);
+        const double height = least_lane(&nearest.distance);
         if (!(height < INFINITY)) return -1;
-        tree->relaxed_count = tree->scanned_count;
-        column = first_of(tree->distances, tree->stride, height);
-        tree->settled[tree->settled_count] = (int32_t)column;
-        tree->settled_distances[tree->settled_count] = height;
-        tree->settled_count++;
-        if (tree->demand[column] > 0) {
-            *distance = height;
-            return column;
+        const size_t first = tree->settled_count;
+        size_t count = first;
+        int64_t columns[LANES];
+        memcpy(columns, &nearest.column, sizeof columns);
+        for (uint32_t lanes = lanes_of(&nearest.distance, height); lanes; lanes &= lanes - 1) {
+            column = columns[__builtin_ctz(lanes)];
+            if (tree->demand[column] > 0) {
+                tree->settled[first] = (int32_t)column;
+                tree->settled_distances[first] = *distance = height;
+                tree->settled_count = first + 1;
+                return column;
+            }
+            tree->settled[count] = (int32_t)column;
+            tree->settled_distances[count++] = height;
+        }
+        tree->settled_count = count;
+        for (size_t s = first; s < count; s++) {
+            freeze(tree, tree->settled[s]);
+            enter_rows(tree, tree->settled[s], height);
         }
     }
 }

@@ -56,16 +56,31 @@ INLINE void narrow_rows(const double *costs, size_t rows, size_t columns, size_t
     }
 }
 
-/// duals[j] = mean of the `kept` least costs of column j less the duals of their rows.
-INLINE void average_columns(const float *narrow, size_t rows, size_t width, const float *row_duals, int kept, float *duals) {
+/// duals[j] = mean of the four least costs of column j less the duals of their rows.
+INLINE void average_four(const float *narrow, size_t rows, size_t width, const float *row_duals, float *duals) {
     for (size_t j = 0; j < width; j += LANES) {
         f32x16 least[4] = {INFINITE, INFINITE, INFINITE, INFINITE}, value;
         for (size_t i = 0; i < rows; i++) {
             memcpy(&value, narrow + i * width + j, sizeof value);
             value = value - row_duals[i];
-            INSERT(value, least, kept)
+            INSERT(value, least, 4)
         }
-        value = kept == 2 ? (least[0] + least[1]) * 0.5f : ((least[0] + least[1]) + (least[2] + least[3])) * 0.25f;
+        value = ((least[0] + least[1]) + (least[2] + least[3])) * 0.25f;
+        memcpy(duals + j, &value, sizeof value);
+    }
+}
+
+/// duals[j] = the least cost of column j less the dual of its row, or `share` of the way to the next.
+INLINE void average_columns(const float *narrow, size_t rows, size_t width, const float *row_duals, float share,
+                            float *duals) {
+    for (size_t j = 0; j < width; j += LANES) {
+        f32x16 least[2] = {INFINITE, INFINITE}, value;
+        for (size_t i = 0; i < rows; i++) {
+            memcpy(&value, narrow + i * width + j, sizeof value);
+            value = value - row_duals[i];
+            INSERT(value, least, 2)
+        }
+        value = least[0] * (1 - share) + least[1] * share;
         memcpy(duals + j, &value, sizeof value);
     }
 }
@@ -101,21 +116,26 @@ INLINE void average_rows(const float *narrow, size_t rows, size_t width, const f
     }
 }
 
-INLINE void opening(const double *costs, size_t rows, size_t columns, size_t stride, float *scratch, double *duals) {
+/// A dual is where demand meets supply: between the first and the second of as many rows as columns, at the second where a
+/// column takes more than one row.
+INLINE void opening(const double *costs, size_t rows, size_t columns, size_t stride, int rounds, float *scratch,
+                    double *duals) {
     const size_t width = (columns + LANES - 1) / LANES * LANES;
     float *const narrow = scratch, *const column_duals = narrow + rows * width, *const row_duals = column_duals + width;
     narrow_rows(costs, rows, columns, stride, narrow, width, row_duals);
-    average_columns(narrow, rows, width, row_duals, 4, column_duals);
-    average_rows(narrow, rows, width, column_duals, row_duals);
-    average_columns(narrow, rows, width, row_duals, 2, column_duals);
+    average_four(narrow, rows, width, row_duals, column_duals);
+    for (int round = 0; round < rounds; round++) {
+        average_rows(narrow, rows, width, column_duals, row_duals);
+        average_columns(narrow, rows, width, row_duals, rows > columns ? 1 : 0.5f, column_duals);
+    }
     // Costs beyond the range of float32, and columns of padding, leave no number.
     for (size_t j = 0; j < stride; j++) duals[j] = fabsf(column_duals[j]) <= FLT_MAX ? column_duals[j] : 0;
 }
 
 #define VARIANT(NAME, TARGET)                                                                                        \
-    TARGET static void opening_##NAME(const double *costs, size_t rows, size_t columns, size_t stride,               \
+    TARGET static void opening_##NAME(const double *costs, size_t rows, size_t columns, size_t stride, int rounds,   \
                                       float *scratch, double *duals) {                                               \
-        opening(costs, rows, columns, stride, scratch, duals);                                                       \
+        opening(costs, rows, columns, stride, rounds, scratch, duals);                                               \
     }
 
 VARIANT(baseline, )  // SSE2 on x86-64, NEON on ARM64, plain code elsewhere
@@ -124,22 +144,23 @@ VARIANT(avx2, __attribute__((target("avx2,fma"))))
 VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
 #endif
 
-void ck_opening_duals(const double *costs, size_t rows, size_t columns, size_t stride, float *scratch, double *duals) {
+void ck_opening_duals(const double *costs, size_t rows, size_t columns, size_t stride, int32_t rounds, float *scratch,
+                      double *duals) {
     if (rows < 4 || columns < 2) {  // fewer than are averaged
         memset(duals, 0, stride * sizeof *duals);
         return;
     }
 #if defined(__x86_64__)
     if (ck_level() >= CK_AVX512) {
-        opening_avx512(costs, rows, columns, stride, scratch, duals);
+        opening_avx512(costs, rows, columns, stride, rounds, scratch, duals);
         return;
     }
     if (ck_level() == CK_AVX2) {
-        opening_avx2(costs, rows, columns, stride, scratch, duals);
+        opening_avx2(costs, rows, columns, stride, rounds, scratch, duals);
         return;
     }
 #endif
-    opening_baseline(costs, rows, columns, stride, scratch, duals);
+    opening_baseline(costs, rows, columns, stride, rounds, scratch, duals);
 }
 
 size_t ck_opening_scratch(size_t rows, size_t columns) {

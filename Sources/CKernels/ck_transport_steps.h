@@ -38,6 +38,17 @@ INLINE void keep_least(const f64x8 *value, const i64x8 *index, f64x8 *least, i64
     select_i64(&lower, index, where);
 }
 
+/// The open columns nearest to the tree: at most one a lane.
+struct nearest {
+    f64x8 distance;
+    i64x8 column;
+};
+
+INLINE void begin(struct nearest *nearest) {
+    nearest->distance = INFINITE;
+    nearest->column = FIRST_LANES;
+}
+
 /// The least lane: halves, since a narrower step is a quicker one.
 INLINE double least_lane(const f64x8 *value) {
     f64x4 low = __builtin_shufflevector(*value, *value, 0, 1, 2, 3);

@@ -113,10 +113,11 @@ import CKernels
 
     // MARK: Steps of the solver
 
-    /// Column duals near the optimal ones.
-    func openingDuals(_ duals: WorkArray<Double>, _ memory: TransportMemory) {
+    /// Column duals near the optimal ones, into memory: nearer with each round.
+    func openingDuals(_ memory: TransportMemory, rounds: Int32) {
         let scratch = memory.narrowCosts(ck_opening_scratch(rows, columns))
-        unsafe ck_opening_duals(address, rows, columns, stride, scratch.pointer(scratch.capacity), duals.pointer(stride))
+        unsafe ck_opening_duals(
+            address, rows, columns, stride, rounds, scratch.pointer(scratch.capacity), memory.columnDuals.pointer(stride))
     }
 
     /// Assigns each row a column, beginning with the column duals in memory; returns the sum of the duals.

@@ -34,10 +34,11 @@ void ck_reduce_rows(const double *costs, size_t rows, size_t columns, size_t str
 void ck_reduce_columns(const double *costs, size_t rows, size_t columns, size_t stride, const double *row_duals,
                        double *minima, int64_t *where);
 
-/// Column duals to begin with, near the optimal ones: from the rows' means, each column's mean of its four least rests, then
-/// of two by row and two by column, in float32. Finite whatever the costs; 0 for padding.
+/// Column duals to begin with, near the optimal ones: from the rows' means, each column's mean of its four least rests, then in
+/// each round of the two least by row and by column, in float32. Finite whatever the costs; 0 for padding.
 /// `scratch` has room for ck_opening_scratch(rows, columns) floats.
-void ck_opening_duals(const double *costs, size_t rows, size_t columns, size_t stride, float *scratch, double *duals);
+void ck_opening_duals(const double *costs, size_t rows, size_t columns, size_t stride, int32_t rounds, float *scratch,
+                      double *duals);
 
 size_t ck_opening_scratch(size_t rows, size_t columns);
 
@@ -94,8 +95,8 @@ struct ck_tree {
     int32_t number;
 };
 
-/// Settles the nearest open columns one after the other, the first of equals, entering the rows that have mass in them,
-/// until one with demand is settled: returns it (its rows not entered yet) and its distance, or -1 if none can be reached.
+/// Settles the nearest open columns, several of equal distance at once, entering the rows that have mass in them, until one
+/// with demand is settled, alone: returns it (its rows not entered yet) and its distance, or -1 if none can be reached.
 /// `column` is the column settled last, whose rows are entered first at `*distance`; -1 for none.
 int64_t ck_grow(struct ck_tree *tree, int64_t column, double *distance);
 
