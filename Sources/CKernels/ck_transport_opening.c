@@ -20,6 +20,8 @@ typedef float f32x4 __attribute__((ext_vector_type(4)));
 
 enum { LANES = 16 };
 
+static const float pull = 1.4f;
+
 /// Puts a value among the `kept` least, which ascend.
 #define INSERT(value, least, kept)                           \
     for (int k = 0; k < (kept); k++) {                       \
@@ -70,7 +72,8 @@ INLINE void average_four(const float *narrow, size_t rows, size_t width, const f
     }
 }
 
-/// duals[j] = the least cost of column j less the dual of its row, or `share` of the way to the next.
+/// Moves duals[j] towards the least cost of column j less the dual of its row, or `share` of the way to the next, and beyond:
+/// over-relaxed, they settle sooner.
 INLINE void average_columns(const float *narrow, size_t rows, size_t width, const float *row_duals, float share,
                             float *duals) {
     for (size_t j = 0; j < width; j += LANES) {
@@ -81,38 +84,48 @@ INLINE void average_columns(const float *narrow, size_t rows, size_t width, cons
             INSERT(value, least, 2)
         }
         value = least[0] * (1 - share) + least[1] * share;
+        f32x16 dual;
+        memcpy(&dual, duals + j, sizeof dual);
+        value = dual + (value - dual) * pull;
         memcpy(duals + j, &value, sizeof value);
     }
 }
 
-/// duals[i] = mean of the two least costs of row i less the duals of their columns.
+/// The least two numbers of each lane.
+struct two {
+    f32x16 least, next;
+};
+
+/// Halves the lanes of two rows, neighbours compared, and puts both halves into one vector, the first row's before.
+INLINE void join(const struct two *x, const struct two *y, struct two *joined) {
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+    const f32x16 a = __builtin_shufflevector(x->least, y->least, EVEN), b = __builtin_shufflevector(x->least, y->least, ODD);
+    const f32x16 c = __builtin_shufflevector(x->next, y->next, EVEN), d = __builtin_shufflevector(x->next, y->next, ODD);
+    const f32x16 larger = GREATER(a, b), next = LESSER(c, d);
+    joined->least = LESSER(a, b);
+    joined->next = LESSER(larger, next);
+}
+
+/// duals[i] = mean of the two least costs of row i less the duals of their columns; 16 rows at a time, the last ones repeated.
 INLINE void average_rows(const float *narrow, size_t rows, size_t width, const float *column_duals, float *duals) {
-    for (size_t i = 0; i < rows; i++) {
-        f32x16 least[2] = {INFINITE, INFINITE}, value, dual;
-        for (size_t j = 0; j < width; j += LANES) {
-            memcpy(&value, narrow + i * width + j, sizeof value);
-            memcpy(&dual, column_duals + j, sizeof dual);
-            value = value - dual;
-            INSERT(value, least, 2)
+    for (size_t i = 0; i < rows; i += LANES) {
+        struct two two[LANES];
+        for (size_t r = 0; r < LANES; r++) {
+            const float *row = narrow + (i + r < rows ? i + r : rows - 1) * width;
+            f32x16 least[2] = {INFINITE, INFINITE}, value, dual;
+            for (size_t j = 0; j < width; j += LANES) {
+                memcpy(&value, row + j, sizeof value);
+                memcpy(&dual, column_duals + j, sizeof dual);
+                value = value - dual;
+                INSERT(value, least, 2)
+            }
+            two[r] = (struct two){least[0], least[1]};
         }
-        // The two least of both halves, until the halves are single lanes.
-        f32x8 a = __builtin_shufflevector(least[0], least[0], 0, 1, 2, 3, 4, 5, 6, 7);
-        f32x8 b = __builtin_shufflevector(least[1], least[1], 0, 1, 2, 3, 4, 5, 6, 7);
-        f32x8 c = __builtin_shufflevector(least[0], least[0], 8, 9, 10, 11, 12, 13, 14, 15);
-        f32x8 d = __builtin_shufflevector(least[1], least[1], 8, 9, 10, 11, 12, 13, 14, 15);
-        f32x8 second = LESSER(b, d), larger = GREATER(a, c);
-#define HALVE(...)                                    \
-        a = LESSER(a, c);                             \
-        b = LESSER(second, larger);                   \
-        c = __builtin_shufflevector(a, a, __VA_ARGS__); \
-        d = __builtin_shufflevector(b, b, __VA_ARGS__); \
-        second = LESSER(b, d);                        \
-        larger = GREATER(a, c);
-        HALVE(4, 5, 6, 7, 0, 1, 2, 3)
-        HALVE(2, 3, 0, 1, 6, 7, 4, 5)
-        HALVE(1, 0, 3, 2, 5, 4, 7, 6)
-#undef HALVE
-        duals[i] = (LESSER(a[0], c[0]) + LESSER(second[0], larger[0])) * 0.5f;
+        for (size_t half = LANES / 2; half > 0; half /= 2)
+            for (size_t r = 0; r < half; r++) join(&two[2 * r], &two[2 * r + 1], &two[r]);
+        const f32x16 mean = (two[0].least + two[0].next) * 0.5f;
+        memcpy(duals + i, &mean, sizeof mean);
     }
 }
 
@@ -165,5 +178,5 @@ void ck_opening_duals(const double *costs, size_t rows, size_t columns, size_t s
 
 size_t ck_opening_scratch(size_t rows, size_t columns) {
     const size_t width = (columns + LANES - 1) / LANES * LANES;
-    return (rows + 1) * width + rows;
+    return (rows + 1) * width + (rows + LANES - 1) / LANES * LANES;
 }

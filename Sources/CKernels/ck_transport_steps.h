@@ -78,29 +78,50 @@ INLINE void set_number(double *values, int64_t place, double value) {
     memcpy(values + start, &all, sizeof all);
 }
 
-INLINE void reduce_rows(const double *costs, size_t rows, size_t stride, const double *duals, double *minima,
-                        int64_t *where) {
-    for (size_t i = 0; i < rows; i++) {
-        f64x8 least = INFINITE, value, dual;
-        i64x8 index = FIRST_LANES, place = FIRST_LANES;
-        const double *row = costs + i * stride;
+/// Halves the lanes of two rows, neighbours compared, and puts both halves into one vector, the first row's before.
+INLINE void join_least(const struct nearest *x, const struct nearest *y, struct nearest *joined) {
+    const f64x8 even = __builtin_shufflevector(x->distance, y->distance, 0, 2, 4, 6, 8, 10, 12, 14);
+    const f64x8 odd = __builtin_shufflevector(x->distance, y->distance, 1, 3, 5, 7, 9, 11, 13, 15);
+    const i64x8 index = __builtin_shufflevector(x->column, y->column, 1, 3, 5, 7, 9, 11, 13, 15);
+    joined->column = __builtin_shufflevector(x->column, y->column, 0, 2, 4, 6, 8, 10, 12, 14);
+    joined->distance = even;
+    keep_least(&odd, &index, &joined->distance, &joined->column);
+}
+
+/// Eight rows at a time, whose least lanes are found together. `rows` is at most 8; the numbers of the others are undefined.
+INLINE void reduce_eight(const double *costs, size_t rows, size_t stride, const double *duals, f64x8 *minima, i64x8 *where) {
+    struct nearest least[LANES];
+    for (size_t r = 0; r < LANES; r++) {
+        const double *row = costs + (r < rows ? r : 0) * stride;
+        f64x8 value, dual;
+        i64x8 index = FIRST_LANES;
+        begin(&least[r]);
         for (size_t j = 0; j < stride; j += LANES) {
             memcpy(&value, row + j, sizeof value);
             if (duals) {
                 memcpy(&dual, duals + j, sizeof dual);
                 value = value - dual;
             }
-            keep_least(&value, &index, &least, &place);
+            keep_least(&value, &index, &least[r].distance, &least[r].column);
             index = index + LANES;
         }
-        minima[i] = least_lane(&least);
-        int64_t places[LANES], first = INT64_MAX;
-        memcpy(places, &place, sizeof places);
-        for (uint32_t lanes = lanes_of(&least, minima[i]); lanes; lanes &= lanes - 1) {
-            const int64_t other = places[__builtin_ctz(lanes)];
-            first = other < first ? other : first;
-        }
-        where[i] = first;
+    }
+    for (size_t r = 0; r < 4; r++) join_least(&least[2 * r], &least[2 * r + 1], &least[r]);
+    for (size_t r = 0; r < 2; r++) join_least(&least[2 * r], &least[2 * r + 1], &least[r]);
+    join_least(&least[0], &least[1], &least[0]);
+    *minima = least[0].distance;
+    *where = least[0].column;
+}
+
+INLINE void reduce_rows(const double *costs, size_t rows, size_t stride, const double *duals, double *minima,
+                        int64_t *where) {
+    for (size_t i = 0; i < rows; i += LANES) {
+        const size_t count = rows - i < LANES ? rows - i : LANES;
+        f64x8 least;
+        i64x8 place;
+        reduce_eight(costs + i * stride, count, stride, duals, &least, &place);
+        memcpy(minima + i, &least, count * sizeof *minima);
+        memcpy(where + i, &place, count * sizeof *where);
     }
 }
 

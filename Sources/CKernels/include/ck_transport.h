@@ -26,7 +26,7 @@ struct ck_token_pairs {
 /// long or short that they leave float32's range, are computed again in float64.
 void ck_ground_costs(const struct ck_token_pairs *pairs, double *out, size_t stride);
 
-/// minima[i] = min over j of costs[i][j] - column_duals[j] (no duals when NULL), where[i] = the first such j.
+/// minima[i] = min over j of costs[i][j] - column_duals[j] (no duals when NULL), where[i] = such a j.
 void ck_reduce_rows(const double *costs, size_t rows, size_t columns, size_t stride, const double *column_duals,
                     double *minima, int64_t *where);
 

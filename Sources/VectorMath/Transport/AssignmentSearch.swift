@@ -14,7 +14,7 @@ struct AssignmentSearch {
     func run(limit: Double) -> TransportOutcome {
         let count = Double(costs.rows)
         let threshold = limit.isFinite ? (limit + TransportSolver.slack(limit)) * count : .infinity
-        costs.openingDuals(memory, rounds: 1)
+        costs.openingDuals(memory, rounds: costs.rows < 48 ? 1 : 2)
         let dualValue = costs.assign(memory, threshold: threshold)
         if dualValue > threshold { return .exceeds(lowerBound: dualValue / count) }
         var sum = 0.0
