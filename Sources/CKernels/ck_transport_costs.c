@@ -16,7 +16,7 @@ typedef long i64x8 __attribute__((ext_vector_type(8)));
 #define INLINE static inline __attribute__((always_inline))
 
 // Coordinates summed in float32 before a run is added to the float64 total: bounds the rounding whatever the dimension.
-enum { RUN = 256, TILE_ROWS_MAX = 16 };
+enum { RUN = 512, TILE_ROWS_MAX = 16 };
 
 void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *panels) {
     for (size_t first = 0; first < count; first += CK_PANEL) {

@@ -88,14 +88,15 @@ INLINE void join_least(const struct nearest *x, const struct nearest *y, struct 
     keep_least(&odd, &index, &joined->distance, &joined->column);
 }
 
-/// Eight rows at a time, whose least lanes are found together. `rows` is at most 8; the numbers of the others are undefined.
+/// Eight rows at a time, whose least lanes are found together. `rows` is at most 8.
 INLINE void reduce_eight(const double *costs, size_t rows, size_t stride, const double *duals, f64x8 *minima, i64x8 *where) {
     struct nearest least[LANES];
     for (size_t r = 0; r < LANES; r++) {
-        const double *row = costs + (r < rows ? r : 0) * stride;
+        begin(&least[r]);
+        if (r >= rows) continue;
+        const double *row = costs + r * stride;
         f64x8 value, dual;
         i64x8 index = FIRST_LANES;
-        begin(&least[r]);
         for (size_t j = 0; j < stride; j += LANES) {
             memcpy(&value, row + j, sizeof value);
             if (duals) {

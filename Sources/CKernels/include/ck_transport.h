@@ -1,4 +1,5 @@
-// Steps of the exact transport solver and the cost matrices it works on. The algorithm itself is Swift.
+// Steps of the exact transport solver and the cost matrices it works on. The general algorithm itself is Swift; assignments
+// are solved here.
 // Matrices are row-major float64 with a stride that is a multiple of 8; columns past the last hold +infinity.
 #ifndef CAUSEWAY_CK_TRANSPORT_H
 #define CAUSEWAY_CK_TRANSPORT_H
@@ -22,7 +23,7 @@ struct ck_token_pairs {
 };
 
 /// out[i*stride + j] = ground cost of x_i and y_j, or of x_j and y_i where transposed; +infinity past the last column.
-/// Products in float32 summed over runs of 256 coordinates, runs in float64; pairs so near that their products cancel, or so
+/// Products in float32 summed over runs of 512 coordinates, runs in float64; pairs so near that their products cancel, or so
 /// long or short that they leave float32's range, are computed again in float64.
 void ck_ground_costs(const struct ck_token_pairs *pairs, double *out, size_t stride);
 

@@ -40,7 +40,7 @@ struct TransportSearch {
     /// Feasible duals: from columns' near the optimal ones, each row's least rest, then each column's.
     private mutating func reduce() {
         memory.seenInSearch.fill(rows, with: 0)
-        costs.openingDuals(memory, rounds: 3)  // searches are long here: each round saves more than it takes
+        costs.openingDuals(memory, rounds: 1)
         costs.reduceRows(memory.columnDuals, minima: memory.rowDuals, places: memory.rowPlaces)
         costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
         for padding in columns..<costs.stride { memory.columnDuals[padding] = 0 }
