@@ -148,8 +148,11 @@ INLINE void costs_of(const struct ck_token_pairs *pairs, size_t tile_rows, doubl
             convert(pairs, start, rows, first, columns, cells);
             if (!pairs->transposed) {  // the stride has room for whole vectors
                 if (columns < CK_PANEL) pad(cells, rows, columns);
-                for (size_t r = 0; r < rows; r++)
-                    memcpy(out + (start + r) * stride + first, &cells[r], columns > 8 ? 128 : 64);
+                for (size_t r = 0; r < rows; r++) {
+                    double *place = out + (start + r) * stride + first;
+                    memcpy(place, &cells[r][0], sizeof cells[r][0]);
+                    if (columns > CK_PANEL / 2) memcpy(place + CK_PANEL / 2, &cells[r][1], sizeof cells[r][1]);
+                }
                 continue;
             }
             double numbers[TILE_ROWS_MAX][CK_PANEL];

@@ -121,8 +121,10 @@ INLINE void reduce_rows(const double *costs, size_t rows, size_t stride, const d
         f64x8 least;
         i64x8 place;
         reduce_eight(costs + i * stride, count, stride, duals, &least, &place);
-        memcpy(minima + i, &least, count * sizeof *minima);
-        memcpy(where + i, &place, count * sizeof *where);
+        for (size_t r = 0; r < count; r++) {
+            minima[i + r] = least[r];
+            where[i + r] = place[r];
+        }
     }
 }
 
