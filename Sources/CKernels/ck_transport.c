@@ -2,155 +2,27 @@
 // Written once over vectors, compiled per instruction set; no contraction, so that all give the same bits.
 #include "ck_transport.h"
 #include "ck_cpu.h"
-#include <math.h>
-#include <string.h>
 
 #pragma STDC FP_CONTRACT OFF
 
-typedef double f64x8 __attribute__((ext_vector_type(8)));
-typedef double f64x4 __attribute__((ext_vector_type(4)));
-typedef double f64x2 __attribute__((ext_vector_type(2)));
-typedef int32_t i32x8 __attribute__((ext_vector_type(8)));
-typedef _Bool bits8 __attribute__((ext_vector_type(8)));
-// The type comparisons of f64x8 have: `long` on every system of ours, where int64_t is `long long` on macOS.
-typedef long i64x8 __attribute__((ext_vector_type(8)));
+#include "ck_transport_steps.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
-enum { LANES = 8 };
-
-INLINE void select_f64(const i64x8 *mask, const f64x8 *chosen, f64x8 *value) {
-    *value = (f64x8)((*mask & (i64x8)*chosen) | (~*mask & (i64x8)*value));
-}
-
-INLINE void select_i64(const i64x8 *mask, const i64x8 *chosen, i64x8 *value) {
-    *value = (*mask & *chosen) | (~*mask & *value);
-}
-
-/// Keeps, lane by lane, the least value and where it came from; the first of equals stays.
-INLINE void keep_least(const f64x8 *value, const i64x8 *index, f64x8 *least, i64x8 *where) {
-    i64x8 lower = *value < *least;
-    select_f64(&lower, value, least);
-    select_i64(&lower, index, where);
-}
-
-/// The least lane, the lowest index among equals. Without branches: which lane wins is not predictable.
-INLINE int64_t fold_least(const f64x8 *least, const i64x8 *where, double *value) {
-    f64x8 best = *least, other;
-    i64x8 lower;
-#define STEP(...)                                                \
-    other = __builtin_shufflevector(best, best, __VA_ARGS__);    \
-    lower = other < best;                                        \
-    select_f64(&lower, &other, &best);
-    STEP(4, 5, 6, 7, 0, 1, 2, 3)
-    STEP(2, 3, 0, 1, 6, 7, 4, 5)
-    STEP(1, 0, 3, 2, 5, 4, 7, 6)
-#undef STEP
-    i64x8 equal = *least == best;
-    i64x8 index = (*where & equal) | (INT64_MAX & ~equal), far;
-#define STEP(...)                                                \
-    far = __builtin_shufflevector(index, index, __VA_ARGS__);    \
-    lower = far < index;                                         \
-    select_i64(&lower, &far, &index);
-    STEP(4, 5, 6, 7, 0, 1, 2, 3)
-    STEP(2, 3, 0, 1, 6, 7, 4, 5)
-    STEP(1, 0, 3, 2, 5, 4, 7, 6)
-#undef STEP
-    *value = best[0];
-    return index[0];
-}
-
-#define INFINITE ((f64x8){INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY})
-#define FIRST_LANES ((i64x8){0, 1, 2, 3, 4, 5, 6, 7})
-
-INLINE void reduce_rows(const double *costs, size_t rows, size_t stride, const double *duals, double *minima,
-                        int64_t *where) {
-    for (size_t i = 0; i < rows; i++) {
-        f64x8 least = INFINITE, value, dual;
-        i64x8 index = FIRST_LANES, place = FIRST_LANES;
-        const double *row = costs + i * stride;
-        for (size_t j = 0; j < stride; j += LANES) {
-            memcpy(&value, row + j, sizeof value);
-            if (duals) {
-                memcpy(&dual, duals + j, sizeof dual);
-                value = value - dual;
-            }
-            keep_least(&value, &index, &least, &place);
-            index = index + LANES;
-        }
-        where[i] = fold_least(&least, &place, &minima[i]);
-    }
-}
-
-INLINE void reduce_columns(const double *costs, size_t rows, size_t stride, const double *duals, double *minima,
-                           int64_t *where) {
-    for (size_t j = 0; j < stride; j += LANES) {
-        f64x8 least = INFINITE, value;
-        i64x8 index = {0}, place = {0};
-        for (size_t i = 0; i < rows; i++) {
-            memcpy(&value, costs + i * stride + j, sizeof value);
-            if (duals) value = value - duals[i];
-            keep_least(&value, &index, &least, &place);
-            index = index + 1;
-        }
-        memcpy(minima + j, &least, sizeof least);
-        memcpy(where + j, &place, sizeof place);
-    }
-}
-
-/// The least lane: halves, since a narrower step is a quicker one.
-INLINE double least_lane(const f64x8 *value) {
-    f64x4 low = __builtin_shufflevector(*value, *value, 0, 1, 2, 3);
-    f64x4 high = __builtin_shufflevector(*value, *value, 4, 5, 6, 7);
-    f64x4 four = low < high ? low : high;
-    f64x2 left = __builtin_shufflevector(four, four, 0, 1), right = __builtin_shufflevector(four, four, 2, 3);
-    f64x2 two = left < right ? left : right;
-    return two[0] < two[1] ? two[0] : two[1];
-}
-
-/// The first column of the least distance: a pass for the value, whose chain is one minimum a block, and this one for
-/// the place, a bit a column.
-INLINE int64_t first_of(const double *distances, size_t stride, double least) {
-    for (size_t start = 0; start < stride; start += 64) {
-        uint64_t found = 0;
-        size_t end = stride - start < 64 ? stride : start + 64;
-        for (size_t j = start; j < end; j += LANES) {
-            f64x8 distance;
-            memcpy(&distance, distances + j, sizeof distance);
-            bits8 equal = __builtin_convertvector(distance == least, bits8);
-            uint8_t bits;
-            memcpy(&bits, &equal, 1);
-            found |= (uint64_t)bits << (j - start);
-        }
-        if (found) return (int64_t)start + __builtin_ctzll(found);
-    }
-    return -1;
-}
-
-/// Takes a settled column out of the open ones. On whole vectors: a number stored alone would hold up the vector load that
-/// follows.
+/// Takes a settled column out of the open ones.
 INLINE void freeze(struct ck_tree *tree, int64_t column) {
-    const size_t start = (size_t)column / LANES * LANES;
-    const f64x8 infinite = INFINITE, lowest = -INFINITE;
-    const i64x8 chosen = FIRST_LANES == column - (int64_t)start;
-    f64x8 distance, dual;
-    memcpy(&distance, tree->distances + start, sizeof distance);
-    memcpy(&dual, tree->duals + start, sizeof dual);
-    select_f64(&chosen, &infinite, &distance);
-    select_f64(&chosen, &lowest, &dual);
-    memcpy(tree->distances + start, &distance, sizeof distance);
-    memcpy(tree->duals + start, &dual, sizeof dual);
+    set_number(tree->distances, column, INFINITY);
+    set_number(tree->duals, column, -INFINITY);
 }
 
-/// Lowers the distances of all open columns through some rows and finds the least. Addresses are held in variables: the
-/// compiler would have to read the tree's again after every store.
-INLINE double relax(const struct ck_tree *tree, const int32_t *rows, const double *offsets, size_t row_count) {
+/// Lowers the distances of all open columns through some rows (`row_count` may be a constant) and finds the nearest. Addresses
+/// are held in variables: the compiler would have to read the tree's again after every store.
+INLINE void relax(const struct ck_tree *tree, const int32_t *rows, const double *offsets, size_t row_count,
+                  struct nearest *nearest) {
     const size_t stride = tree->stride;
     const double *const costs = tree->costs, *const duals = tree->duals;
-    const double *const only = costs + (size_t)rows[0] * stride;
     double *const distances = tree->distances;
     int32_t *const predecessors = tree->predecessors;
-    f64x8 least = INFINITE;
+    begin(nearest);
+    i64x8 column = FIRST_LANES;
     for (size_t j = 0; j < stride; j += LANES) {
         f64x8 distance, dual, value;
         i32x8 predecessor;
@@ -158,29 +30,31 @@ INLINE double relax(const struct ck_tree *tree, const int32_t *rows, const doubl
         memcpy(&dual, duals + j, sizeof dual);
         memcpy(&predecessor, predecessors + j, sizeof predecessor);
         for (size_t r = 0; r < row_count; r++) {
-            const double *row = row_count == 1 ? only : costs + (size_t)rows[r] * stride;
-            memcpy(&value, row + j, sizeof value);
+            memcpy(&value, costs + (size_t)rows[r] * stride + j, sizeof value);
             value = (value - dual) + offsets[r];
             const i64x8 lower = value < distance;
             const i32x8 narrow = __builtin_convertvector(lower, i32x8), source = (i32x8){0} + rows[r];
-            select_f64(&lower, &value, &distance);
+            distance = value < distance ? value : distance;
             predecessor = (narrow & source) | (~narrow & predecessor);
         }
         memcpy(distances + j, &distance, sizeof distance);
         memcpy(predecessors + j, &predecessor, sizeof predecessor);
-        least = distance < least ? distance : least;
+        keep_least(&distance, &column, &nearest->distance, &nearest->column);
+        column = column + LANES;
     }
-    return least_lane(&least);
 }
 
-/// The least distance of the open columns as they are.
-INLINE double least_of(const double *distances, size_t stride) {
-    f64x8 least = INFINITE, distance;
-    for (size_t j = 0; j < stride; j += LANES) {
-        memcpy(&distance, distances + j, sizeof distance);
-        least = distance < least ? distance : least;
+/// Relaxes the rows entered since the last time, a code of its own for the commonest numbers of them.
+INLINE void relax_entered(struct ck_tree *tree, struct nearest *nearest) {
+    const int32_t *rows = tree->scanned + tree->relaxed_count;
+    const double *offsets = tree->offsets + tree->relaxed_count;
+    const size_t count = tree->scanned_count - tree->relaxed_count;
+    tree->relaxed_count = tree->scanned_count;
+    switch (count) {
+    case 1: relax(tree, rows, offsets, 1, nearest); break;
+    case 2: relax(tree, rows, offsets, 2, nearest); break;
+    default: relax(tree, rows, offsets, count, nearest);
     }
-    return least_lane(&least);
 }
 
 /// Rows with mass in a settled column are reached at its distance: their cells are tight.
@@ -205,27 +79,34 @@ INLINE void enter_rows(struct ck_tree *tree, int64_t column, double height) {
 }
 
 INLINE int64_t grow(struct ck_tree *tree, int64_t column, double *distance) {
-    double height = *distance;
+    if (column >= 0) {
+        freeze(tree, column);
+        enter_rows(tree, column, *distance);
+    }
     for (;;) {
-        if (column >= 0) {
-            freeze(tree, column);
-            enter_rows(tree, column, height);
-        }
-        const size_t first = tree->relaxed_count, count = tree->scanned_count - first;
-        const int32_t *rows = tree->scanned + first;
-        const double *offsets = tree->offsets + first;
-        // One row is the commonest number by far: its loop is none.
-        if (count == 1) height = relax(tree, rows, offsets, 1);
-        else height = count > 0 ? relax(tree, rows, offsets, count) : least_of(tree->distances, tree->stride);
+        struct nearest nearest;
+        relax_entered(tree, &nearest);
+        const double height = least_lane(&nearest.distance);
         if (!(height < INFINITY)) return -1;
-        tree->relaxed_count = tree->scanned_count;
-        column = first_of(tree->distances, tree->stride, height);
-        tree->settled[tree->settled_count] = (int32_t)column;
-        tree->settled_distances[tree->settled_count] = height;
-        tree->settled_count++;
-        if (tree->demand[column] > 0) {
-            *distance = height;
-            return column;
+        const size_t first = tree->settled_count;
+        size_t count = first;
+        int64_t columns[LANES];
+        memcpy(columns, &nearest.column, sizeof columns);
+        for (uint32_t lanes = lanes_of(&nearest.distance, height); lanes; lanes &= lanes - 1) {
+            column = columns[__builtin_ctz(lanes)];
+            if (tree->demand[column] > 0) {
+                tree->settled[first] = (int32_t)column;
+                tree->settled_distances[first] = *distance = height;
+                tree->settled_count = first + 1;
+                return column;
+            }
+            tree->settled[count] = (int32_t)column;
+            tree->settled_distances[count++] = height;
+        }
+        tree->settled_count = count;
+        for (size_t s = first; s < count; s++) {
+            freeze(tree, tree->settled[s]);
+            enter_rows(tree, tree->settled[s], height);
         }
     }
 }

@@ -6,14 +6,17 @@
 #include <math.h>
 #include <string.h>
 
-typedef float f32x8 __attribute__((vector_size(32)));
-typedef float f32x16 __attribute__((vector_size(64)));
-typedef double f64x8 __attribute__((vector_size(64)));
+typedef float f32x8 __attribute__((ext_vector_type(8)));
+typedef float f32x16 __attribute__((ext_vector_type(16)));
+typedef double f64x8 __attribute__((ext_vector_type(8)));
+typedef double f64x16 __attribute__((ext_vector_type(16)));
+// The type comparisons of f64x8 have: `long` on every system of ours, where int64_t is `long long` on macOS.
+typedef long i64x8 __attribute__((ext_vector_type(8)));
 
 #define INLINE static inline __attribute__((always_inline))
 
 // Coordinates summed in float32 before a run is added to the float64 total: bounds the rounding whatever the dimension.
-enum { RUN = 256, TILE_ROWS_MAX = 16 };
+enum { RUN = 512, TILE_ROWS_MAX = 16 };
 
 void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *panels) {
     for (size_t first = 0; first < count; first += CK_PANEL) {
@@ -26,11 +29,8 @@ void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *
     }
 }
 
-/// `rows` is a constant after inlining, so that the sums stay in registers; everything after the sums is whole vectors too,
-/// or it would cost as much as they do.
-INLINE void tile(size_t rows, const float *x, const float *panel, size_t dimension, double *out, size_t columns,
-                 size_t stride, int transposed) {
-    f64x8 total[TILE_ROWS_MAX][2];
+/// `rows` is a constant after inlining, so that the sums stay in registers.
+INLINE void tile(size_t rows, const float *x, const float *panel, size_t dimension, f64x8 (*total)[2]) {
     for (size_t start = 0; start == 0 || start < dimension; start += RUN) {
         size_t end = dimension - start < RUN ? dimension : start + RUN;
         f32x16 sums[TILE_ROWS_MAX];
@@ -47,21 +47,12 @@ INLINE void tile(size_t rows, const float *x, const float *panel, size_t dimensi
             for (int h = 0; h < 2; h++) total[r][h] = start == 0 ? run[h] : total[r][h] + run[h];
         }
     }
-    if (!transposed) {  // the stride has room for whole vectors
-        for (size_t r = 0; r < rows; r++) memcpy(out + r * stride, &total[r], columns > 8 ? 128 : 64);
-        return;
-    }
-    double cells[TILE_ROWS_MAX][CK_PANEL];
-    memcpy(cells, total, sizeof total[0] * rows);
-    for (size_t c = 0; c < columns; c++)
-        for (size_t r = 0; r < rows; r++) out[c * stride + r] = cells[r][c];
 }
 
 /// A tile of `rows` rows, each count its own code.
-INLINE void tile_of(size_t rows, const float *x, const float *panel, size_t dimension, double *out, size_t columns,
-                    size_t stride, int transposed) {
+INLINE void tile_of(size_t rows, const float *x, const float *panel, size_t dimension, f64x8 (*total)[2]) {
 #define CASE(N) \
-    case N: tile(N, x, panel, dimension, out, columns, stride, transposed); break;
+    case N: tile(N, x, panel, dimension, total); break;
     switch (rows) {
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13)
         CASE(14) CASE(15) CASE(16)
@@ -69,77 +60,113 @@ INLINE void tile_of(size_t rows, const float *x, const float *panel, size_t dime
 #undef CASE
 }
 
+// Below this share of |x|^2 + |y|^2 a squared distance (or twice the cosine cost) has lost digits to cancellation. Beyond the
+// bounds float32 products may have left their range, or a square may leave it on its way to the root.
+static const double near_share = 1.0 / 64, square_least = 1e-30, square_most = 1e36, cosine_most = 3;
+
+/// Costs in doubt, again in float64 from the tokens.
+static void correct(const struct ck_token_pairs *pairs, size_t row, size_t rows, size_t column, size_t columns,
+                    double (*cells)[CK_PANEL]) {
+    const size_t dimension = pairs->dimension;
+    for (size_t r = 0; r < rows; r++) {
+        const float *x = pairs->x + (row + r) * dimension;
+        const double x_norm = pairs->x_norms[row + r];
+        for (size_t c = 0; c < columns; c++) {
+            const float *y = pairs->y + (column + c) * dimension;
+            const double y_norm = pairs->y_norms[column + c], cost = cells[r][c];
+            if (pairs->ground == CK_GROUND_COSINE) {
+                if (cost >= near_share && cost <= cosine_most && x_norm * y_norm >= square_least) continue;
+                const double exact = 1 - ck_dot_f32(x, y, dimension) / (x_norm * y_norm);
+                cells[r][c] = exact > 0 ? exact : 0;
+            } else if (!(cost >= near_share * (x_norm * x_norm + y_norm * y_norm) + square_least && cost <= square_most)) {
+                cells[r][c] = ck_squared_distance_f32(x, y, dimension);
+            }
+        }
+    }
+}
+
+/// Roots of squares whose float32 products are good to float32 only: so are the roots. In float64 where squares are exact.
+INLINE void take_roots(f64x8 (*total)[2], size_t rows, int exact) {
+    for (size_t r = 0; r < rows; r++) {
+        f64x16 square;
+        memcpy(&square, total[r], sizeof square);
+        if (exact) square = __builtin_elementwise_sqrt(square);
+        else square = __builtin_convertvector(__builtin_elementwise_sqrt(__builtin_convertvector(square, f32x16)), f64x16);
+        memcpy(total[r], &square, sizeof square);
+    }
+}
+
+/// Products of a tile to ground costs, in place; on whole vectors, or it would cost as much as the products do.
+INLINE void convert(const struct ck_token_pairs *pairs, size_t row, size_t rows, size_t column, size_t columns,
+                    f64x8 (*total)[2]) {
+    double norms[CK_PANEL];
+    for (size_t c = 0; c < CK_PANEL; c++) norms[c] = c < columns ? pairs->y_norms[column + c] : 1;
+    f64x8 y_norm[2], y_square[2];
+    memcpy(y_norm, norms, sizeof norms);
+    for (int h = 0; h < 2; h++) y_square[h] = y_norm[h] * y_norm[h];
+    i64x8 sure = ~(i64x8){0};
+    for (size_t r = 0; r < rows; r++) {
+        const double x_norm = pairs->x_norms[row + r];
+        for (int h = 0; h < 2; h++) {
+            if (pairs->ground == CK_GROUND_COSINE) {
+                const f64x8 both = x_norm * y_norm[h], cost = 1 - total[r][h] / both;
+                sure &= (cost >= near_share) & (cost <= cosine_most) & (both >= square_least);
+                total[r][h] = cost;
+            } else {
+                const f64x8 both = x_norm * x_norm + y_square[h], square = both - 2 * total[r][h];
+                sure &= (square >= near_share * both + square_least) & (square <= square_most);
+                total[r][h] = square;
+            }
+        }
+    }
+    const int all_sure = __builtin_reduce_and(sure) != 0;
+    if (!all_sure) correct(pairs, row, rows, column, columns, (double (*)[CK_PANEL])total);
+    if (pairs->ground == CK_GROUND_EUCLIDEAN) take_roots(total, rows, !all_sure);
+    if (pairs->ground != CK_GROUND_COSINE) return;
+    const f64x8 most = (f64x8){0} + 2;
+    for (size_t r = 0; r < rows; r++)
+        for (int h = 0; h < 2; h++) total[r][h] = total[r][h] < most ? total[r][h] : most;
+}
+
+/// Columns past the last of a row become +infinity.
+INLINE void pad(f64x8 (*total)[2], size_t rows, size_t columns) {
+    const i64x8 lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+    const f64x8 infinite = (f64x8){0} + INFINITY;
+    for (size_t r = 0; r < rows; r++)
+        for (int h = 0; h < 2; h++) total[r][h] = lanes + 8 * h < (int64_t)columns ? total[r][h] : infinite;
+}
+
 /// Rows are split into tiles of nearly equal height: a low last tile would wait on its few sums.
-INLINE void products(size_t tile_rows, const float *x, size_t x_count, const float *panels, size_t y_count,
-                     size_t dimension, double *out, size_t stride, int transposed) {
-    size_t tiles = (x_count + tile_rows - 1) / tile_rows;
-    for (size_t first = 0; first < y_count; first += CK_PANEL) {
-        size_t columns = y_count - first < CK_PANEL ? y_count - first : CK_PANEL;
+INLINE void costs_of(const struct ck_token_pairs *pairs, size_t tile_rows, double *out, size_t stride) {
+    const size_t dimension = pairs->dimension, tiles = (pairs->x_count + tile_rows - 1) / tile_rows;
+    for (size_t first = 0; first < pairs->y_count; first += CK_PANEL) {
+        const size_t columns = pairs->y_count - first < CK_PANEL ? pairs->y_count - first : CK_PANEL;
         for (size_t t = 0; t < tiles; t++) {
-            size_t start = x_count * t / tiles, end = x_count * (t + 1) / tiles;
-            tile_of(end - start, x + start * dimension, panels + first * dimension, dimension,
-                    transposed ? out + first * stride + start : out + start * stride + first, columns, stride,
-                    transposed);
+            const size_t start = pairs->x_count * t / tiles, rows = pairs->x_count * (t + 1) / tiles - start;
+            f64x8 cells[TILE_ROWS_MAX][2];
+            tile_of(rows, pairs->x + start * dimension, pairs->panels + first * dimension, dimension, cells);
+            convert(pairs, start, rows, first, columns, cells);
+            if (!pairs->transposed) {  // the stride has room for whole vectors
+                if (columns < CK_PANEL) pad(cells, rows, columns);
+                for (size_t r = 0; r < rows; r++) {
+                    double *place = out + (start + r) * stride + first;
+                    memcpy(place, &cells[r][0], sizeof cells[r][0]);
+                    if (columns > CK_PANEL / 2) memcpy(place + CK_PANEL / 2, &cells[r][1], sizeof cells[r][1]);
+                }
+                continue;
+            }
+            double numbers[TILE_ROWS_MAX][CK_PANEL];
+            memcpy(numbers, cells, sizeof cells[0] * rows);
+            for (size_t c = 0; c < columns; c++)
+                for (size_t r = 0; r < rows; r++) out[(first + c) * stride + start + r] = numbers[r][c];
         }
-    }
-}
-
-/// Below this share of |x|^2 + |y|^2 a squared distance (or twice the cosine cost) is computed again in float64.
-static const double near_share = 1.0 / 64;
-
-/// Converts one row in place; returns whether some pair is so near that its product cancelled.
-INLINE int costs_from_products(int32_t ground, double *row, size_t columns, double x_norm, const double *y_norms) {
-    int64_t near = 0;
-    for (size_t j = 0; j < columns; j++) {
-        if (ground == CK_GROUND_COSINE) {
-            double cost = 1 - row[j] / (x_norm * y_norms[j]);
-            near |= cost < near_share;
-            row[j] = cost > 2 ? 2 : cost;
-        } else {
-            double both = x_norm * x_norm + y_norms[j] * y_norms[j];
-            double square = both - 2 * row[j];
-            near |= square < near_share * both;
-            row[j] = square;
-        }
-    }
-    return near != 0;
-}
-
-static void correct_near(int32_t ground, double *row, size_t columns, const float *x, double x_norm, const float *y,
-                         const double *y_norms, size_t dimension) {
-    for (size_t j = 0; j < columns; j++) {
-        if (ground == CK_GROUND_COSINE) {
-            if (row[j] >= near_share) continue;
-            double cost = 1 - ck_dot_f32(x, y + j * dimension, dimension) / (x_norm * y_norms[j]);
-            row[j] = cost > 0 ? cost : 0;
-        } else if (row[j] < near_share * (x_norm * x_norm + y_norms[j] * y_norms[j])) {
-            row[j] = ck_squared_distance_f32(x, y + j * dimension, dimension);
-        }
-    }
-}
-
-/// Whole vectors, the padding included: sqrt() sets errno, which keeps compilers from vectorising it.
-INLINE void square_roots(double *row, size_t stride) {
-    for (size_t j = 0; j < stride; j += 8) {
-        f64x8 value;
-        memcpy(&value, row + j, sizeof value);
-        value = __builtin_elementwise_sqrt(value);
-        memcpy(row + j, &value, sizeof value);
     }
 }
 
 #define VARIANT(NAME, TARGET, TILE_ROWS)                                                                             \
-    TARGET static void products_##NAME(const float *x, size_t x_count, const float *panels, size_t y_count,          \
-                                       size_t dimension, double *out, size_t stride, int transposed) {               \
-        products(TILE_ROWS, x, x_count, panels, y_count, dimension, out, stride, transposed);                        \
-    }                                                                                                                \
-    TARGET static int convert_##NAME(int32_t ground, double *row, size_t columns, double x_norm,                     \
-                                     const double *y_norms) {                                                        \
-        if (ground == CK_GROUND_COSINE)                                                                              \
-            return costs_from_products(CK_GROUND_COSINE, row, columns, x_norm, y_norms);                             \
-        return costs_from_products(CK_GROUND_EUCLIDEAN, row, columns, x_norm, y_norms);                              \
-    }                                                                                                                \
-    TARGET static void roots_##NAME(double *row, size_t stride) { square_roots(row, stride); }
+    TARGET static void costs_##NAME(const struct ck_token_pairs *pairs, double *out, size_t stride) {                \
+        costs_of(pairs, TILE_ROWS, out, stride);                                                                     \
+    }
 
 VARIANT(baseline, , 4)
 #if defined(__x86_64__)
@@ -153,18 +180,9 @@ VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))), 1
 #define DISPATCH(FUNCTION, ...) FUNCTION##_baseline(__VA_ARGS__)
 #endif
 
-void ck_products(const float *x, size_t x_count, const float *panels, size_t y_count, size_t dimension, double *out,
-                 size_t stride, int32_t transposed) {
-    DISPATCH(products, x, x_count, panels, y_count, dimension, out, stride, transposed != 0);
-}
-
-void ck_ground_costs(int32_t ground, double *costs, size_t rows, size_t columns, size_t stride, const float *x,
-                     const double *x_norms, const float *y, const double *y_norms, size_t dimension) {
-    for (size_t i = 0; i < rows; i++) {
-        double *row = costs + i * stride;
-        if (DISPATCH(convert, ground, row, columns, x_norms[i], y_norms))
-            correct_near(ground, row, columns, x + i * dimension, x_norms[i], y, y_norms, dimension);
-        for (size_t j = columns; j < stride; j++) row[j] = INFINITY;
-        if (ground == CK_GROUND_EUCLIDEAN) DISPATCH(roots, row, stride);
-    }
+void ck_ground_costs(const struct ck_token_pairs *pairs, double *out, size_t stride) {
+    DISPATCH(costs, pairs, out, stride);
+    if (!pairs->transposed) return;
+    for (size_t c = 0; c < pairs->y_count; c++)
+        for (size_t j = pairs->x_count; j < stride; j++) out[c * stride + j] = INFINITY;
 }

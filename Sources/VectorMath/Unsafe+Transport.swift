@@ -92,22 +92,19 @@ import CKernels
     func fill(_ tokens: TokenCloud, _ packed: PackedTokens, transposed: Bool) {
         let (left, right) = transposed ? (packed.cloud, tokens) : (tokens, packed.cloud)
         precondition(rows == left.count && columns == right.count && left.dimension == right.dimension, "shape differs")
-        let dimension = left.dimension
         let out = unsafe cells.pointer(rows * stride)
         unsafe tokens.values.withUnsafeBufferPointer { x in
-            unsafe packed.panels.withUnsafeBufferPointer { panels in
-                unsafe ck_products(
-                    x.baseAddress, tokens.count, panels.baseAddress, packed.cloud.count, dimension, out, stride,
-                    transposed ? 1 : 0)
-            }
-        }
-        unsafe left.values.withUnsafeBufferPointer { x in
-            unsafe right.values.withUnsafeBufferPointer { y in
-                unsafe left.norms.withUnsafeBufferPointer { xs in
-                    unsafe right.norms.withUnsafeBufferPointer { ys in
-                        unsafe ck_ground_costs(
-                            left.ground.kernel, out, rows, columns, stride, x.baseAddress, xs.baseAddress, y.baseAddress,
-                            ys.baseAddress, dimension)
+            unsafe packed.cloud.values.withUnsafeBufferPointer { y in
+                unsafe tokens.norms.withUnsafeBufferPointer { xs in
+                    unsafe packed.cloud.norms.withUnsafeBufferPointer { ys in
+                        unsafe packed.panels.withUnsafeBufferPointer { panels in
+                            var pairs = unsafe ck_token_pairs(
+                                ground: left.ground.kernel, transposed: transposed ? 1 : 0, x: x.baseAddress,
+                                y: y.baseAddress, panels: panels.baseAddress, x_norms: xs.baseAddress,
+                                y_norms: ys.baseAddress, x_count: tokens.count, y_count: packed.cloud.count,
+                                dimension: left.dimension)
+                            unsafe ck_ground_costs(&pairs, out, stride)
+                        }
                     }
                 }
             }
@@ -115,6 +112,36 @@ import CKernels
     }
 
     // MARK: Steps of the solver
+
+    /// Column duals near the optimal ones, into memory: nearer with each round.
+    func openingDuals(_ memory: TransportMemory, rounds: Int32) {
+        let scratch = memory.narrowCosts(ck_opening_scratch(rows, columns))
+        unsafe ck_opening_duals(
+            address, rows, columns, stride, rounds, scratch.pointer(scratch.capacity), memory.columnDuals.pointer(stride))
+    }
+
+    /// Assigns each row a column, beginning with the column duals in memory; returns the sum of the duals.
+    func assign(_ memory: TransportMemory, threshold: Double) -> Double {
+        precondition(rows == columns, "an assignment of unequal numbers")
+        var problem = unsafe ck_assignment()
+        unsafe problem.costs = address
+        unsafe (problem.count, problem.stride) = (rows, stride)
+        unsafe problem.row_duals = memory.rowDuals.pointer(rows)
+        unsafe problem.column_duals = memory.columnDuals.pointer(stride)
+        unsafe problem.homes = memory.homes.pointer(rows)
+        unsafe problem.owners = memory.owners.pointer(stride)
+        unsafe problem.distances = memory.distances.pointer(stride)
+        unsafe problem.open_duals = memory.openDuals.pointer(stride)
+        unsafe problem.predecessors = memory.predecessors.pointer(stride)
+        unsafe problem.column_places = memory.columnPlaces.pointer(stride)
+        unsafe problem.row_places = memory.rowPlaces.pointer(rows)
+        unsafe problem.settled_distances = memory.settledDistances.pointer(stride)
+        unsafe problem.settled = memory.settled.pointer(stride)
+        unsafe ck_assign(&problem, threshold)
+        let value = unsafe problem.value
+        precondition(!value.isNaN, "costs that are no numbers")
+        return value
+    }
 
     func reduceRows(_ duals: WorkArray<Double>?, minima: WorkArray<Double>, places: WorkArray<Int64>) {
         unsafe ck_reduce_rows(

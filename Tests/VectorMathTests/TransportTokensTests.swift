@@ -79,6 +79,34 @@ import VectorMath
     }
 }
 
+@Suite(.serialized) struct TokenLengthTests {
+    @Test func tokensOfAnyLengthHaveTheirCosts() throws {
+        try forEachKernelLevel { level in
+            for seed in 0..<10 {
+                var random = SeededRandom(UInt64(seed))
+                let factor = [1e-25, 1e-17, 1e17, 1e20, 1e37][seed % 5], (m, n, d) = (18, 21, 40)
+                for ground in GroundCost.allCases {
+                    let values = [m, n].map { count in
+                        (0..<count).flatMap { token in
+                            random.floats(d).map { token % 3 == 0 ? $0 * Float(factor) : $0 }
+                        }
+                    }
+                    let x = try TokenCloud(values: values[0], dimension: d, ground: ground, side: .query)
+                    let y = try TokenCloud(values: values[1], dimension: d, ground: ground, side: .candidate)
+                    let exact = CostMatrix(), single = CostMatrix()
+                    try exact.fillExactly(rows: x, columns: y)
+                    try single.fill(rows: PackedTokens(x), columns: y)
+                    var worst = 0.0
+                    for i in 0..<m {
+                        for j in 0..<n { worst = max(worst, abs(single[i, j] - exact[i, j]) / exact[i, j]) }
+                    }
+                    #expect(worst < 2e-6, "\(ground) \(level) seed \(seed)")
+                }
+            }
+        }
+    }
+}
+
 @Suite struct TransportLawTests {
     @Test func transportIsSymmetricAndZeroOnlyBetweenEqualSets() throws {
         for seed in 0..<12 {

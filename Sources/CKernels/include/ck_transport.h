@@ -1,4 +1,5 @@
-// Steps of the exact transport solver and the cost matrices it works on. The algorithm itself is Swift.
+// Steps of the exact transport solver and the cost matrices it works on. The general algorithm itself is Swift; assignments
+// are solved here.
 // Matrices are row-major float64 with a stride that is a multiple of 8; columns past the last hold +infinity.
 #ifndef CAUSEWAY_CK_TRANSPORT_H
 #define CAUSEWAY_CK_TRANSPORT_H
@@ -13,23 +14,34 @@ enum { CK_PANEL = 16 };  // tokens per panel of ck_pack_panels
 /// 16p ... 16p+15, zeros past the last. `panels` has room for ceil(count/16)*16*dimension floats.
 void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *panels);
 
-/// out[r*stride + c] = x_r . y_c, or out[c*stride + r] where transposed; float32 products summed over runs of 256
-/// coordinates, runs in float64. Columns past the last of a row, up to the stride, are left undefined.
-void ck_products(const float *x, size_t x_count, const float *panels, size_t y_count, size_t dimension, double *out,
-                 size_t stride, int32_t transposed);
+/// Tokens x against tokens y, whose panels are those of ck_pack_panels; norms in float64.
+struct ck_token_pairs {
+    int32_t ground, transposed;
+    const float *x, *y, *panels;
+    const double *x_norms, *y_norms;
+    size_t x_count, y_count, dimension;
+};
 
-/// Turns products into ground costs in place, and fills the columns past the last with +infinity.
-/// Pairs so near that the float32 products cancel are computed again in float64 from the tokens.
-void ck_ground_costs(int32_t ground, double *costs, size_t rows, size_t columns, size_t stride, const float *x,
-                     const double *x_norms, const float *y, const double *y_norms, size_t dimension);
+/// out[i*stride + j] = ground cost of x_i and y_j, or of x_j and y_i where transposed; +infinity past the last column.
+/// Products in float32 summed over runs of 512 coordinates, runs in float64; pairs so near that their products cancel, or so
+/// long or short that they leave float32's range, are computed again in float64.
+void ck_ground_costs(const struct ck_token_pairs *pairs, double *out, size_t stride);
 
-/// minima[i] = min over j of costs[i][j] - column_duals[j] (no duals when NULL), where[i] = the first such j.
+/// minima[i] = min over j of costs[i][j] - column_duals[j] (no duals when NULL), where[i] = such a j.
 void ck_reduce_rows(const double *costs, size_t rows, size_t columns, size_t stride, const double *column_duals,
                     double *minima, int64_t *where);
 
 /// minima[j] = min over i of costs[i][j] - row_duals[i] (no duals when NULL), where[j] = the first such i; to `stride`.
 void ck_reduce_columns(const double *costs, size_t rows, size_t columns, size_t stride, const double *row_duals,
                        double *minima, int64_t *where);
+
+/// Column duals to begin with, near the optimal ones: from the rows' means, each column's mean of its four least rests, then in
+/// each round of the two least by row and by column, in float32. Finite whatever the costs; 0 for padding.
+/// `scratch` has room for ck_opening_scratch(rows, columns) floats.
+void ck_opening_duals(const double *costs, size_t rows, size_t columns, size_t stride, int32_t rounds, float *scratch,
+                      double *duals);
+
+size_t ck_opening_scratch(size_t rows, size_t columns);
 
 /// sums[i] = sum over j of exp(minima[i] - (costs[i][j] - column_duals[j])), minima being those of ck_reduce_rows for the same
 /// duals: the logarithm of the sum less the minimum is a stable log-sum-exp. Padding adds nothing.
@@ -39,6 +51,28 @@ void ck_exp_sum_rows(const double *costs, size_t rows, size_t stride, const doub
 /// The same down the columns, for the minima of ck_reduce_columns; sums of the padding are undefined.
 void ck_exp_sum_columns(const double *costs, size_t rows, size_t stride, const double *row_duals, const double *minima,
                         double *sums);
+
+/// An assignment problem: as many columns as rows, each of mass one. By row or column means `count` numbers, to the stride
+/// where vectors pass over them.
+struct ck_assignment {
+    const double *costs;
+    size_t count, stride;
+    double *row_duals, *column_duals;     // column duals to the stride
+    int32_t *homes;                       // by row, its column; -1 while it has none
+    int32_t *owners;                      // by column, its row; -1 while open
+    double value;                         // the sum of the duals: at most the optimum at any time; NaN if the costs are
+    // Memory of the run; the first four to the stride.
+    double *distances, *open_duals;
+    int32_t *predecessors;
+    int64_t *column_places;
+    int64_t *row_places;
+    double *settled_distances;
+    int32_t *settled;
+};
+
+/// Assigns every row a column at the least total cost and leaves duals that prove it, or stops as soon as their value is above
+/// `threshold`. `column_duals` are any to begin with. Jonker and Volgenant 1987, without augmenting row reduction.
+void ck_assign(struct ck_assignment *a, double threshold);
 
 /// A search for shortest augmenting paths from one row: the problem, the plan so far, and the tree.
 struct ck_tree {
@@ -62,8 +96,8 @@ struct ck_tree {
     int32_t number;
 };
 
-/// Settles the nearest open columns one after the other, the first of equals, entering the rows that have mass in them,
-/// until one with demand is settled: returns it (its rows not entered yet) and its distance, or -1 if none can be reached.
+/// Settles the nearest open columns, several of equal distance at once, entering the rows that have mass in them, until one
+/// with demand is settled, alone: returns it (its rows not entered yet) and its distance, or -1 if none can be reached.
 /// `column` is the column settled last, whose rows are entered first at `*distance`; -1 for none.
 int64_t ck_grow(struct ck_tree *tree, int64_t column, double *distance);
 

@@ -5,6 +5,8 @@ package struct TransportMasses: Sendable, Equatable {
     package let rows: [Int64]
     package let columns: [Int64]
     package let total: Int64
+    /// As many columns as rows, and each of mass one.
+    let isAssignment: Bool
 
     /// The total of weights that are not whole numbers: as fine as a float64 fraction of one.
     static let fineTotal: Int64 = 1 << 52
@@ -21,19 +23,20 @@ package struct TransportMasses: Sendable, Equatable {
             let (leftFactor, rightFactor) = (rightTotal / divisor, leftTotal / divisor)
             let (product, overflow) = leftTotal.multipliedReportingOverflow(by: leftFactor)
             if !overflow, product <= Self.fineTotal {
-                rows = leftFactor == 1 ? left : left.map { $0 * leftFactor }
-                columns = rightFactor == 1 ? right : right.map { $0 * rightFactor }
-                total = product
+                self.init(
+                    rows: leftFactor == 1 ? left : left.map { $0 * leftFactor },
+                    columns: rightFactor == 1 ? right : right.map { $0 * rightFactor }, total: product)
                 return
             }
         }
-        rows = Self.fine(rowWeights, count: rowCount)
-        columns = Self.fine(columnWeights, count: columnCount)
-        total = Self.fineTotal
+        self.init(
+            rows: Self.fine(rowWeights, count: rowCount), columns: Self.fine(columnWeights, count: columnCount),
+            total: Self.fineTotal)
     }
 
     private init(rows: [Int64], columns: [Int64], total: Int64) {
         (self.rows, self.columns, self.total) = (rows, columns, total)
+        isAssignment = rows.count == columns.count && rows.allSatisfy { $0 == 1 } && columns.allSatisfy { $0 == 1 }
     }
 
     /// For equal weights and more rows than columns: a small whole mass for each row, shared among the columns as evenly

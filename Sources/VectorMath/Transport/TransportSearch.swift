@@ -37,10 +37,11 @@ struct TransportSearch {
 
     // MARK: Start
 
-    /// Feasible duals: each row's least cost, then each column's least rest.
+    /// Feasible duals: from columns' near the optimal ones, each row's least rest, then each column's.
     private mutating func reduce() {
         memory.seenInSearch.fill(rows, with: 0)
-        costs.reduceRows(nil, minima: memory.rowDuals, places: memory.rowPlaces)
+        costs.openingDuals(memory, rounds: 1)
+        costs.reduceRows(memory.columnDuals, minima: memory.rowDuals, places: memory.rowPlaces)
         costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
         for padding in columns..<costs.stride { memory.columnDuals[padding] = 0 }
         dualValue = valueOfDuals()
@@ -235,16 +236,5 @@ struct TransportSearch {
         var sum = 0.0
         forEachFlow { sum += costs[$0, $1] * Double($2) }
         return sum
-    }
-
-    func certificate() -> TransportCertificate {
-        costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
-        for padding in columns..<costs.stride { memory.columnDuals[padding] = 0 }
-        let left = (0..<rows).map { memory.rowDuals[$0] }
-        let right = (0..<columns).map { memory.columnDuals[$0] }
-        var value = 0.0
-        for (dual, mass) in zip(left, masses.rows) { value += dual * Double(mass) }
-        for (dual, mass) in zip(right, masses.columns) { value += dual * Double(mass) }
-        return TransportCertificate(rows: left, columns: right, value: value / Double(masses.total))
     }
 }

