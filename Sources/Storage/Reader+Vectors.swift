@@ -102,13 +102,19 @@ extension Reader {
     private func forEachTokenRow(_ rows: [RowID], _ body: (_ index: Int, TokenRow) throws -> Void) throws {
         let statement = try connection.take(TokenRow.query)
         defer { connection.give(statement) }
-        let narrowed = rows.count >= Self.longPass ? try connection.narrowCache() : false
-        defer { if narrowed { connection.widenCache() } }
-        for (index, row) in rows.enumerated() {
-            statement.bind(1, row.rawValue)
-            defer { statement.reset() }
-            if try statement.step() { try body(index, TokenRow(statement: statement)) }
+        try withCacheForPass(over: rows.count) {
+            for (index, row) in rows.enumerated() {
+                statement.bind(1, row.rawValue)
+                defer { statement.reset() }
+                if try statement.step() { try body(index, TokenRow(statement: statement)) }
+            }
         }
+    }
+
+    func withCacheForPass(over count: Int, _ body: () throws -> Void) throws {
+        let narrowed = count >= Self.longPass ? try connection.narrowCache() : false
+        defer { if narrowed { connection.widenCache() } }
+        try body()
     }
 }
 
