@@ -25,6 +25,7 @@ static inline void store4(int32_t *out, __m256i a, __m256i b, __m256i c, __m256i
     _mm256_add_epi32((a), _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(c))), (q)))
 #define SUM(a) sum256(a)
 #define STORE4 store4
+#define TILE_QUERIES 2
 #include "ck_codes_loops.h"
 #pragma clang attribute pop
 #endif

@@ -15,6 +15,7 @@
     _mm512_add_epi32((a), _mm512_madd_epi16(_mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(c))), (q)))
 #define SUM(a) _mm512_reduce_add_epi32(a)
 #define STORE4 store4
+#define TILE_QUERIES 4
 #include "ck_codes_loops.h"
 #pragma clang attribute pop
 #endif

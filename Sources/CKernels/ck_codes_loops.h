@@ -1,5 +1,6 @@
 // The loops over codes, included once per instruction set. The includer defines NAME, CHUNK, VECTOR, QUERY_VECTOR,
-// ZERO, LOAD_QUERY, MADD, SUM, STORE4 (four sums less an offset) and CENTERED (1 when MADD itself subtracts the 128).
+// ZERO, LOAD_QUERY, MADD, SUM, STORE4 (four sums less an offset), TILE_QUERIES (as many as registers hold four sums of) and
+// CENTERED (1 when MADD itself subtracts the 128).
 #include "ck_codes_kernels.h"
 
 static inline int32_t NAME(finish)(int32_t sum, int32_t offset) { return CENTERED ? sum : sum - offset; }
@@ -54,26 +55,43 @@ void NAME(block)(const uint8_t *codes, size_t n, const int8_t *query, int32_t of
     for (; i < count; i++) out[i] = NAME(finish)(NAME(dot1)(codes + i * n, query, n), offset);
 }
 
-static inline void NAME(dot_eight)(const uint8_t *code, const int8_t *queries, size_t n, const int32_t *offsets,
-                                   int32_t *out) {
-    VECTOR a[8] = {ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO};
+/// Four codes against TILE_QUERIES queries: each load serves several products, and sums are added up four at a time.
+static inline void NAME(tile)(const uint8_t *codes, size_t n, const int8_t *queries, const int32_t *offsets,
+                              size_t query_count, int32_t *out) {
+    VECTOR a[TILE_QUERIES][4];
+    for (size_t k = 0; k < TILE_QUERIES; k++)
+        for (size_t j = 0; j < 4; j++) a[k][j] = ZERO;
     for (size_t i = 0; i < n; i += CHUNK) {
 #pragma clang loop unroll(full)
-        for (size_t k = 0; k < 8; k++) a[k] = MADD(a[k], code + i, LOAD_QUERY(queries + k * n + i));
+        for (size_t k = 0; k < TILE_QUERIES; k++) {
+            QUERY_VECTOR q = LOAD_QUERY(queries + k * n + i);
+#pragma clang loop unroll(full)
+            for (size_t j = 0; j < 4; j++) a[k][j] = MADD(a[k][j], codes + j * n + i, q);
+        }
     }
 #pragma clang loop unroll(full)
-    for (size_t k = 0; k < 8; k++) out[k] = NAME(finish)(SUM(a[k]), offsets[k]);
+    for (size_t k = 0; k < TILE_QUERIES; k++) {
+        int32_t sums[4];
+        STORE4(sums, a[k][0], a[k][1], a[k][2], a[k][3], CENTERED ? 0 : offsets[k]);
+        for (size_t j = 0; j < 4; j++) out[j * query_count + k] = sums[j];
+    }
 }
 
 void NAME(many)(const uint8_t *codes, size_t n, size_t count, const int8_t *queries, const int32_t *offsets,
                 size_t query_count, int32_t *out) {
-    for (size_t i = 0; i < count; i++) {
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
         const uint8_t *code = codes + i * n;
-        if (query_count == 8) {
-            NAME(dot_eight)(code, queries, n, offsets, out + i * 8);
-            continue;
+        size_t k = 0;
+        for (; k + TILE_QUERIES <= query_count; k += TILE_QUERIES)
+            NAME(tile)(code, n, queries + k * n, offsets + k, query_count, out + i * query_count + k);
+        for (; k < query_count; k++) {
+            int32_t sums[4];
+            NAME(dot4)(code, code + n, code + 2 * n, code + 3 * n, queries + k * n, n, offsets[k], sums);
+            for (size_t j = 0; j < 4; j++) out[(i + j) * query_count + k] = sums[j];
         }
-        for (size_t k = 0; k < query_count; k++)
-            out[i * query_count + k] = NAME(finish)(NAME(dot1)(code, queries + k * n, n), offsets[k]);
     }
+    for (; i < count; i++)
+        for (size_t k = 0; k < query_count; k++)
+            out[i * query_count + k] = NAME(finish)(NAME(dot1)(codes + i * n, queries + k * n, n), offsets[k]);
 }

@@ -21,5 +21,6 @@ static inline void store4(int32_t *out, int32x4_t a, int32x4_t b, int32x4_t c, i
 #define MADD(a, c, q) madd16((a), (c), (q))
 #define SUM(a) vaddvq_s32(a)
 #define STORE4 store4
+#define TILE_QUERIES 4
 #include "ck_codes_loops.h"
 #endif

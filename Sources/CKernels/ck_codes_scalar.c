@@ -10,4 +10,5 @@
 #define SUM(a) (a)
 #define STORE4(out, a, b, c, d, offset) \
     ((out)[0] = (a) - (offset), (out)[1] = (b) - (offset), (out)[2] = (c) - (offset), (out)[3] = (d) - (offset))
+#define TILE_QUERIES 1
 #include "ck_codes_loops.h"

@@ -15,6 +15,7 @@
 #define MADD(a, c, q) _mm512_dpbusd_epi32((a), _mm512_loadu_si512((const void *)(c)), (q))
 #define SUM(a) _mm512_reduce_add_epi32(a)
 #define STORE4 store4
+#define TILE_QUERIES 4
 #include "ck_codes_loops.h"
 #pragma clang attribute pop
 #endif

@@ -44,7 +44,7 @@ package struct EncodedBatch: Sendable {
         var checksum: UInt32
         var bytes: Range<Int>
         var weights: (codec: VectorCodec, bytes: Range<Int>)?
-        /// Nil for tokens so short that codes would not pay.
+        /// Its checksum is to be sealed with the row. Nil for tokens so short that codes would not pay.
         var code: (checksum: UInt32, bytes: Range<Int>)?
     }
 

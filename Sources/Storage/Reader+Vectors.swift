@@ -92,13 +92,6 @@ extension Reader {
         return damage
     }
 
-    /// The token sets of some rows as they are stored, to be decoded by another thread; otherwise as `forEachTokenSet`.
-    package func forEachEncodedTokenSet(
-        _ rows: [RowID], of modality: ModalityRecord, _ body: (_ index: Int, EncodedTokenSet) throws -> Void
-    ) throws {
-        try forEachTokenRow(rows) { index, row in try body(index, EncodedTokenSet(row, dimension: modality.tokenDimension)) }
-    }
-
     private func forEachTokenRow(_ rows: [RowID], _ body: (_ index: Int, TokenRow) throws -> Void) throws {
         let statement = try connection.take(TokenRow.query)
         defer { connection.give(statement) }

@@ -1,15 +1,41 @@
 /// Token sets once more as 8-bit codes (FORMAT.md, § Token codes): written with the sets, read before them, made where they
 /// are missing. Knows no bound; a set without a sound code is simply read.
+import Platform
 
 enum TokenCode {
     /// Below this many numbers a token, padding and facts would make codes about as large as the tokens.
     static let dimensionMin = 64
     static func pays(dimension: Int) -> Bool { dimension >= dimensionMin }
 
+    /// The checksum of bytes made to be that of one row's, so that the bytes of another row do not pass for its own.
+    static func sealed(_ checksum: UInt32, row: Int64) -> Int64 {
+        let number = (0..<8).map { UInt8(truncatingIfNeeded: row >> (8 * $0)) }
+        return Int64(crc32c(number, seed: checksum))
+    }
+
     static let insertion = "INSERT INTO token_code (row, checksum, bytes) VALUES (?, ?, ?)"
 
     /// A modality whose token sets may lack codes above the row that is its value: it comes from an earlier format.
     static func gapSetting(_ modality: ModalityID) -> String { "uncoded-tokens/\(modality.rawValue)" }
+}
+
+/// A code's stored bytes, out of the database.
+package struct StoredTokenCode: Sendable {
+    private let row: RowID
+    private let expected: Int64
+    private let bytes: [UInt8]
+    package var byteCount: Int { bytes.count }
+
+    /// Nothing, where the row has none.
+    fileprivate init(_ found: Statement?, row: RowID) {
+        self.row = row
+        (expected, bytes) = (found?.int(0) ?? 0, found?.blob(1) ?? [])
+    }
+
+    /// The bytes; none where there are none or they are damaged.
+    package func verified() -> [UInt8] {
+        TokenCode.sealed(checksum(of: bytes.span), row: row.rawValue) == expected ? bytes : []
+    }
 }
 
 extension ModalityRecord {
@@ -22,21 +48,32 @@ extension Reader {
     /// says nothing of the set itself.
     /// - Parameter rows: should ascend, for speed.
     package func forEachTokenCode(_ rows: [RowID], _ body: (_ index: Int, Span<UInt8>) throws -> Void) throws {
+        let none: [UInt8] = []
+        try forEachCodeRow(rows) { index, found in
+            guard let found else { return try body(index, none.span) }
+            let expected = found.int(0)
+            try found.withBlob(1) { bytes in
+                let isSound = TokenCode.sealed(checksum(of: bytes), row: rows[index].rawValue) == expected
+                try body(index, isSound ? bytes : none.span)
+            }
+        }
+    }
+
+    /// The same as they are stored, to be verified by another thread.
+    package func forEachStoredTokenCode(
+        _ rows: [RowID], _ body: (_ index: Int, StoredTokenCode) throws -> Void
+    ) throws {
+        try forEachCodeRow(rows) { index, found in try body(index, StoredTokenCode(found, row: rows[index])) }
+    }
+
+    private func forEachCodeRow(_ rows: [RowID], _ body: (_ index: Int, Statement?) throws -> Void) throws {
         let statement = try connection.take("SELECT checksum, bytes FROM token_code WHERE row = ?")
         defer { connection.give(statement) }
         try withCacheForPass(over: rows.count) {
-            let none: [UInt8] = []
             for (index, row) in rows.enumerated() {
                 statement.bind(1, row.rawValue)
                 defer { statement.reset() }
-                guard try stepIfSound(statement) else {
-                    try body(index, none.span)
-                    continue
-                }
-                let expected = statement.int(0)
-                try statement.withBlob(1) { bytes in
-                    try body(index, Int64(checksum(of: bytes)) == expected ? bytes : none.span)
-                }
+                try body(index, try stepIfSound(statement) ? statement : nil)
             }
         }
     }
@@ -77,7 +114,9 @@ extension Reader {
             (checksum: $0.int(0), bytes: $0.blob(1))
         }
         guard let stored else { return nil }
-        if Int64(checksum(of: stored.bytes.span)) != stored.checksum { return RowDamage.Reason.wrongChecksum.rawValue }
+        guard TokenCode.sealed(checksum(of: stored.bytes.span), row: row.rawValue) == stored.checksum else {
+            return RowDamage.Reason.wrongChecksum.rawValue
+        }
         var expected: [UInt8] = []
         _ = TokenCode.append(set, to: &expected)
         return expected == stored.bytes ? nil : "it is of another token set"
@@ -131,7 +170,7 @@ extension Writer {
             try changing { () throws(StorageError) in
                 try run(TokenCode.insertion) {
                     $0.bind(1, rows[index].rawValue)
-                    $0.bind(2, Int64(checksum))
+                    $0.bind(2, TokenCode.sealed(checksum, row: rows[index].rawValue))
                     $0.bind(3, blob: bytes)
                 }
             }

@@ -139,7 +139,7 @@ private struct Insertion {
         guard let code = tokens.code else { return }
         try writer.run(TokenCode.insertion) {
             $0.bind(1, number)
-            $0.bind(2, Int64(code.checksum))
+            $0.bind(2, TokenCode.sealed(code.checksum, row: number))
             $0.bind(3, blob: code.bytes, of: pinned)
         }
     }

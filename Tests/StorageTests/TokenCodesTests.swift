@@ -1,5 +1,6 @@
 /// Codes of token sets: written and deleted with the sets, made where an earlier format has none, and never trusted blindly.
 import Foundation
+import Platform
 import Storage
 import Testing
 
@@ -76,19 +77,23 @@ private func codes(_ fixture: Fixture, _ rows: [Int64]) throws -> [Int: [UInt8]]
 @Test func codesOfOtherSetsAndOfNoneAreFound() throws {
     let fixture = try codedFixture()
     let sound = try codes(fixture, Array(1...7))
+    let first = try #require(sound[0])
+    let seal = crc32c([6, 0, 0, 0, 0, 0, 0, 0], seed: crc32c(first))
     fixture.store.close()
     try execute(
         """
         DELETE FROM token_code WHERE row = 7;
         UPDATE token_code SET (checksum, bytes) = (SELECT checksum, bytes FROM token_code WHERE row = 1) WHERE row = 2;
+        UPDATE token_code SET (checksum, bytes) = (\(seal), (SELECT bytes FROM token_code WHERE row = 1)) WHERE row = 6;
         INSERT INTO token_code VALUES (3, 0, x'00');
         """, on: fixture.path)
     let findings = try fixture.store.check(deep: true)
-    #expect(findings.contains { $0.place == "c/m id 'r1'" && $0.problem == "token codes: it is of another token set" })
+    #expect(findings.contains { $0.place == "c/m id 'r1'" && $0.problem == "token codes: its checksum does not match" })
+    #expect(findings.contains { $0.place == "c/m id 'r5'" && $0.problem == "token codes: it is of another token set" })
     #expect(findings.contains { $0.severity == .warning && $0.problem.hasPrefix("1 token sets have no codes") })
     #expect(findings.contains { $0.place == "token_code row 3" }, "\(findings)")
     let report = try fixture.store.repair(dryRun: false, copy: nil)
-    #expect(report.remaining == [] && report.repairs.count == 3, "\(report)")
+    #expect(report.remaining == [] && report.repairs.count == 4, "\(report)")
     #expect(try codes(fixture, Array(1...7)) == sound)
     #expect(try fixture.store.check(deep: true) == [])
 }

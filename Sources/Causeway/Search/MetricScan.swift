@@ -2,6 +2,7 @@
 /// the bounds these give, the few that may be among the best. Ranks nothing itself (see MetricCollector).
 import Platform
 import Storage
+import Synchronization
 import VectorMath
 
 struct MetricScan {
@@ -40,6 +41,8 @@ struct MetricScan {
 private final class MetricPass {
     /// Rows held before several threads compare them: enough work to share, little memory.
     private static let blockBytes = 8 << 20
+    /// Codes read before another thread takes them: three such blocks stay in a processor's cache.
+    private static let cachedBytes = 256 << 10
 
     /// What is known of a row.
     private enum RowState { case unread, comparable, withoutTokens, unreadable }
@@ -68,7 +71,13 @@ private final class MetricPass {
     /// The same answers for a range of rows from the codes of all and the token sets of those that they do not rule out.
     func readByCodes(_ range: Range<Int>) throws {
         var states = [RowState](repeating: .unread, count: range.count)
-        try consider(range, &states)
+        if isShared {
+            try considerShared(range, &states)
+        } else if scan.threads > 1 {
+            try considerBehind(range, &states)
+        } else {
+            try consider(range, &states)
+        }
         while true {
             let wanted = collectors.map { Set($0.use { $0.nextGroup() }) }
             let union = wanted.reduce(into: Set<Int>()) { $0.formUnion($1) }
@@ -88,36 +97,82 @@ private final class MetricPass {
 
     // MARK: Codes
 
+    /// One thread: each code is compared where it lies.
     private func consider(_ range: Range<Int>, _ states: inout [RowState]) throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var comparing = 0.0
+        try reader.forEachTokenCode(Array(rows[range])) { index, code in
+            let begin = clock.now
+            reading.bytes += code.count
+            note(collectors.map { $0.use { $0.consider(range.lowerBound + index, code) } }, index, &states)
+            comparing += clock.now.seconds(since: begin)
+            if index % 256 == 255 { try visited?(range.lowerBound + index + 1) }
+        }
+        reading.seconds += clock.now.seconds(since: start) - comparing
+    }
+
+    /// Several threads and queries: blocks of codes, each query's part on one thread.
+    private func considerShared(_ range: Range<Int>, _ states: inout [RowState]) throws {
         let clock = ContinuousClock()
         let start = clock.now
         var (comparing, bytes) = (0.0, 0)
         var block: [(position: Int, code: [UInt8])] = []
-        func flush() throws {
+        func flush(_ end: Int) throws {
             let begin = clock.now
             let full = block
-            let contents = try each { collector in full.map { collector.consider($0.position, $0.code.span) } }
-            for (index, entry) in full.enumerated() { note(contents.map { $0[index] }, entry.position - range.lowerBound, &states) }
+            let contents = try each { (_, collector) in full.map { collector.consider($0.position, $0.code.span) } }
+            for (index, entry) in full.enumerated() {
+                note(contents.map { $0[index] }, entry.position - range.lowerBound, &states)
+            }
             block.removeAll(keepingCapacity: true)
             bytes = 0
             comparing += clock.now.seconds(since: begin)
+            try visited?(end)
         }
-        try reader.forEachTokenCode(Array(rows[range])) { index, code in
-            let position = range.lowerBound + index
-            reading.bytes += code.count
-            if isShared {
-                block.append((position, code.indices.map { code[$0] }))
-                bytes += code.count
-                if bytes > Self.blockBytes { try flush() }
-            } else {
-                let begin = clock.now
-                note(collectors.map { $0.use { $0.consider(position, code) } }, index, &states)
-                comparing += clock.now.seconds(since: begin)
-            }
-            if index % 256 == 255 { try visited?(position + 1) }
+        try reader.forEachStoredTokenCode(Array(rows[range])) { index, stored in
+            block.append((range.lowerBound + index, stored.verified()))
+            bytes += stored.byteCount
+            reading.bytes += stored.byteCount
+            if bytes > Self.blockBytes { try flush(range.lowerBound + index + 1) }
         }
-        try flush()
+        try flush(range.upperBound)
         reading.seconds += clock.now.seconds(since: start) - comparing
+    }
+
+    /// One query: this thread reads stored codes, another verifies and compares them a block behind.
+    private func considerBehind(_ range: Range<Int>, _ states: inout [RowState]) throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var waiting = 0.0
+        let collector = collectors[0]
+        let said = Mutex<[TokenCodeBounds.Content]>([])
+        try Parallel.pipeline { (emit: ([(Int, StoredTokenCode)]) throws -> Void) in
+            var block: [(Int, StoredTokenCode)] = []
+            var bytes = 0
+            func flush(_ index: Int) throws {
+                let begin = clock.now
+                try emit(block)
+                waiting += clock.now.seconds(since: begin)
+                block.removeAll(keepingCapacity: true)
+                bytes = 0
+                try visited?(range.lowerBound + index + 1)
+            }
+            try reader.forEachStoredTokenCode(Array(rows[range])) { index, code in
+                block.append((range.lowerBound + index, code))
+                bytes += code.byteCount
+                reading.bytes += code.byteCount
+                if bytes > Self.cachedBytes { try flush(index) }
+            }
+            try flush(range.count - 1)
+            reading.seconds += clock.now.seconds(since: start) - waiting
+        } consume: { block in
+            let contents = collector.use { collector in
+                block.map { position, code in collector.consider(position, code.verified().span) }
+            }
+            said.withLock { $0 += contents }
+        }
+        for (index, content) in said.withLock({ $0 }).enumerated() { note([content], index, &states) }
     }
 
     /// What the queries that can be coded say of a row is the same.
@@ -193,10 +248,6 @@ private final class MetricPass {
         return try Parallel.map(collectors.count, threads: scan.threads) { query in
             Result { try collectors[query].use { try body(query, $0) } }
         }.map { try $0.get() }
-    }
-
-    private func each<Value: Sendable>(_ body: @escaping @Sendable (MetricCollector) -> Value) throws -> [Value] {
-        try each { (_, collector) in body(collector) }
     }
 }
 
