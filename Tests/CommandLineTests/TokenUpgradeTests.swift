@@ -18,7 +18,8 @@ import Testing
             let found = try causeway(
                 "search", "t.db", "-c", "c", "--to", "m", "--id", "7", "--metric", metric, "-k", "3", "--exact", "--explain")
             let object = try JSONSerialization.jsonObject(with: found.outputBytes) as? [String: Any]
-            hits.append("\(try #require(object?["results"]))")
+            let results = try #require(object?["results"] as? [[String: Any]])
+            hits.append(results.map { "\($0["id"] ?? "") \($0["distance"] ?? $0["similarity"] ?? "")" }.joined(separator: ", "))
             read.append(try #require((object?["explain"] as? [String: Any])?["reranked"] as? Int))
         }
         return (hits, read)
