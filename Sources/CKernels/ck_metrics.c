@@ -71,7 +71,7 @@ INLINE double finish(int32_t metric, double sum, double squares, double query_sq
 }
 
 /// `rows` candidates at once (a constant after inlining): independent sums hide the latency of the additions.
-INLINE void score_rows(int32_t metric, int rows, const double *query, double query_squares, const float *block,
+INLINE void score_rows(int32_t metric, int rows, const float *query, double query_squares, const float *block,
                        size_t dimension, double *scores) {
     f64x8 sum[ROWS][2], squares[ROWS][2];
     for (int r = 0; r < rows; r++)
@@ -80,7 +80,7 @@ INLINE void score_rows(int32_t metric, int rows, const double *query, double que
     for (; i + LANES <= dimension; i += LANES) {
         for (int h = 0; h < 2; h++) {
             f64x8 q, x;
-            memcpy(&q, query + i + 8 * h, sizeof q);
+            load_f32(&q, query + i + 8 * h);
             for (int r = 0; r < rows; r++) {
                 load_f32(&x, block + (size_t)r * dimension + i + 8 * h);
                 add_terms(metric, &q, &x, &sum[r][h], &squares[r][h]);
@@ -88,14 +88,14 @@ INLINE void score_rows(int32_t metric, int rows, const double *query, double que
         }
     }
     if (i < dimension) {  // the rest padded with zeros, which add 0 under every metric
-        double tail_query[LANES] = {0};
-        memcpy(tail_query, query + i, (dimension - i) * sizeof(double));
+        float tail_query[LANES] = {0};
+        memcpy(tail_query, query + i, (dimension - i) * sizeof(float));
         for (int r = 0; r < rows; r++) {
             float tail[LANES] = {0};
             memcpy(tail, block + (size_t)r * dimension + i, (dimension - i) * sizeof(float));
             for (int h = 0; h < 2; h++) {
                 f64x8 q, x;
-                memcpy(&q, tail_query + 8 * h, sizeof q);
+                load_f32(&q, tail_query + 8 * h);
                 load_f32(&x, tail + 8 * h);
                 add_terms(metric, &q, &x, &sum[r][h], &squares[r][h]);
             }
@@ -105,7 +105,7 @@ INLINE void score_rows(int32_t metric, int rows, const double *query, double que
         scores[r] = finish(metric, fold(&sum[r][0], &sum[r][1]), fold(&squares[r][0], &squares[r][1]), query_squares);
 }
 
-INLINE void score_block(int32_t metric, const double *query, double query_squares, const float *block, size_t count,
+INLINE void score_block(int32_t metric, const float *query, double query_squares, const float *block, size_t count,
                         size_t dimension, double *scores) {
     size_t i = 0;
     for (; i + ROWS <= count; i += ROWS)
@@ -113,7 +113,7 @@ INLINE void score_block(int32_t metric, const double *query, double query_square
     for (; i < count; i++) score_rows(metric, 1, query, query_squares, block + i * dimension, dimension, scores + i);
 }
 
-INLINE void choose_metric(int32_t metric, const double *query, double query_squares, const float *block, size_t count,
+INLINE void choose_metric(int32_t metric, const float *query, double query_squares, const float *block, size_t count,
                           size_t dimension, double *scores) {
     switch (metric) {
     case CK_METRIC_DOT: score_block(CK_METRIC_DOT, query, query_squares, block, count, dimension, scores); break;
@@ -183,7 +183,7 @@ INLINE void square_block(const float *x, size_t count, size_t dimension, double 
 }
 
 #define VARIANT(NAME, TARGET)                                                                                        \
-    TARGET static void block_##NAME(int32_t metric, const double *query, double query_squares, const float *block,   \
+    TARGET static void block_##NAME(int32_t metric, const float *query, double query_squares, const float *block,    \
                                     size_t count, size_t dimension, double *scores) {                                \
         choose_metric(metric, query, query_squares, block, count, dimension, scores);                                \
     }                                                                                                                \
@@ -200,7 +200,7 @@ VARIANT(avx2, __attribute__((target("avx2,fma"))))
 VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
 #endif
 
-void ck_metric_block(int32_t metric, const double *query, double query_norm_squared, const float *block, size_t count,
+void ck_metric_block(int32_t metric, const float *query, double query_norm_squared, const float *block, size_t count,
                      size_t dimension, double *scores) {
 #if defined(__x86_64__)
     if (ck_level() >= CK_AVX512) {

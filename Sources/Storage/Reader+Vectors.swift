@@ -35,6 +35,8 @@ extension Reader {
         let statement = try connection.take(
             "SELECT row, codec, checksum, bytes FROM vector WHERE row >= ? ORDER BY row")
         defer { connection.give(statement) }
+        let narrowed = connection.cacheHolds(4 * modality.dimension * rows.count) ? false : try connection.narrowCache()
+        defer { if narrowed { connection.widenCache() } }
         var walk = RowWalk(statement)
         var damage: [RowDamage] = []
         let scratch = VectorCodec.Scratch()
@@ -122,6 +124,9 @@ extension Connection {
         try execute("PRAGMA cache_size = -\(Self.passCacheKiB)")
         return true
     }
+
+    /// Whether so much may still be there when it is read again.
+    fileprivate func cacheHolds(_ bytes: Int) -> Bool { readerCacheKiB.map { bytes <= $0 << 10 } ?? true }
 
     /// A failure leaves a small cache, which is only slower.
     fileprivate func widenCache() {

@@ -37,6 +37,29 @@ extension VectorScorer {
     }
 }
 
+extension VectorScorers {
+    @inline(__always) func scoreOne(_ query: Int, _ candidate: Span<Float>) -> Double {
+        precondition(query >= 0 && query < count, "no such query")
+        var score = 0.0
+        unsafe candidate.withUnsafeBufferPointer { candidate in
+            unsafe queries.withUnsafeBufferPointer { queries in
+                guard let base = queries.baseAddress, let values = candidate.baseAddress else { return }
+                unsafe ck_metric_block(
+                    metric.kernel, base + query * dimension, normsSquared[query], values, 1, dimension, &score)
+            }
+        }
+        return score
+    }
+
+    @inline(__always) func prefetchQuery(_ query: Int) {
+        precondition(query >= 0 && query < count, "no such query")
+        unsafe queries.withUnsafeBufferPointer { queries in
+            guard let base = queries.baseAddress else { return }
+            for offset in stride(from: 0, to: dimension, by: 16) { unsafe ck_prefetch(base + query * dimension + offset) }
+        }
+    }
+}
+
 /// Σ x·y in float64. Both have the same count.
 package func dotProduct(_ x: [Float], _ y: [Float]) -> Double { dotProduct(x.span, y.span) }
 

@@ -13,9 +13,9 @@ enum ck_metric {
     CK_METRIC_CHI_SQUARE = 4  // sum (x-y)^2 / (|x|+|y|), 0/0 = 0
 };
 
-/// Scores `count` candidates (count x dimension, contiguous) against a query already widened to float64.
+/// Scores `count` candidates (count x dimension, contiguous) against a query, in float64.
 /// A candidate's score depends on its values alone, never on its place in the block.
-void ck_metric_block(int32_t metric, const double *query, double query_norm_squared, const float *block, size_t count,
+void ck_metric_block(int32_t metric, const float *query, double query_norm_squared, const float *block, size_t count,
                      size_t dimension, double *scores);
 
 /// Sum of x*y in float64, in the order of ck_metric_block.

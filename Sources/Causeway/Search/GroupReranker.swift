@@ -19,25 +19,20 @@ struct GroupReranker {
         var index: Int
         var query: PreparedQuery
         var narrowed: Narrowed
-        var scorer: VectorScorer
-        var list: TopList
-        var needed: Int
-        var found = 0
+        /// Places of the rows it needs, in `wanted` and in the scores.
+        var places: Range<Int>
         var cached = 0
-
-        mutating func take(_ row: RowID, _ vector: Span<Float>, isCached: Bool) {
-            list.insert(row, scorer.score(vector))
-            found += 1
-            if isCached { cached += 1 }
-        }
     }
 
-    /// A row that a member needs. In the order of rows, then members.
+    /// A row that a member needs. In the order of rows, then places: members come and go while a row is in the caches.
     private struct Want: Comparable {
-        var row: Int64
-        var member: Int
+        var row: RowID
+        var member: UInt32
+        var place: UInt32
 
-        static func < (a: Want, b: Want) -> Bool { a.row == b.row ? a.member < b.member : a.row < b.row }
+        static func < (a: Want, b: Want) -> Bool {
+            a.row == b.row ? a.place < b.place : a.row.rawValue < b.row.rawValue
+        }
     }
 
     private let options: SearchOptions
@@ -46,7 +41,8 @@ struct GroupReranker {
     private let target: ModalityRecord
     private let single: Reranker
     private var members: [Member] = []
-    private var wants: [Want] = []
+    private var scorers: VectorScorers
+    private var wanted: [Want] = []
     private var candidateCount = 0
 
     init(target: ModalityRecord, options: SearchOptions, reader: Reader, vectors: VectorCache) {
@@ -55,6 +51,7 @@ struct GroupReranker {
         self.reader = reader
         self.target = target
         single = Reranker(target: target, options: options, reader: reader, vectors: vectors)
+        scorers = VectorScorers(options.metric.vectorMetric, dimension: target.dimension)
     }
 
     var isEmpty: Bool { members.isEmpty }
@@ -62,63 +59,84 @@ struct GroupReranker {
 
     mutating func append(_ narrowed: Narrowed, for query: PreparedQuery, at index: Int) {
         let needed = single.split(narrowed.candidates).needed
-        for candidate in needed { wants.append(Want(row: candidate.row.rawValue, member: members.count)) }
+        let start = wanted.count
+        for (offset, candidate) in needed.enumerated() {
+            wanted.append(Want(row: candidate.row, member: UInt32(members.count), place: UInt32(start + offset)))
+        }
         members.append(
-            Member(
-                index: index, query: query, narrowed: narrowed,
-                scorer: VectorScorer(options.metric.vectorMetric, query: query.vector),
-                list: TopList(k: options.k, largerIsBetter: options.metric.isSimilarity), needed: needed.count))
+            Member(index: index, query: query, narrowed: narrowed, places: start..<(start + needed.count)))
+        scorers.append(query.vector)
         candidateCount += narrowed.candidates.count
     }
 
     /// The answers of all members, in the order they were appended. The group is empty afterwards.
     /// Complexity: O(candidates needed × dimension), and one read of each distinct row.
     mutating func finish() throws -> [Ranked] {
-        var (members, wants) = ([Member](), [Want]())
+        var members: [Member] = []
+        var scorers = VectorScorers(options.metric.vectorMetric, dimension: target.dimension)
         swap(&members, &self.members)
-        swap(&wants, &self.wants)
+        swap(&scorers, &self.scorers)
+        let rows = wanted.map(\.row)
+        wanted.sort()
+        defer { wanted.removeAll(keepingCapacity: true) }
         candidateCount = 0
-        wants.sort()
+        let scores = try score(wanted, with: scorers, members: &members)
+        var ranked: [Ranked] = []
+        ranked.reserveCapacity(members.count)
+        for member in members { ranked.append(try rank(member, rows, scores)) }
+        return ranked
+    }
+
+    /// The score of every want at its place; what could not be read is no number.
+    private func score(_ wants: [Want], with scorers: VectorScorers, members: inout [Member]) throws -> [Double] {
+        var scores = [Double](repeating: .nan, count: wants.count)
         var unread: (rows: [RowID], wants: [Range<Int>]) = ([], [])
         var start = 0
         while start < wants.count {
             let row = wants[start].row
             var end = start + 1
             while end < wants.count, wants[end].row == row { end += 1 }
-            if let vector = vectors.vector(of: row), vector.count == target.dimension {
+            if let vector = vectors.vector(of: row.rawValue), vector.count == target.dimension {
                 for want in wants[start..<end] {
-                    members[want.member].take(RowID(rawValue: row), vector.span, isCached: true)
+                    scores[Int(want.place)] = scorers.score(Int(want.member), vector.span)
+                    members[Int(want.member)].cached += 1
                 }
             } else {
-                unread.rows.append(RowID(rawValue: row))
+                unread.rows.append(row)
                 unread.wants.append(start..<end)
             }
             start = end
         }
         // Damage is told below, by the single ranking of those that met it.
         _ = try reader.forEachVector(unread.rows, of: target) { index, vector in
-            let row = unread.rows[index]
-            for want in unread.wants[index] { members[wants[want].member].take(row, vector, isCached: false) }
-            vectors.keep(vector, of: row.rawValue)
+            // While the next row is read and decoded, its queries come from memory.
+            if index + 1 < unread.wants.count {
+                for want in unread.wants[index + 1] { scorers.prefetch(Int(wants[want].member)) }
+            }
+            for want in unread.wants[index] {
+                scores[Int(wants[want].place)] = scorers.score(Int(wants[want].member), vector)
+            }
+            vectors.keep(vector, of: unread.rows[index].rawValue)
         }
-        var ranked: [Ranked] = []
-        ranked.reserveCapacity(members.count)
-        for index in members.indices { ranked.append(try rank(&members[index])) }
-        return ranked
+        return scores
     }
 
-    private func rank(_ member: inout Member) throws -> Ranked {
+    private func rank(_ member: Member, _ rows: [RowID], _ scores: [Double]) throws -> Ranked {
         var explanation = member.narrowed.explanation
-        guard member.found == member.needed else {
-            // A damaged or just deleted row was among those that ruled others out.
-            let best = try single.rank(member.narrowed.candidates, for: member.query, explanation: &explanation)
-            return Ranked(index: member.index, best: best, explanation: explanation)
+        var list = TopList(k: options.k, largerIsBetter: options.metric.isSimilarity)
+        for place in member.places {
+            guard !scores[place].isNaN else {
+                // A damaged or just deleted row was among those that ruled others out.
+                let best = try single.rank(member.narrowed.candidates, for: member.query, explanation: &explanation)
+                return Ranked(index: member.index, best: best, explanation: explanation)
+            }
+            list.insert(rows[place], scores[place])
         }
         explanation.candidates = member.narrowed.candidates.count
-        explanation.reranked = member.found
-        explanation.pruned = explanation.candidates - member.needed
+        explanation.reranked = member.places.count
+        explanation.pruned = explanation.candidates - member.places.count
         explanation.cached = member.cached
-        explanation.bytesRead = (member.found - member.cached) * target.dimension * 4
-        return Ranked(index: member.index, best: member.list.finish(), explanation: explanation)
+        explanation.bytesRead = (member.places.count - member.cached) * target.dimension * 4
+        return Ranked(index: member.index, best: list.finish(), explanation: explanation)
     }
 }

@@ -6,20 +6,33 @@ struct HitNames {
     let k: Int
     let reader: Reader
 
+    /// A row to be looked up, and where it stands in all answers one after the other.
+    private struct Want: Comparable {
+        var row: RowID
+        var position: Int
+
+        static func < (a: Want, b: Want) -> Bool { a.row.rawValue < b.row.rawValue }
+    }
+
     /// Best first, ties by id, at most k each; rows that are no more are left out.
     /// - Parameter answers: the best k and all ties with the k-th, best first.
     func hits(of answers: [[TopList.Entry]]) throws -> [[Hit]] {
-        var rows = answers.flatMap { $0.map(\.row) }
-        rows.sort()
-        rows = rows.enumerated().filter { $0.offset == 0 || rows[$0.offset - 1] != $0.element }.map(\.element)
+        var wants = answers.joined().enumerated().map { Want(row: $0.element.row, position: $0.offset) }
+        wants.sort()
+        var rows: [RowID] = []
+        var places = [Int](repeating: 0, count: wants.count)
+        for want in wants {
+            if rows.last != want.row { rows.append(want.row) }
+            places[want.position] = rows.count - 1
+        }
         let names = try reader.names(rows)
-        let places = Dictionary(uniqueKeysWithValues: zip(rows, rows.indices))
+        var position = 0
         return answers.map { entries in
             var hits: [Hit] = []
             hits.reserveCapacity(entries.count)
             for entry in entries {
-                guard let place = places[entry.row], let name = names[place] else { continue }
-                hits.append(Hit(id: name.id, item: name.item, score: entry.score))
+                if let name = names[places[position]] { hits.append(Hit(id: name.id, item: name.item, score: entry.score)) }
+                position += 1
             }
             return ordered(hits)
         }

@@ -7,13 +7,12 @@ package struct VectorScorer: Sendable {
     package let metric: VectorMetric
     package var dimension: Int { query.count }
 
-    /// The query widened once, so that blocks convert candidates only.
-    let query: [Double]
+    let query: [Float]
     let normSquared: Double
 
     package init(_ metric: VectorMetric, query: [Float]) {
         self.metric = metric
-        self.query = query.map(Double.init)
+        self.query = query
         normSquared = dotProduct(query, query)
     }
 
@@ -32,4 +31,34 @@ package struct VectorScorer: Sendable {
         scores.reserveCapacity(scores.count + block.count / dimension)
         scoreBlock(block, count: block.count / dimension) { scores.append($1) }
     }
+}
+
+/// Exact scores of many queries under one metric, each against candidates of its own: `VectorScorer` for queries that lie one
+/// after the other in memory.
+package struct VectorScorers: Sendable {
+    package let metric: VectorMetric
+    package let dimension: Int
+    /// n × d
+    var queries: [Float] = []
+    var normsSquared: [Double] = []
+    package var count: Int { normsSquared.count }
+
+    package init(_ metric: VectorMetric, dimension: Int) {
+        (self.metric, self.dimension) = (metric, dimension)
+    }
+
+    package mutating func append(_ query: [Float]) {
+        precondition(query.count == dimension, "a query of \(query.count) values for dimension \(dimension)")
+        queries.append(contentsOf: query)
+        normsSquared.append(dotProduct(query, query))
+    }
+
+    /// The value of a candidate for one of the queries, the same bits as a `VectorScorer`'s. O(d).
+    package func score(_ query: Int, _ candidate: Span<Float>) -> Double {
+        precondition(candidate.count == dimension, "a candidate of \(candidate.count) values for dimension \(dimension)")
+        return scoreOne(query, candidate)
+    }
+
+    /// Asks for a query's memory, which `score` will read: worth it where much else was read since.
+    package func prefetch(_ query: Int) { prefetchQuery(query) }
 }
