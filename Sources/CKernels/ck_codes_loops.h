@@ -77,6 +77,18 @@ static inline void NAME(tile)(const uint8_t *codes, size_t n, const int8_t *quer
     }
 }
 
+/// One code against four queries.
+static inline void NAME(four)(const uint8_t *code, size_t n, const int8_t *queries, const int32_t *offsets, int32_t *out) {
+    VECTOR a[4] = {ZERO, ZERO, ZERO, ZERO};
+    for (size_t i = 0; i < n; i += CHUNK) {
+#pragma clang loop unroll(full)
+        for (size_t k = 0; k < 4; k++) a[k] = MADD(a[k], code + i, LOAD_QUERY(queries + k * n + i));
+    }
+    int32_t sums[4];
+    STORE4(sums, a[0], a[1], a[2], a[3], 0);
+    for (size_t k = 0; k < 4; k++) out[k] = NAME(finish)(sums[k], offsets[k]);
+}
+
 void NAME(many)(const uint8_t *codes, size_t n, size_t count, const int8_t *queries, const int32_t *offsets,
                 size_t query_count, int32_t *out) {
     size_t i = 0;
@@ -91,7 +103,12 @@ void NAME(many)(const uint8_t *codes, size_t n, size_t count, const int8_t *quer
             for (size_t j = 0; j < 4; j++) out[(i + j) * query_count + k] = sums[j];
         }
     }
-    for (; i < count; i++)
-        for (size_t k = 0; k < query_count; k++)
-            out[i * query_count + k] = NAME(finish)(NAME(dot1)(codes + i * n, queries + k * n, n), offsets[k]);
+    for (; i < count; i++) {
+        const uint8_t *code = codes + i * n;
+        size_t k = 0;
+        for (; k + 4 <= query_count; k += 4)
+            NAME(four)(code, n, queries + k * n, offsets + k, out + i * query_count + k);
+        for (; k < query_count; k++)
+            out[i * query_count + k] = NAME(finish)(NAME(dot1)(code, queries + k * n, n), offsets[k]);
+    }
 }

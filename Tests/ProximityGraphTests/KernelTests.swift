@@ -39,7 +39,7 @@ struct KernelTests {
                 unsafe ck_codes_block(codes, length, query, offset, count, &block)
                 unsafe ck_codes_gather(codes, length, query, offset, ids, count, &gathered)
                 #expect(block == truth && gathered == truth.reversed(), "level \(level), pattern \(pattern)")
-                for queries in [1, 3, 8] {
+                for queries in [1, 3, 4, 6, 8] {
                     let planes = [[Int8]](repeating: query, count: queries).flatMap { $0 }
                     let offsets = [Int32](repeating: offset, count: queries)
                     var many = [Int32](repeating: 0, count: count * queries)

@@ -64,7 +64,7 @@ private final class MetricPass {
     }
 
     func readAll() throws {
-        reading = try offer(rows, { $0 }, wanted: nil, visited: visited)
+        reading = try offer(rows, { $0 }, wanted: nil, visited: visited, delivered: { _ in })
         try settle()
     }
 
@@ -84,7 +84,9 @@ private final class MetricPass {
             if union.isEmpty { break }
             let positions = union.filter { states[$0 - range.lowerBound] != .unreadable }.sorted()
             var missed = Set(positions)
-            let passed = try offer(positions.map { rows[$0] }, { positions[$0] }, wanted: wanted) { missed.remove($0) }
+            let passed = try offer(
+                positions.map { rows[$0] }, { positions[$0] }, wanted: wanted, visited: nil,
+                delivered: { missed.remove($0) })
             reading.add(passed)
             for position in positions {
                 let index = position - range.lowerBound
@@ -187,8 +189,8 @@ private final class MetricPass {
     /// Offers rows to the queries that want them, or to all.
     /// - Parameter position: of the row at an index, in the numbering of `wanted`.
     private func offer(
-        _ rows: [RowID], _ position: (Int) -> Int, wanted: [Set<Int>]?, visited: ((Int) throws -> Void)? = nil,
-        delivered: (Int) -> Void = { _ in }
+        _ rows: [RowID], _ position: (Int) -> Int, wanted: [Set<Int>]?, visited: ((Int) throws -> Void)?,
+        delivered: (Int) -> Void
     ) throws -> MetricReading {
         var block: [(position: Int, row: RowID, operand: MetricOperand)] = []
         var bytes = 0
