@@ -45,7 +45,7 @@ private final class MetricPass {
     private static let cachedBytes = 256 << 10
 
     /// What is known of a row.
-    private enum RowState { case unread, comparable, withoutTokens, unreadable }
+    private enum RowState { case unread, comparable, incomparable }
 
     private let scan: MetricScan
     private let rows: [RowID]
@@ -82,7 +82,7 @@ private final class MetricPass {
             let wanted = collectors.map { Set($0.use { $0.nextGroup() }) }
             let union = wanted.reduce(into: Set<Int>()) { $0.formUnion($1) }
             if union.isEmpty { break }
-            let positions = union.filter { states[$0 - range.lowerBound] != .unreadable }.sorted()
+            let positions = union.filter { states[$0 - range.lowerBound] != .incomparable }.sorted()
             var missed = Set(positions)
             let passed = try offer(
                 positions.map { rows[$0] }, { positions[$0] }, wanted: wanted, visited: nil,
@@ -91,7 +91,7 @@ private final class MetricPass {
             for position in positions {
                 let index = position - range.lowerBound
                 if states[index] == .comparable { reading.compared -= 1 }  // it is counted among those passed
-                states[index] = missed.contains(position) ? .unreadable : .comparable
+                states[index] = missed.contains(position) ? .incomparable : .comparable
             }
             try settle()
         }
@@ -180,7 +180,7 @@ private final class MetricPass {
     /// What the queries that can be coded say of a row is the same.
     private func note(_ contents: [TokenCodeBounds.Content], _ index: Int, _ states: inout [RowState]) {
         guard let content = contents.first(where: { $0 != .unknown }) else { return }
-        states[index] = content == .tokens ? .comparable : .withoutTokens
+        states[index] = content == .tokens ? .comparable : .incomparable
         if content == .tokens { reading.compared += 1 } else { reading.withoutTokens += 1 }
     }
 
