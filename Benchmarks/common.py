@@ -83,11 +83,12 @@ def commit():
 
 
 def command_line():
-    """The call as another machine would make it: without the place for temporary files."""
+    """The call as another machine would make it: without the places of files."""
     words = ["python3", os.path.relpath(os.path.abspath(sys.argv[0]), ROOT)] + sys.argv[1:]
-    if "--directory" in words:
-        place = words.index("--directory")
-        del words[place : place + 2]
+    for option in ("--directory", "--keep"):
+        if option in words:
+            place = words.index(option)
+            del words[place : place + 2]
     return " ".join(words)
 
 

@@ -114,6 +114,16 @@ INLINE float nearest(float v, float inverse) {
 
 INLINE float rounded_up(double v) { return (float)(v * (1 + 1e-6)); }
 
+/// Puts the upper halves of n bytes before the lower ones; a byte of either plane holds two that are n / 2 apart.
+INLINE void pack(uint8_t *code, size_t n) {
+    uint8_t *const hot = code, *const cold = code + n / 2;
+    for (size_t j = 0; j < n / 2; j++) {
+        const uint8_t a = hot[j], b = cold[j];
+        hot[j] = (uint8_t)(a >> 4 | (b & 0xF0));
+        cold[j] = (uint8_t)((a & 15) | b << 4);
+    }
+}
+
 INLINE int32_t encode(const float *x, size_t dimension, size_t n, const float *mean, const float *signs,
                       const float *rotated_mean, float *work, uint8_t *code, struct ck_code_scale *scale) {
     double inverse = inverse_norm(x, dimension);
@@ -134,10 +144,24 @@ INLINE int32_t encode(const float *x, size_t dimension, size_t n, const float *m
             bias[k] += (double)rotated_mean[i + k] * approximate;
         }
     }
+    pack(code, n);
     scale->scale = s;
     scale->bias = (float)(bias[0] + bias[1]);
     scale->error = rounded_up(sqrt(error[0] + error[1]));
     return 1;
+}
+
+INLINE int32_t as_query(const uint8_t *code, size_t n, int8_t *query) {
+    const size_t half = n / 2;
+    int32_t sum = 0;
+    for (size_t j = 0; j < half; j++) {
+        const uint8_t hot = code[j], cold = code[half + j];
+        const int32_t a = ((hot & 15) << 4 | (cold & 15)) - 128, b = ((hot & 0xF0) | cold >> 4) - 128;
+        query[j] = (int8_t)a;
+        query[half + j] = (int8_t)b;
+        sum += a + b;
+    }
+    return 128 * sum;
 }
 
 INLINE double fold(const f64x8 *sums) {
@@ -215,6 +239,9 @@ INLINE int32_t encode_query(const float *x, size_t dimension, size_t n, const fl
                                         struct ck_code_scale *scale) {                                                \
         return encode(x, dimension, n, mean, signs, rotated_mean, work, code, scale);                                 \
     }                                                                                                                 \
+    TARGET static int32_t as_query_##NAME(const uint8_t *code, size_t n, int8_t *query) {                             \
+        return as_query(code, n, query);                                                                              \
+    }                                                                                                                 \
     TARGET static int32_t encode_query_##NAME(const float *x, size_t dimension, size_t n, const float *mean,          \
                                               const float *signs, float *work, int8_t *coarse, int8_t *fine,          \
                                               struct ck_query_scale *scale) {                                         \
@@ -234,6 +261,8 @@ VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
 #endif
 
 void ck_codes_rotate(float *vector, size_t n, const float *signs) { DISPATCH(rotate, vector, n, signs); }
+
+int32_t ck_codes_as_query(const uint8_t *code, size_t n, int8_t *query) { return DISPATCH(as_query, code, n, query); }
 
 int32_t ck_codes_encode(const float *x, size_t dimension, size_t n, const float *mean, const float *signs,
                         const float *rotated_mean, float *work, uint8_t *code, struct ck_code_scale *scale) {

@@ -1,114 +1,138 @@
-// The loops over codes, included once per instruction set. The includer defines NAME, CHUNK, VECTOR, QUERY_VECTOR,
-// ZERO, LOAD_QUERY, MADD, SUM, STORE4 (four sums less an offset), TILE_QUERIES (as many as registers hold four sums of) and
-// CENTERED (1 when MADD itself subtracts the 128).
+// The loops over codes, included once per instruction set. The includer defines NAME, VECTOR, BYTES (packed bytes a
+// step), LOAD and LOAD_QUERY, LOW and HIGH (the halves of each byte as bytes), MADD (sums of products of bytes 0...15 and
+// signed bytes, in int32 lanes), WHOLE(h, c) = 16 h + c by lanes, SUM and STORE4 (four sums less an offset); and where steps
+// are wider than 32 bytes, LOAD_32 and LOAD_QUERY_32, which read 32 and set the rest to 0.
 #include "ck_codes_kernels.h"
 
-static inline int32_t NAME(finish)(int32_t sum, int32_t offset) { return CENTERED ? sum : sum - offset; }
+/// One step of four codes: packed bytes against the two runs of the query that their halves belong to.
+#define STEP4(LOAD_PART, LOAD_QUERY_PART)                                                   \
+    do {                                                                                    \
+        QUERY_VECTOR low = LOAD_QUERY_PART(query + j), high = LOAD_QUERY_PART(query + half + j); \
+        for (int k = 0; k < 4; k++) {                                                       \
+            VECTOR_OF_BYTES packed = LOAD_PART(c[k] + j);                                   \
+            a[k] = MADD(MADD(a[k], LOW(packed), low), HIGH(packed), high);                  \
+        }                                                                                   \
+    } while (0)
 
-static inline int32_t NAME(dot1)(const uint8_t *code, const int8_t *query, size_t n) {
-    VECTOR a = ZERO, b = ZERO;
-    for (size_t i = 0; i < n; i += 2 * CHUNK) {
-        if (i + CHUNK < n) b = MADD(b, code + i + CHUNK, LOAD_QUERY(query + i + CHUNK));
-        a = MADD(a, code + i, LOAD_QUERY(query + i));
-    }
-    return (int32_t)((uint32_t)SUM(a) + (uint32_t)SUM(b));
+/// Adds, for four codes, the products of one plane (`half` packed bytes each) with the query.
+static inline __attribute__((always_inline)) void NAME(plane4)(const uint8_t *const c[4], const int8_t *query, size_t half,
+                                                                VECTOR a[4]) {
+    size_t j = 0;
+    for (; j + BYTES <= half; j += BYTES) STEP4(LOAD, LOAD_QUERY);
+#ifdef LOAD_32
+    if (j < half) STEP4(LOAD_32, LOAD_QUERY_32);
+#endif
 }
 
-static inline void NAME(dot4)(const uint8_t *c0, const uint8_t *c1, const uint8_t *c2, const uint8_t *c3,
-                              const int8_t *query, size_t n, int32_t offset, int32_t *out) {
-    VECTOR a0 = ZERO, a1 = ZERO, a2 = ZERO, a3 = ZERO;
-    for (size_t i = 0; i < n; i += CHUNK) {
-        QUERY_VECTOR q = LOAD_QUERY(query + i);
-        a0 = MADD(a0, c0 + i, q);
-        a1 = MADD(a1, c1 + i, q);
-        a2 = MADD(a2, c2 + i, q);
-        a3 = MADD(a3, c3 + i, q);
+static inline __attribute__((always_inline)) VECTOR NAME(plane1)(const uint8_t *code, const int8_t *query, size_t half) {
+    VECTOR a = ZERO;
+    size_t j = 0;
+    for (; j + BYTES <= half; j += BYTES) {
+        VECTOR_OF_BYTES packed = LOAD(code + j);
+        a = MADD(MADD(a, LOW(packed), LOAD_QUERY(query + j)), HIGH(packed), LOAD_QUERY(query + half + j));
     }
-    STORE4(out, a0, a1, a2, a3, CENTERED ? 0 : offset);
+#ifdef LOAD_32
+    if (j < half) {
+        VECTOR_OF_BYTES packed = LOAD_32(code + j);
+        a = MADD(MADD(a, LOW(packed), LOAD_QUERY_32(query + j)), HIGH(packed), LOAD_QUERY_32(query + half + j));
+    }
+#endif
+    return a;
 }
 
-static inline void NAME(fetch)(const uint8_t *code, size_t n) {
-    size_t bytes = n < 64 * PREFETCH_LINES_MAX ? n : 64 * PREFETCH_LINES_MAX;
+/// Four codes: their hot planes alone, or both planes.
+static inline __attribute__((always_inline)) void NAME(dot4)(const uint8_t *const codes[4], const int8_t *query, size_t n,
+                                                              int hot, int32_t offset, int32_t *out) {
+    VECTOR h[4] = {ZERO, ZERO, ZERO, ZERO}, c[4] = {ZERO, ZERO, ZERO, ZERO};
+    NAME(plane4)(codes, query, n / 2, h);
+    if (!hot) {
+        const uint8_t *const cold[4] = {codes[0] + n / 2, codes[1] + n / 2, codes[2] + n / 2, codes[3] + n / 2};
+        NAME(plane4)(cold, query, n / 2, c);
+    }
+    STORE4(out, WHOLE(h[0], c[0]), WHOLE(h[1], c[1]), WHOLE(h[2], c[2]), WHOLE(h[3], c[3]), offset);
+}
+
+static inline __attribute__((always_inline)) int32_t NAME(dot1)(const uint8_t *code, const int8_t *query, size_t n, int hot,
+                                                                 int32_t offset) {
+    VECTOR h = NAME(plane1)(code, query, n / 2), c = ZERO;
+    if (!hot) c = NAME(plane1)(code + n / 2, query, n / 2);
+    return (int32_t)((uint32_t)SUM(WHOLE(h, c)) - (uint32_t)offset);
+}
+
+static inline void NAME(fetch)(const uint8_t *code, size_t bytes) {
+    if (bytes > 64 * PREFETCH_LINES_MAX) bytes = 64 * PREFETCH_LINES_MAX;
     for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(code + i, 0, 3);
+}
+
+static inline __attribute__((always_inline)) void NAME(list)(const uint8_t *codes, size_t n, const int8_t *query, int hot,
+                                                              int32_t offset, const uint32_t *ids, size_t count,
+                                                              int32_t *out) {
+    size_t ahead = count < PREFETCH_AHEAD ? count : PREFETCH_AHEAD, bytes = hot ? n / 2 : n;
+    for (size_t i = 0; i < ahead; i++) NAME(fetch)(codes + (size_t)ids[i] * n, bytes);
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        size_t last = i + ahead + 4 < count ? i + ahead + 4 : count;
+        for (size_t j = i + ahead; j < last; j++) NAME(fetch)(codes + (size_t)ids[j] * n, bytes);
+        const uint8_t *const four[4] = {codes + (size_t)ids[i] * n, codes + (size_t)ids[i + 1] * n,
+                                        codes + (size_t)ids[i + 2] * n, codes + (size_t)ids[i + 3] * n};
+        NAME(dot4)(four, query, n, hot, offset, out + i);
+    }
+    for (; i < count; i++) out[i] = NAME(dot1)(codes + (size_t)ids[i] * n, query, n, hot, offset);
 }
 
 void NAME(gather)(const uint8_t *codes, size_t n, const int8_t *query, int32_t offset, const uint32_t *ids,
                   size_t count, int32_t *out) {
-    size_t ahead = count < PREFETCH_AHEAD ? count : PREFETCH_AHEAD;
-    for (size_t i = 0; i < ahead; i++) NAME(fetch)(codes + (size_t)ids[i] * n, n);
-    size_t i = 0;
-    for (; i + 4 <= count; i += 4) {
-        size_t last = i + ahead + 4 < count ? i + ahead + 4 : count;
-        for (size_t j = i + ahead; j < last; j++) NAME(fetch)(codes + (size_t)ids[j] * n, n);
-        NAME(dot4)(codes + (size_t)ids[i] * n, codes + (size_t)ids[i + 1] * n, codes + (size_t)ids[i + 2] * n,
-                   codes + (size_t)ids[i + 3] * n, query, n, offset, out + i);
-    }
-    for (; i < count; i++) out[i] = NAME(finish)(NAME(dot1)(codes + (size_t)ids[i] * n, query, n), offset);
+    NAME(list)(codes, n, query, 0, offset, ids, count, out);
+}
+
+void NAME(gather_hot)(const uint8_t *codes, size_t n, const int8_t *query, int32_t offset, const uint32_t *ids,
+                      size_t count, int32_t *out) {
+    NAME(list)(codes, n, query, 1, offset, ids, count, out);
 }
 
 void NAME(block)(const uint8_t *codes, size_t n, const int8_t *query, int32_t offset, size_t count, int32_t *out) {
     size_t i = 0;
     for (; i + 4 <= count; i += 4) {
         const uint8_t *code = codes + i * n;
-        NAME(dot4)(code, code + n, code + 2 * n, code + 3 * n, query, n, offset, out + i);
+        const uint8_t *const four[4] = {code, code + n, code + 2 * n, code + 3 * n};
+        NAME(dot4)(four, query, n, 0, offset, out + i);
     }
-    for (; i < count; i++) out[i] = NAME(finish)(NAME(dot1)(codes + i * n, query, n), offset);
+    for (; i < count; i++) out[i] = NAME(dot1)(codes + i * n, query, n, 0, offset);
 }
 
-/// Four codes against TILE_QUERIES queries: each load serves several products, and sums are added up four at a time.
-static inline void NAME(tile)(const uint8_t *codes, size_t n, const int8_t *queries, const int32_t *offsets,
-                              size_t query_count, int32_t *out) {
-    VECTOR a[TILE_QUERIES][4];
-    for (size_t k = 0; k < TILE_QUERIES; k++)
-        for (size_t j = 0; j < 4; j++) a[k][j] = ZERO;
-    for (size_t i = 0; i < n; i += CHUNK) {
-#pragma clang loop unroll(full)
-        for (size_t k = 0; k < TILE_QUERIES; k++) {
-            QUERY_VECTOR q = LOAD_QUERY(queries + k * n + i);
-#pragma clang loop unroll(full)
-            for (size_t j = 0; j < 4; j++) a[k][j] = MADD(a[k][j], codes + j * n + i, q);
-        }
-    }
-#pragma clang loop unroll(full)
-    for (size_t k = 0; k < TILE_QUERIES; k++) {
-        int32_t sums[4];
-        STORE4(sums, a[k][0], a[k][1], a[k][2], a[k][3], CENTERED ? 0 : offsets[k]);
-        for (size_t j = 0; j < 4; j++) out[j * query_count + k] = sums[j];
-    }
-}
-
-/// One code against four queries.
-static inline void NAME(four)(const uint8_t *code, size_t n, const int8_t *queries, const int32_t *offsets, int32_t *out) {
-    VECTOR a[4] = {ZERO, ZERO, ZERO, ZERO};
-    for (size_t i = 0; i < n; i += CHUNK) {
-#pragma clang loop unroll(full)
-        for (size_t k = 0; k < 4; k++) a[k] = MADD(a[k], code + i, LOAD_QUERY(queries + k * n + i));
-    }
-    int32_t sums[4];
-    STORE4(sums, a[0], a[1], a[2], a[3], 0);
-    for (size_t k = 0; k < 4; k++) out[k] = NAME(finish)(sums[k], offsets[k]);
+/// One code against eight queries: each part of the code is loaded and taken apart once for all of them.
+static inline __attribute__((always_inline)) void NAME(dot_eight)(const uint8_t *code, const int8_t *queries, size_t n,
+                                                                   const int32_t *offsets, int32_t *out) {
+    VECTOR h[8] = {ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO}, c[8] = {ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO};
+    const size_t half = n / 2;
+    size_t j = 0;
+#define STEP8(LOAD_PART, LOAD_QUERY_PART)                                                                \
+    do {                                                                                                 \
+        VECTOR_OF_BYTES hot = LOAD_PART(code + j), cold = LOAD_PART(code + half + j);                    \
+        VECTOR_OF_BYTES hot_low = LOW(hot), hot_high = HIGH(hot), cold_low = LOW(cold), cold_high = HIGH(cold); \
+        for (int k = 0; k < 8; k++) {                                                                    \
+            QUERY_VECTOR low = LOAD_QUERY_PART(queries + k * n + j);                                     \
+            QUERY_VECTOR high = LOAD_QUERY_PART(queries + k * n + half + j);                             \
+            h[k] = MADD(MADD(h[k], hot_low, low), hot_high, high);                                       \
+            c[k] = MADD(MADD(c[k], cold_low, low), cold_high, high);                                     \
+        }                                                                                                \
+    } while (0)
+    for (; j + BYTES <= half; j += BYTES) STEP8(LOAD, LOAD_QUERY);
+#ifdef LOAD_32
+    if (j < half) STEP8(LOAD_32, LOAD_QUERY_32);
+#endif
+    for (int k = 0; k < 8; k++) out[k] = (int32_t)((uint32_t)SUM(WHOLE(h[k], c[k])) - (uint32_t)offsets[k]);
 }
 
 void NAME(many)(const uint8_t *codes, size_t n, size_t count, const int8_t *queries, const int32_t *offsets,
                 size_t query_count, int32_t *out) {
-    size_t i = 0;
-    for (; i + 4 <= count; i += 4) {
+    for (size_t i = 0; i < count; i++) {
         const uint8_t *code = codes + i * n;
-        size_t k = 0;
-        for (; k + TILE_QUERIES <= query_count; k += TILE_QUERIES)
-            NAME(tile)(code, n, queries + k * n, offsets + k, query_count, out + i * query_count + k);
-        for (; k < query_count; k++) {
-            int32_t sums[4];
-            NAME(dot4)(code, code + n, code + 2 * n, code + 3 * n, queries + k * n, n, offsets[k], sums);
-            for (size_t j = 0; j < 4; j++) out[(i + j) * query_count + k] = sums[j];
+        if (query_count == 8) {
+            NAME(dot_eight)(code, queries, n, offsets, out + i * 8);
+            continue;
         }
-    }
-    for (; i < count; i++) {
-        const uint8_t *code = codes + i * n;
-        size_t k = 0;
-        for (; k + 4 <= query_count; k += 4)
-            NAME(four)(code, n, queries + k * n, offsets + k, out + i * query_count + k);
-        for (; k < query_count; k++)
-            out[i * query_count + k] = NAME(finish)(NAME(dot1)(code, queries + k * n, n), offsets[k]);
+        for (size_t k = 0; k < query_count; k++)
+            out[i * query_count + k] = NAME(dot1)(code, queries + k * n, n, 0, offsets[k]);
     }
 }

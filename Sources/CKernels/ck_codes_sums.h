@@ -1,4 +1,19 @@
-// Four 512-bit vectors of int32 summed at once, for both AVX-512 files; included where the instruction set is set.
+// Byte halves and sums of 512-bit vectors, for both AVX-512 files; included where the instruction set is set.
+#define VECTOR __m512i
+#define VECTOR_OF_BYTES __m512i
+#define QUERY_VECTOR __m512i
+#define ZERO _mm512_setzero_si512()
+#define BYTES 64
+#define LOAD(p) _mm512_loadu_si512((const void *)(p))
+#define LOAD_QUERY(p) _mm512_loadu_si512((const void *)(p))
+#define LOAD_32(p) _mm512_maskz_loadu_epi8(0xFFFFFFFF, (const void *)(p))
+#define LOAD_QUERY_32(p) _mm512_maskz_loadu_epi8(0xFFFFFFFF, (const void *)(p))
+#define LOW(v) _mm512_and_si512((v), _mm512_set1_epi8(15))
+#define HIGH(v) _mm512_and_si512(_mm512_srli_epi16((v), 4), _mm512_set1_epi8(15))
+#define WHOLE(h, c) _mm512_add_epi32(_mm512_slli_epi32((h), 4), (c))
+#define SUM(a) _mm512_reduce_add_epi32(a)
+#define STORE4 store4
+
 static inline void store4(int32_t *out, __m512i a, __m512i b, __m512i c, __m512i d, int32_t offset) {
     __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
     __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));

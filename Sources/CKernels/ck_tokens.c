@@ -1,7 +1,6 @@
-// Coding of token sets, and lower bounds of ground costs from integer products of the codes. The codes' products are
-// ck_codes_many's. Floating point is whole vectors in a fixed order without fused multiplies: the same on every machine.
+// Coding of token sets, and lower bounds of ground costs from integer products of the codes. The products are
+// in ck_token_products.c. Floating point is whole vectors in a fixed order without fused multiplies: the same on every machine.
 #include "ck_tokens.h"
-#include "ck_codes.h"
 #include "ck_cpu.h"
 #include "ck_transport.h"
 #include <math.h>
@@ -216,7 +215,12 @@ void ck_token_query(int32_t ground, const struct ck_token_code *code, int8_t *pl
         group[8] = facts.error;
         group[16] = facts.length;
         group[24] = facts.norm * facts.norm;
-        offsets[j] = ck_codes_as_query(code->codes + j * code->stride, code->stride, planes + j * code->stride);
+        int32_t sum = 0;
+        for (size_t k = j * code->stride; k < (j + 1) * code->stride; k++) {
+            planes[k] = (int8_t)(code->codes[k] ^ 0x80);
+            sum += planes[k];
+        }
+        offsets[j] = 128 * sum;
     }
 }
 
@@ -224,7 +228,8 @@ void ck_token_lower_costs(int32_t ground, const struct ck_token_code *code, cons
                           const float *columns, size_t query_count, int32_t *dots, double *out, size_t out_stride) {
     for (size_t first = 0; first < query_count; first += CK_TOKEN_GROUP) {
         size_t present = query_count - first < CK_TOKEN_GROUP ? query_count - first : CK_TOKEN_GROUP;
-        ck_codes_many(code->codes, code->stride, code->count, planes + first * code->stride, offsets + first, present, dots);
+        ck_token_products(code->codes, code->stride, code->count, planes + first * code->stride, offsets + first, present,
+                          dots);
         DISPATCH(lower, ground, code, dots, present, columns + first / CK_TOKEN_GROUP * CK_TOKEN_COLUMNS, out + first,
                  out_stride);
     }

@@ -117,7 +117,7 @@ package final class EdgeFixer {
         return Parallel.map((queries.count + group - 1) / group, threads: threads) { index in
             let members = Array(queries[(index * group)..<min((index + 1) * group, queries.count)])
             return zip(members, table.scanned(for: members, limit: limit)).map { query, pool in
-                query.withViews { _, fine in pool.refine(table, fine) }
+                query.withViews { pool.refine(table, $0) }
                 return (0..<pool.count).map { UInt32(pool[$0].node) }
             }
         }.flatMap { $0 }

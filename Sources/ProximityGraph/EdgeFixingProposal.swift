@@ -64,11 +64,11 @@ final class FixingWorker: Sendable {
         mutating func search(_ query: CodedQuery, width: Int, _ graph: FrozenGraph) -> (nodes: [UInt32], distances: Int) {
             let width = min(width, graph.table.count)
             scratch.reset(width: width)
-            return query.withViews { coarse, fine in
-                let entry = scratch.descend(graph.table, graph.above, coarse)
-                scratch.search(graph.table, graph.base, coarse, from: entry, width: width)
+            return query.withViews { query in
+                let entry = scratch.descend(graph.table, graph.above, query.walk)
+                scratch.search(graph.table, graph.base, query.walk, from: entry, width: width)
                 let distances = scratch.distances
-                scratch.refine(graph.table, fine)
+                scratch.refine(graph.table, query)
                 return ((0..<scratch.count).map { UInt32(scratch[$0].node) }, distances)
             }
         }

@@ -59,14 +59,14 @@ package final class FlatCodes: Sendable {
         scratch.reset(width: width)
         let admitted = snapshot.admitted(admitting, excluding)
         snapshot.withTable(codeBytes: quantizer.codeBytes) { table in
-            query.withViews { coarse, fine in
+            query.withViews { query in
                 if let admitted {
-                    scratch.scan(table, coarse, width: width, admitted: admitted.span)
+                    scratch.scan(table, query.coarse, width: width, admitted: admitted.span)
                 } else {
-                    scratch.scan(table, coarse, width: width, admitted: nil)
+                    scratch.scan(table, query.coarse, width: width, admitted: nil)
                 }
                 answer.distances = scratch.distances
-                scratch.refine(table, fine)
+                scratch.refine(table, query)
             }
         }
         for index in 0..<scratch.count {

@@ -100,18 +100,18 @@ package final class Graph: Sendable {
         _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0,
         sweepShare: Double = Graph.sweepShare, crossModal: Bool = true
     ) -> GraphAnswer {
-        run(query, width: width, admitting) { scratch, view, coarse, width in
+        run(query, width: width, admitting) { scratch, view, query, width in
             let base = crossModal ? view.base : view.base.plain
             let entry = scratch.descend(
-                view.table, view.upper, names: upperNodes, coarse, fallback: header.entry)
+                view.table, view.upper, names: upperNodes, query.walk, fallback: header.entry)
             guard let admitting else {
-                scratch.search(view.table, base, coarse, from: entry, width: width)
+                scratch.search(view.table, base, query.walk, from: entry, width: width)
                 return true
             }
             let admitted = admitting.nodes.span
             if localShare > 0, scratch.share(of: admitted, around: entry, base) < localShare { return false }
             return scratch.walk(
-                view.table, base, coarse, from: entry, seeds: admitting.spread(Graph.seedsOfWalk), width: width,
+                view.table, base, query.walk, from: entry, seeds: admitting.spread(Graph.seedsOfWalk), width: width,
                 admitted: admitted, sweepShare: sweepShare, budget: budget ?? admitting.count / 2)
         }
     }
@@ -131,11 +131,11 @@ package final class Graph: Sendable {
     }
 
     package func scan(_ query: CodedQuery, limit: Int, admitting: LabelSet? = nil) -> GraphAnswer {
-        run(query, width: limit, admitting) { scratch, view, coarse, width in
+        run(query, width: limit, admitting) { scratch, view, query, width in
             if let admitting {
-                scratch.scan(view.table, coarse, width: width, admitted: admitting.nodes.span)
+                scratch.scan(view.table, query.coarse, width: width, admitted: admitting.nodes.span)
             } else {
-                scratch.scan(view.table, coarse, width: width, admitted: nil)
+                scratch.scan(view.table, query.coarse, width: width, admitted: nil)
             }
             return true
         }
@@ -143,18 +143,18 @@ package final class Graph: Sendable {
 
     /// An ordinary search whose answer lacks what is not in the set; may be shorter than `width` allows.
     func searchDropping(_ query: CodedQuery, width: Int, _ admitting: LabelSet, crossModal: Bool) -> GraphAnswer {
-        run(query, width: width, admitting) { scratch, view, coarse, width in
+        run(query, width: width, admitting) { scratch, view, query, width in
             let base = crossModal ? view.base : view.base.plain
             let entry = scratch.descend(
-                view.table, view.upper, names: upperNodes, coarse, fallback: header.entry)
-            scratch.search(view.table, base, coarse, from: entry, width: width)
+                view.table, view.upper, names: upperNodes, query.walk, fallback: header.entry)
+            scratch.search(view.table, base, query.walk, from: entry, width: width)
             return true
         }
     }
 
     private func run(
         _ query: CodedQuery, width: Int, _ admitting: LabelSet?,
-        _ body: (SearchScratch, GraphView, QueryView, Int) -> Bool
+        _ body: (SearchScratch, GraphView, QueryViews, Int) -> Bool
     ) -> GraphAnswer {
         precondition(width >= 1, "a search returns at least one")
         precondition(query.coarse.count == quantizer.codeBytes, "a query of another quantizer")
@@ -165,12 +165,12 @@ package final class Graph: Sendable {
         let scratch = scratches.withLock { $0.popLast() } ?? SearchScratch(nodeCapacity: nodeCount, width: width)
         scratch.reset(width: width, verifier: verifier)
         scratch.hiddenNodes = query.hiddenNodes
-        var answer = query.withViews { coarse, fine in
-            let ended = body(scratch, view, coarse, width)
+        var answer = query.withViews { views in
+            let ended = body(scratch, view, views, width)
             var answer = GraphAnswer()
             (answer.visited, answer.distances, answer.exhausted) = (scratch.hops, scratch.distances, ended)
             if scratch.isDamaged { return answer }
-            scratch.refine(view.table, fine)
+            scratch.refine(view.table, views)
             collect(scratch, query, width, admitting, &answer)
             return answer
         }

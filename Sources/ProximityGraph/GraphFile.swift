@@ -4,7 +4,7 @@ import Platform
 
 enum GraphFormat {
     static let magic: [UInt8] = [0x89, 0x43, 0x57, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]  // not text, broken by newline translation
-    static let major: UInt16 = 2
+    static let major: UInt16 = 3
     static let minor: UInt16 = 0
     static let endianTag: UInt32 = 0x0102_0304
     static let headerBytes = 4096

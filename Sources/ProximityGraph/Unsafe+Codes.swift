@@ -102,18 +102,29 @@ let extraDegreeMax = 256  // of one node, whatever a damaged offset claims
     let multiplier: Float
     let biasFactor: Float
     let base: Float
+    /// Whether the hot planes of the codes alone are read: estimates, at half the bytes.
+    var isHot = false
+}
+
+/// A query as walks take it, and in its two planes.
+@safe struct QueryViews {
+    /// The coarse plane against the codes' hot planes.
+    let walk: QueryView
+    let coarse: QueryView
+    let fine: QueryView
 }
 
 extension CodedQuery {
-    /// Runs `body` with views of the coarse and the fine plane.
-    func withViews<R>(_ body: (_ coarse: QueryView, _ fine: QueryView) -> R) -> R {
+    func withViews<R>(_ body: (QueryViews) -> R) -> R {
         unsafe coarse.withUnsafeBufferPointer { first in
             unsafe fine.withUnsafeBufferPointer { second in
                 let a = unsafe QueryView(
                     code: first.baseAddress!, offset: coarseOffset, multiplier: coarseScale, biasFactor: 0, base: center)
                 let b = unsafe QueryView(
                     code: second.baseAddress!, offset: fineOffset, multiplier: fineScale, biasFactor: 0, base: 0)
-                return body(a, b)
+                var walk = a
+                walk.isHot = true
+                return body(QueryViews(walk: walk, coarse: a, fine: b))
             }
         }
     }

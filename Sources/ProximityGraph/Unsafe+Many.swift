@@ -34,7 +34,7 @@ extension Graph {
     private func scanGroup(_ queries: [CodedQuery], limit: Int) -> [GraphAnswer] {
         let table = view.table
         return zip(queries, table.scanned(for: queries, limit: limit, admits: { verifier.codes.admits($0) })).map { query, pool in
-            query.withViews { _, fine in pool.refine(table, fine) }
+            query.withViews { pool.refine(table, $0) }
             return answer(pool, query, width: limit, distances: nodeCount)
         }
     }

@@ -230,7 +230,11 @@ import Synchronization
 
     @inline(__always)
     func score(_ table: CodeTable, _ query: QueryView, _ found: Int) {
-        unsafe ck_codes_gather(table.codes, table.codeBytes, query.code, query.offset, ids, found, dots)
+        if query.isHot {
+            unsafe ck_codes_gather_hot(table.codes, table.codeBytes, query.code, query.offset, ids, found, dots)
+        } else {
+            unsafe ck_codes_gather(table.codes, table.codeBytes, query.code, query.offset, ids, found, dots)
+        }
         distances &+= found
     }
 
@@ -421,12 +425,18 @@ import Synchronization
         }
     }
 
-    /// Adds to each pooled similarity what the query's fine plane says, and sorts again.
-    func refine(_ table: CodeTable, _ fine: QueryView) {
+    /// Scores the pool by both planes of the query and whole codes, and sorts again.
+    func refine(_ table: CodeTable, _ query: QueryViews) {
         let listMax = Self.listMax
         for start in stride(from: 0, to: count, by: listMax) {
             let length = min(listMax, count - start)
             for index in 0..<length { unsafe ids[index] = UInt32(pool[start + index].node) }
+            let (coarse, fine) = (query.coarse, query.fine)
+            unsafe ck_codes_gather(table.codes, table.codeBytes, coarse.code, coarse.offset, ids, length, dots)
+            for index in 0..<length {
+                let value = unsafe Self.similarity(table, coarse, Int(ids[index]), dots[index])
+                unsafe pool[start + index] = PoolKey(similarity: value, node: ids[index])
+            }
             unsafe ck_codes_gather(table.codes, table.codeBytes, fine.code, fine.offset, ids, length, dots)
             for index in 0..<length {
                 let node = unsafe Int(ids[index])

@@ -12,6 +12,15 @@ private struct Page {
         (0..<length).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) }
     }
 
+    /// The components of a code: upper halves of bytes first, then lower ones; component i beside i + p/2.
+    func code(at offset: Int, _ padded: Int) -> [Int] {
+        (0..<padded).map { component in
+            let half = padded / 2, place = component % half, shift = component < half ? 0 : 4
+            let upper = Int(bytes[offset + place]) >> shift & 15, lower = Int(bytes[offset + half + place]) >> shift & 15
+            return 16 * upper + lower - 128
+        }
+    }
+
     /// Name → (offset, length, first checksum).
     var sections: [String: (offset: Int, length: Int, checksum: Int)] {
         var result: [String: (Int, Int, Int)] = [:]
@@ -33,7 +42,7 @@ struct FormatTests {
             doubled, settings: GraphSettings(dimension: dimension, connectivity: 5, constructionBreadth: 30, seed: 9))
         let page = Page(bytes: built.bytes)
         #expect(Array(page.bytes[..<8]) == [0x89, 0x43, 0x57, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
-        #expect(page.number(8, 2) == 2 && page.number(12, 4) == 0x0102_0304 && page.number(24, 8) == page.bytes.count)
+        #expect(page.number(8, 2) == 3 && page.number(12, 4) == 0x0102_0304 && page.number(24, 8) == page.bytes.count)
         #expect(Array(page.bytes[32..<48]) == someone.database)
         #expect([48, 56, 64].map { page.number($0, 8) } == [7, 3, 1234])
         #expect([72, 76, 80, 84, 88].map { page.number($0, 4) } == [70, 128, 5, 10, 30])
@@ -64,9 +73,8 @@ struct FormatTests {
             return row(values, (label - 1000) % 300, 70)
         }
         for (a, b) in [(0, 1), (5, 200), (299, 17)] {
-            let dot = (0..<128).reduce(0) {
-                $0 + (Int(page.bytes[code.offset + 128 * a + $1]) - 128) * (Int(page.bytes[code.offset + 128 * b + $1]) - 128)
-            }
+            let (left, right) = (page.code(at: code.offset + 128 * a, 128), page.code(at: code.offset + 128 * b, 128))
+            let dot = zip(left, right).reduce(0) { $0 + $1.0 * $1.1 }
             let estimate = float(scale.offset + 8 * a) * float(scale.offset + 8 * b) * Double(dot)
                 + float(scale.offset + 8 * a + 4) + float(scale.offset + 8 * b + 4) + square
             let bound = 2 * (float(errors.offset + 4 * a) + float(errors.offset + 4 * b)) + 1e-4

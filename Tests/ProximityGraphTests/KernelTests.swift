@@ -14,8 +14,26 @@ struct KernelTests {
         }
     }
 
-    private func expected(_ code: ArraySlice<UInt8>, _ query: [Int8]) -> Int32 {
-        zip(code, query).reduce(0) { $0 + (Int32($1.0) - 128) * Int32($1.1) }
+    /// The dot product of a code's bytes, before they are packed; with `hot`, of their upper halves in the middle of what
+    /// they can stand for.
+    private func expected(_ code: ArraySlice<UInt8>, _ query: [Int8], hot: Bool = false) -> Int32 {
+        guard hot else { return zip(code, query).reduce(0) { $0 + (Int32($1.0) - 128) * Int32($1.1) } }
+        let upper = zip(code, query).reduce(0) { $0 + Int($1.0 & 0xF0) * Int($1.1) }
+        let sum = query.reduce(0) { $0 + Int($1) }
+        return Int32(upper - 128 * sum * 241 / 256)
+    }
+
+    /// A code's bytes as they lie in the file, after the page.
+    private func packed(_ bytes: [UInt8], length: Int) -> [UInt8] {
+        var result = bytes
+        for start in stride(from: 0, to: bytes.count, by: length) {
+            for place in 0..<(length / 2) {
+                let low = bytes[start + place], high = bytes[start + length / 2 + place]
+                result[start + place] = (low >> 4) | (high & 0xF0)
+                result[start + length / 2 + place] = (low & 15) | (high << 4)
+            }
+        }
+        return result
     }
 
     @Test(arguments: [64, 128, 192, 320, 1024])
@@ -32,23 +50,28 @@ struct KernelTests {
             let offset = 128 * query.reduce(Int32(0)) { $0 + Int32($1) }
             let ids = (0..<count).map { UInt32(count - 1 - $0) }
             let truth = (0..<count).map { expected(codes[($0 * length)..<(($0 + 1) * length)], query) }
+            let upper = (0..<count).map { expected(codes[($0 * length)..<(($0 + 1) * length)], query, hot: true) }
+            let packed = packed(codes, length: length)
             for level in Self.levels {
                 ck_set_level(level)
                 defer { ck_set_level(ck_level_best()) }
-                var block = [Int32](repeating: 0, count: count), gathered = block
-                unsafe ck_codes_block(codes, length, query, offset, count, &block)
-                unsafe ck_codes_gather(codes, length, query, offset, ids, count, &gathered)
+                var block = [Int32](repeating: 0, count: count), gathered = block, hot = block
+                unsafe ck_codes_block(packed, length, query, offset, count, &block)
+                unsafe ck_codes_gather(packed, length, query, offset, ids, count, &gathered)
+                unsafe ck_codes_gather_hot(packed, length, query, offset, ids, count, &hot)
                 #expect(block == truth && gathered == truth.reversed(), "level \(level), pattern \(pattern)")
-                for queries in [1, 3, 4, 6, 8] {
-                    let planes = (0..<queries).flatMap { query[$0...] + query[..<$0] }
+                #expect(hot == upper.reversed(), "hot planes, level \(level), pattern \(pattern)")
+                var asQuery = [Int8](repeating: 0, count: length)
+                let sum = unsafe ck_codes_as_query(packed, length, &asQuery)
+                #expect(asQuery == codes[..<length].map { Int8(truncatingIfNeeded: Int($0) - 128) }, "level \(level)")
+                #expect(sum == 128 * codes[..<length].reduce(0) { $0 + Int32($1) - 128 }, "level \(level)")
+                for queries in [1, 3, 8] {
+                    let planes = [[Int8]](repeating: query, count: queries).flatMap { $0 }
                     let offsets = [Int32](repeating: offset, count: queries)
                     var many = [Int32](repeating: 0, count: count * queries)
-                    unsafe ck_codes_many(codes, length, count, planes, offsets, queries, &many)
-                    let each = (0..<count * queries).map { place in
-                        let (code, shift) = (place / queries * length, place % queries)
-                        return expected(codes[code..<(code + length)], Array(query[shift...] + query[..<shift]))
-                    }
-                    #expect(many == each, "level \(level), \(queries) queries")
+                    unsafe ck_codes_many(packed, length, count, planes, offsets, queries, &many)
+                    let repeated = truth.flatMap { [Int32](repeating: $0, count: queries) }
+                    #expect(many == repeated, "level \(level), \(queries) queries")
                 }
             }
         }
@@ -63,6 +86,31 @@ struct KernelTests {
             var out: [Int32] = [0]
             unsafe ck_codes_block(codes, length, query, 128 * 127 * Int32(length), 1, &out)
             #expect(out[0] == 127 * 127 * Int32(length))
+        }
+    }
+
+    @Test(arguments: [5, 64, 130, 512])
+    func everyLevelEncodesAQueryToTheSameBits(dimension: Int) {
+        var random = Random(UInt64(dimension))
+        let n = (dimension + 63) / 64 * 64
+        let query = random.vector(dimension), mean = random.vector(dimension).map { $0 / 50 }
+        let signs = (0..<(2 * n)).map { _ in Float(random.below(2) == 0 ? 1 : -1) }
+        var first: [UInt64]?
+        for level in Self.levels {
+            ck_set_level(level)
+            defer { ck_set_level(ck_level_best()) }
+            var work = [Float](repeating: 0, count: n), coarse = [Int8](repeating: 0, count: n), fine = coarse
+            var scale = ck_query_scale()
+            #expect(unsafe ck_codes_encode_query(query, dimension, n, mean, signs, &work, &coarse, &fine, &scale) == 1)
+            let numbers = [scale.coarse_scale, scale.fine_scale, scale.coarse_error, scale.fine_error]
+            var bits: [UInt64] = (coarse + fine).map { UInt64(UInt8(bitPattern: $0)) }
+            bits += numbers.map { UInt64($0.bitPattern) }
+            bits.append(scale.center.bitPattern)
+            #expect(bits == first ?? bits, "level \(level)")
+            first = bits
+            let length = query.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+            let center = zip(query, mean).reduce(0.0) { $0 + Double($1.0) / length * Double($1.1) }
+            #expect(abs(scale.center - center) < 1e-12)
         }
     }
 

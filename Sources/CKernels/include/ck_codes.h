@@ -6,13 +6,19 @@
 
 #pragma clang assume_nonnull begin
 
-/// A code is `n` bytes u, n a multiple of 64 up to 65,536, standing for the integers u - 128. A query is `n` signed bytes
-/// in -127...127; `offset` is 128 times their sum. Every dot product below is exactly sum((u - 128) * q) in int32, on
-/// every instruction set.
+/// A code stands for n integers u - 128, u a byte, n a multiple of 64 up to 65,536. It is n bytes in two planes: first the
+/// hot one, whose byte j holds the upper half of u[j] below that of u[j + n/2], then the cold one with the lower halves in
+/// the same places. A query is n signed bytes in -127...127; `offset` is 128 times their sum. Every dot product below is
+/// exactly sum((u - 128) * q) in int32, on every instruction set; those of `gather_hot` take u's lower half for 7.5 and are
+/// exact but for that (and the fraction of the sum, cut off).
 ///
 /// Scores codes[ids[i]] for i < count, prefetching ahead. The caller has checked the ids.
 void ck_codes_gather(const uint8_t *codes, size_t n, const int8_t *query, int32_t offset,
                      const uint32_t *ids, size_t count, int32_t *out);
+
+/// The same by the hot planes alone: half the bytes, for walks.
+void ck_codes_gather_hot(const uint8_t *codes, size_t n, const int8_t *query, int32_t offset,
+                         const uint32_t *ids, size_t count, int32_t *out);
 
 /// Scores `count` codes that lie one after the other.
 void ck_codes_block(const uint8_t *codes, size_t n, const int8_t *query, int32_t offset, size_t count, int32_t *out);
@@ -22,7 +28,7 @@ void ck_codes_block(const uint8_t *codes, size_t n, const int8_t *query, int32_t
 void ck_codes_many(const uint8_t *codes, size_t n, size_t count, const int8_t *queries, const int32_t *offsets,
                    size_t query_count, int32_t *out);
 
-/// Turns a code into a query (u - 128; a code byte 0 becomes -128, which no encoder writes) and returns its offset.
+/// Turns a code into a query (u - 128; a byte 0 becomes -128, which no encoder writes) and returns its offset.
 int32_t ck_codes_as_query(const uint8_t *code, size_t n, int8_t *query);
 
 /// The seeded orthonormal rotation in place: `signs` holds 2n values of +1 or -1; Hadamard blocks of powers of two from
