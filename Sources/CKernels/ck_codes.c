@@ -36,7 +36,11 @@ void ck_codes_block(const uint8_t *codes, size_t n, const int8_t *query, int32_t
     DISPATCH(ck_block, codes, n, query, offset, count, out)
 }
 
-void ck_codes_many(const uint8_t *codes, size_t n, size_t count, const int8_t *queries, const int32_t *offsets,
+void ck_codes_unpack(const uint8_t *codes, size_t n, size_t count, uint8_t *out) {
+    DISPATCH(ck_unpack, codes, n, count, out)
+}
+
+void ck_codes_many(const uint8_t *bytes, size_t n, size_t count, const int8_t *queries, const int32_t *offsets,
                    size_t query_count, int32_t *out) {
-    DISPATCH(ck_many, codes, n, count, queries, offsets, query_count, out)
+    DISPATCH(ck_many, bytes, n, count, queries, offsets, query_count, out)
 }

@@ -29,5 +29,15 @@ static inline void store4(int32_t *out, __m256i a, __m256i b, __m256i c, __m256i
 #define SUM(a) sum256(a)
 #define STORE4 store4
 #include "ck_codes_loops.h"
+#undef LOAD_QUERY
+#undef MADD
+// Whole bytes are widened to 16 bits: maddubs would saturate.
+#define CHUNK 16
+#define CENTERED 0
+#define TILE_QUERIES 2
+#define LOAD_QUERY(p) _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(p)))
+#define MADD(a, c, q) \
+    _mm256_add_epi32((a), _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(c))), (q)))
+#include "ck_codes_bytes_loops.h"
 #pragma clang attribute pop
 #endif

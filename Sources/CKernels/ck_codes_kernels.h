@@ -11,6 +11,7 @@
     void ck_gather_##suffix(const uint8_t *, size_t, const int8_t *, int32_t, const uint32_t *, size_t, int32_t *); \
     void ck_gather_hot_##suffix(const uint8_t *, size_t, const int8_t *, int32_t, const uint32_t *, size_t, int32_t *); \
     void ck_block_##suffix(const uint8_t *, size_t, const int8_t *, int32_t, size_t, int32_t *);               \
+    void ck_unpack_##suffix(const uint8_t *, size_t, size_t, uint8_t *);                                          \
     void ck_many_##suffix(const uint8_t *, size_t, size_t, const int8_t *, const int32_t *, size_t, int32_t *);
 CK_CODES_DECLARE(scalar)
 CK_CODES_DECLARE(avx2)

@@ -100,39 +100,13 @@ void NAME(block)(const uint8_t *codes, size_t n, const int8_t *query, int32_t of
     for (; i < count; i++) out[i] = NAME(dot1)(codes + i * n, query, n, 0, offset);
 }
 
-/// One code against eight queries: each part of the code is loaded and taken apart once for all of them.
-static inline __attribute__((always_inline)) void NAME(dot_eight)(const uint8_t *code, const int8_t *queries, size_t n,
-                                                                   const int32_t *offsets, int32_t *out) {
-    VECTOR h[8] = {ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO}, c[8] = {ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO};
-    const size_t half = n / 2;
-    size_t j = 0;
-#define STEP8(LOAD_PART, LOAD_QUERY_PART)                                                                \
-    do {                                                                                                 \
-        VECTOR_OF_BYTES hot = LOAD_PART(code + j), cold = LOAD_PART(code + half + j);                    \
-        VECTOR_OF_BYTES hot_low = LOW(hot), hot_high = HIGH(hot), cold_low = LOW(cold), cold_high = HIGH(cold); \
-        for (int k = 0; k < 8; k++) {                                                                    \
-            QUERY_VECTOR low = LOAD_QUERY_PART(queries + k * n + j);                                     \
-            QUERY_VECTOR high = LOAD_QUERY_PART(queries + k * n + half + j);                             \
-            h[k] = MADD(MADD(h[k], hot_low, low), hot_high, high);                                       \
-            c[k] = MADD(MADD(c[k], cold_low, low), cold_high, high);                                     \
-        }                                                                                                \
-    } while (0)
-    for (; j + BYTES <= half; j += BYTES) STEP8(LOAD, LOAD_QUERY);
-#ifdef LOAD_32
-    if (j < half) STEP8(LOAD_32, LOAD_QUERY_32);
-#endif
-    for (int k = 0; k < 8; k++) out[k] = (int32_t)((uint32_t)SUM(WHOLE(h[k], c[k])) - (uint32_t)offsets[k]);
-}
-
-void NAME(many)(const uint8_t *codes, size_t n, size_t count, const int8_t *queries, const int32_t *offsets,
-                size_t query_count, int32_t *out) {
+void NAME(unpack)(const uint8_t *codes, size_t n, size_t count, uint8_t *out) {
     for (size_t i = 0; i < count; i++) {
-        const uint8_t *code = codes + i * n;
-        if (query_count == 8) {
-            NAME(dot_eight)(code, queries, n, offsets, out + i * 8);
-            continue;
+        const uint8_t *hot = codes + i * n, *cold = hot + n / 2;
+        uint8_t *low = out + i * n, *high = low + n / 2;
+        for (size_t j = 0; j < n / 2; j++) {
+            low[j] = (uint8_t)(hot[j] << 4 | (cold[j] & 15));
+            high[j] = (uint8_t)((hot[j] & 0xF0) | cold[j] >> 4);
         }
-        for (size_t k = 0; k < query_count; k++)
-            out[i * query_count + k] = NAME(dot1)(code, queries + k * n, n, 0, offsets[k]);
     }
 }

@@ -3,7 +3,7 @@
 #include <arm_neon.h>
 #include <stdint.h>
 static inline int32x4_t madd16(int32x4_t sum, uint8x16_t bytes, int8x16_t query) {
-    int8x16_t c = vreinterpretq_s8_u8(bytes);  // 0...15
+    int8x16_t c = vreinterpretq_s8_u8(bytes);  // 0...15, or a byte less 128
     sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(c), vget_low_s8(query)));
     return vpadalq_s16(sum, vmull_high_s8(c, query));
 }
@@ -26,4 +26,10 @@ static inline void store4(int32_t *out, int32x4_t a, int32x4_t b, int32x4_t c, i
 #define SUM(a) vaddvq_s32(a)
 #define STORE4 store4
 #include "ck_codes_loops.h"
+#undef MADD
+#define CHUNK 16
+#define CENTERED 1
+#define TILE_QUERIES 4
+#define MADD(a, c, q) madd16((a), veorq_u8(vld1q_u8(c), vdupq_n_u8(0x80)), (q))
+#include "ck_codes_bytes_loops.h"
 #endif

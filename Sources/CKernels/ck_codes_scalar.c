@@ -15,3 +15,9 @@
 #define STORE4(out, a, b, c, d, offset) \
     ((out)[0] = (a) - (offset), (out)[1] = (b) - (offset), (out)[2] = (c) - (offset), (out)[3] = (d) - (offset))
 #include "ck_codes_loops.h"
+#undef MADD
+#define CHUNK 1
+#define CENTERED 1
+#define TILE_QUERIES 1
+#define MADD(a, c, q) ((a) + ((int32_t)*(c) - 128) * (q))
+#include "ck_codes_bytes_loops.h"

@@ -8,5 +8,11 @@
 #define NAME(x) ck_##x##_vnni
 #define MADD(a, v, q) _mm512_dpbusd_epi32((a), (v), (q))
 #include "ck_codes_loops.h"
+#undef MADD
+#define CHUNK 64
+#define CENTERED 0
+#define TILE_QUERIES 4
+#define MADD(a, c, q) _mm512_dpbusd_epi32((a), _mm512_loadu_si512((const void *)(c)), (q))
+#include "ck_codes_bytes_loops.h"
 #pragma clang attribute pop
 #endif

@@ -51,11 +51,12 @@ extension CodeTable {
         let pools = queries.map { _ in SearchScratch(nodeCapacity: 0, width: limit) }
         for pool in pools { pool.reset(width: limit) }
         var dots = [Int32](repeating: 0, count: scanBlock * queries.count)
+        var bytes = [UInt8](repeating: 0, count: scanBlock * codeBytes)
         for start in stride(from: 0, to: count, by: scanBlock) {
             let length = min(scanBlock, count - start)
             guard admits(start..<(start + length)) else { break }
-            unsafe ck_codes_many(
-                codes + start * codeBytes, codeBytes, length, planes, offsets, queries.count, &dots)
+            unsafe ck_codes_unpack(codes + start * codeBytes, codeBytes, length, &bytes)
+            unsafe ck_codes_many(bytes, codeBytes, length, planes, offsets, queries.count, &dots)
             for (column, query) in queries.enumerated() {
                 pools[column].offer(
                     self, base: query.center, multiplier: query.coarseScale, from: start, length, dots, column,

@@ -65,13 +65,19 @@ struct KernelTests {
                 let sum = unsafe ck_codes_as_query(packed, length, &asQuery)
                 #expect(asQuery == codes[..<length].map { Int8(truncatingIfNeeded: Int($0) - 128) }, "level \(level)")
                 #expect(sum == 128 * codes[..<length].reduce(0) { $0 + Int32($1) - 128 }, "level \(level)")
-                for queries in [1, 3, 8] {
-                    let planes = [[Int8]](repeating: query, count: queries).flatMap { $0 }
+                var unpacked = [UInt8](repeating: 0, count: codes.count)
+                unsafe ck_codes_unpack(packed, length, count, &unpacked)
+                #expect(unpacked == codes, "level \(level)")
+                for queries in [1, 3, 4, 6, 8] {
+                    let planes = (0..<queries).flatMap { query[$0...] + query[..<$0] }
                     let offsets = [Int32](repeating: offset, count: queries)
                     var many = [Int32](repeating: 0, count: count * queries)
-                    unsafe ck_codes_many(packed, length, count, planes, offsets, queries, &many)
-                    let repeated = truth.flatMap { [Int32](repeating: $0, count: queries) }
-                    #expect(many == repeated, "level \(level), \(queries) queries")
+                    unsafe ck_codes_many(codes, length, count, planes, offsets, queries, &many)
+                    let each = (0..<count * queries).map { place in
+                        let (code, shift) = (place / queries * length, place % queries)
+                        return expected(codes[code..<(code + length)], Array(query[shift...] + query[..<shift]))
+                    }
+                    #expect(many == each, "level \(level), \(queries) queries")
                 }
             }
         }

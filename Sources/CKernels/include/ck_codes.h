@@ -23,9 +23,12 @@ void ck_codes_gather_hot(const uint8_t *codes, size_t n, const int8_t *query, in
 /// Scores `count` codes that lie one after the other.
 void ck_codes_block(const uint8_t *codes, size_t n, const int8_t *query, int32_t offset, size_t count, int32_t *out);
 
-/// Scores `count` consecutive codes against `query_count` (at most 8) consecutive queries in one pass over the codes;
+/// The bytes u of `count` consecutive codes, n of each.
+void ck_codes_unpack(const uint8_t *codes, size_t n, size_t count, uint8_t *out);
+
+/// Scores `count` runs of n bytes u, unpacked, against `query_count` (at most 8) consecutive queries in one pass;
 /// out[i * query_count + k].
-void ck_codes_many(const uint8_t *codes, size_t n, size_t count, const int8_t *queries, const int32_t *offsets,
+void ck_codes_many(const uint8_t *bytes, size_t n, size_t count, const int8_t *queries, const int32_t *offsets,
                    size_t query_count, int32_t *out);
 
 /// Turns a code into a query (u - 128; a byte 0 becomes -128, which no encoder writes) and returns its offset.
