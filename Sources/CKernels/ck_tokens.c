@@ -1,6 +1,7 @@
 // Coding of token sets, and lower bounds of ground costs from integer products of the codes. The products are
-// in ck_token_products.c. Floating point is whole vectors in a fixed order without fused multiplies: the same on every machine.
+// ck_codes_many's. Floating point is whole vectors in a fixed order without fused multiplies: the same on every machine.
 #include "ck_tokens.h"
+#include "ck_codes.h"
 #include "ck_cpu.h"
 #include "ck_transport.h"
 #include <math.h>
@@ -228,8 +229,7 @@ void ck_token_lower_costs(int32_t ground, const struct ck_token_code *code, cons
                           const float *columns, size_t query_count, int32_t *dots, double *out, size_t out_stride) {
     for (size_t first = 0; first < query_count; first += CK_TOKEN_GROUP) {
         size_t present = query_count - first < CK_TOKEN_GROUP ? query_count - first : CK_TOKEN_GROUP;
-        ck_token_products(code->codes, code->stride, code->count, planes + first * code->stride, offsets + first, present,
-                          dots);
+        ck_codes_many(code->codes, code->stride, code->count, planes + first * code->stride, offsets + first, present, dots);
         DISPATCH(lower, ground, code, dots, present, columns + first / CK_TOKEN_GROUP * CK_TOKEN_COLUMNS, out + first,
                  out_stride);
     }

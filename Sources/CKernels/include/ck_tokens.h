@@ -49,11 +49,6 @@ int32_t ck_token_code_open(const uint8_t *bytes, size_t size, size_t dimension, 
 /// `offsets` count, `columns` CK_TOKEN_COLUMNS floats for each group of CK_TOKEN_GROUP tokens, the last one padded.
 void ck_token_query(int32_t ground, const struct ck_token_code *code, int8_t *planes, int32_t *offsets, float *columns);
 
-/// out[i * query_count + k] = sum((u - 128) * q) of code i and query k, at most 8 queries; n is a multiple of 64 up to 65,536,
-/// an offset 128 times the sum of its query. Exact, on every instruction set.
-void ck_token_products(const uint8_t *codes, size_t n, size_t count, const int8_t *queries, const int32_t *offsets,
-                       size_t query_count, int32_t *out);
-
 /// out[i * out_stride + j]: a lower bound of the cost between token i of the code and token j of the query, the same on every
 /// instruction set. Columns past the last hold +infinity up to the next multiple of 8. `dots` has room for 8 for each token.
 void ck_token_lower_costs(int32_t ground, const struct ck_token_code *code, const int8_t *planes, const int32_t *offsets,
