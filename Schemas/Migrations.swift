@@ -4,6 +4,7 @@ package enum Migrations {
     package static var all: [String] {
         [
             PackageResources.m0001_initial_sql, PackageResources.m0002_models_sql, PackageResources.m0003_calibrations_sql,
+            PackageResources.m0004_token_codes_sql,
         ].map { String(decoding: $0, as: UTF8.self) }
     }
 

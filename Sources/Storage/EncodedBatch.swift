@@ -44,6 +44,8 @@ package struct EncodedBatch: Sendable {
         var checksum: UInt32
         var bytes: Range<Int>
         var weights: (codec: VectorCodec, bytes: Range<Int>)?
+        /// Its checksum is to be sealed with the row. Nil for tokens so short that codes would not pay.
+        var code: (checksum: UInt32, bytes: Range<Int>)?
     }
 
     enum Value { case integer(Int64), real(Double), text(Range<Int>) }
@@ -158,13 +160,18 @@ package struct EncodedBatch: Sendable {
         let start = storage.count
         let codec = VectorCodec.encodeSmallest(set.values.span, scratch: scratch, appendingTo: &storage)
         var tokens = EncodedTokens(
-            count: set.count, codec: codec, checksum: checksum, bytes: start..<storage.count, weights: nil)
+            count: set.count, codec: codec, checksum: checksum, bytes: start..<storage.count)
         if let weights = set.weights {
             checksum = Storage.checksum(of: weights.span, seed: checksum)
             let start = storage.count
             let codec = VectorCodec.encodeSmallest(weights.span, scratch: scratch, appendingTo: &storage)
             tokens.checksum = checksum
             tokens.weights = (codec, start..<storage.count)
+        }
+        if TokenCode.pays(dimension: set.dimension) {
+            let start = storage.count
+            let checksum = TokenCode.append(set, to: &storage)
+            tokens.code = (checksum, start..<storage.count)
         }
         return tokens
     }

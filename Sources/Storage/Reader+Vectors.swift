@@ -94,23 +94,22 @@ extension Reader {
         return damage
     }
 
-    /// The token sets of some rows as they are stored, to be decoded by another thread; otherwise as `forEachTokenSet`.
-    package func forEachEncodedTokenSet(
-        _ rows: [RowID], of modality: ModalityRecord, _ body: (_ index: Int, EncodedTokenSet) throws -> Void
-    ) throws {
-        try forEachTokenRow(rows) { index, row in try body(index, EncodedTokenSet(row, dimension: modality.tokenDimension)) }
-    }
-
     private func forEachTokenRow(_ rows: [RowID], _ body: (_ index: Int, TokenRow) throws -> Void) throws {
         let statement = try connection.take(TokenRow.query)
         defer { connection.give(statement) }
-        let narrowed = rows.count >= Self.longPass ? try connection.narrowCache() : false
-        defer { if narrowed { connection.widenCache() } }
-        for (index, row) in rows.enumerated() {
-            statement.bind(1, row.rawValue)
-            defer { statement.reset() }
-            if try statement.step() { try body(index, TokenRow(statement: statement)) }
+        try withCacheForPass(over: rows.count) {
+            for (index, row) in rows.enumerated() {
+                statement.bind(1, row.rawValue)
+                defer { statement.reset() }
+                if try statement.step() { try body(index, TokenRow(statement: statement)) }
+            }
         }
+    }
+
+    func withCacheForPass(over count: Int, _ body: () throws -> Void) throws {
+        let narrowed = count >= Self.longPass ? try connection.narrowCache() : false
+        defer { if narrowed { connection.widenCache() } }
+        try body()
     }
 }
 

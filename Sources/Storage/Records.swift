@@ -188,6 +188,8 @@ package enum StorageLimits {
     package static let metadataBytesMax = 1 << 20
     /// Numbers in one token set: 256 MiB of float32, below SQLite's 1 GB blob limit.
     package static let tokenNumbersMax = 1 << 26
+    /// The largest code of a set within those limits is smaller: FORMAT.md, § Token codes.
+    package static let tokenCodeBytesMax = 1 << 28
     package static let nameBytesMax = 255
     /// Metadata nesting.
     package static let metadataDepthMax = 64

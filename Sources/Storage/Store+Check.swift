@@ -116,7 +116,20 @@ struct Check {
         let rows = try reader.rows(
             "SELECT t.row FROM embedding e JOIN token_set t ON t.row = e.row WHERE e.modality = ? ORDER BY t.row",
             [modality.id.rawValue]) { RowID(rawValue: $0.int(0)) }
-        try report(try reader.forEachTokenSet(rows, of: modality) { _, _ in }, what: "token set", place)
+        var faults: [(row: RowID, fault: String)] = []
+        let damaged = try reader.forEachTokenSet(rows, of: modality) { index, set in
+            if let fault = try reader.faultOfCode(rows[index], of: set) { faults.append((rows[index], fault)) }
+        }
+        try report(damaged, what: "token set", place)
+        for (row, fault) in faults {
+            let id = try reader.embeddings([row]).first.flatMap { $0?.id } ?? "?"
+            damage("\(place) id '\(id)'", "token codes: \(fault)", remedy: Self.repair)
+        }
+        let uncoded = try reader.uncodedCount(of: modality)
+        guard uncoded > 0 else { return }
+        findings.append(Finding(
+            severity: .warning, place: place, problem: "\(uncoded) token sets have no codes, so searches read them in full",
+            remedy: "run `causeway index build` after an upgrade, otherwise `causeway repair`"))
     }
 
     /// Every attribute that metadata implies must be found, and as many as are found must be implied.

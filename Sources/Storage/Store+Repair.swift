@@ -124,6 +124,9 @@ private struct Repairing {
     ]
 
     private mutating func orphans() throws(StorageError) {
+        let uncoded = "row NOT IN (SELECT row FROM token_set WHERE row IN (SELECT row FROM embedding))"
+        let lostCodes = try writer.run("DELETE FROM token_code WHERE \(uncoded)") { _ in }
+        if lostCodes > 0 { note("token_code", "\(lostCodes) rows belong to no token set", "removed") }
         for table in ["vector", "token_set"] {
             let isLost = "row NOT IN (SELECT row FROM embedding)"
             for row in try writer.rows("SELECT row FROM \(table) WHERE \(isLost)", [], { $0.int(0) }) {
@@ -195,11 +198,17 @@ private struct Repairing {
         let rows = try writer.rows(
             "SELECT t.row FROM embedding e JOIN token_set t ON t.row = e.row WHERE e.modality = ? ORDER BY t.row",
             [modality.id.rawValue]) { RowID(rawValue: $0.int(0)) }
-        for row in try writer.forEachTokenSet(rows, of: modality, { _, _ in }) {
+        var faults: [(row: RowID, fault: String)] = []
+        let damaged = try writer.forEachTokenSet(rows, of: modality) { index, set in
+            if let fault = try writer.faultOfCode(rows[index], of: set) { faults.append((rows[index], fault)) }
+        }
+        for row in damaged {
             note(
                 try self.place(of: row.row, place), "token set: \(row.reason.rawValue)",
                 "token set removed; its vector stays")
-            try writer.run("DELETE FROM token_set WHERE row = ?") { $0.bind(1, row.row.rawValue) }
+            for table in ["token_code", "token_set"] {
+                try writer.run("DELETE FROM \(table) WHERE row = ?") { $0.bind(1, row.row.rawValue) }
+            }
             let sequence = try writer.nextSequence()
             try writer.run("UPDATE embedding SET sequence = ? WHERE row = ?") {
                 $0.bind(1, sequence)
@@ -207,6 +216,18 @@ private struct Repairing {
             }
             try writer.record(modality.id, inserted: 0, deleted: 0)
         }
+        try codes(of: modality, faults, place)
+    }
+
+    private mutating func codes(
+        of modality: ModalityRecord, _ faults: [(row: RowID, fault: String)], _ place: String
+    ) throws {
+        for (row, fault) in faults {
+            note(try self.place(of: row, place), "token codes: \(fault)", "made again from the token set")
+            try writer.run("DELETE FROM token_code WHERE row = ?") { $0.bind(1, row.rawValue) }
+        }
+        let missing = try writer.codeAllTokenSets(of: modality) - faults.count
+        if missing > 0 { note(place, "\(missing) token sets have no codes", "made from the token sets") }
     }
 
     private mutating func metadata(of modality: ModalityRecord, _ place: String) throws {

@@ -286,10 +286,10 @@ private func storageError(_ code: Int32, _ handle: OpaquePointer?, path: String,
     }
 
     /// The column's bytes, valid within `body`.
-    func withBlob<R>(_ column: Int32, _ body: (Span<UInt8>) -> R) -> R {
+    func withBlob<R, E>(_ column: Int32, _ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
         let start = unsafe sqlite3_column_blob(handle, column)?.assumingMemoryBound(to: UInt8.self)
         let count = unsafe start == nil ? 0 : Int(sqlite3_column_bytes(handle, column))
-        return unsafe body(UnsafeBufferPointer(start: start, count: count).span)
+        return try unsafe body(UnsafeBufferPointer(start: start, count: count).span)
     }
 
     func blob(_ column: Int32) -> [UInt8] {

@@ -136,5 +136,11 @@ private struct Insertion {
             statement.bind(7, blob: weights.bytes, of: pinned)
         }
         try statement.run()
+        guard let code = tokens.code else { return }
+        try writer.run(TokenCode.insertion) {
+            $0.bind(1, number)
+            $0.bind(2, TokenCode.sealed(code.checksum, row: number))
+            $0.bind(3, blob: code.bytes, of: pinned)
+        }
     }
 }

@@ -273,7 +273,7 @@ package final class Writer: Reader {
         }
         guard let (modality, metadata) = found else { return nil }
         try removeAttributes(of: metadata, row: row, in: modality)
-        for table in ["vector", "token_set", "embedding"] {
+        for table in ["vector", "token_code", "token_set", "embedding"] {
             try run("DELETE FROM \(table) WHERE row = ?") { $0.bind(1, row) }
         }
         let sequence = try nextSequence()

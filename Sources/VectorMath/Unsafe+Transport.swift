@@ -49,7 +49,7 @@ import CKernels
         unsafe base.update(from: other.base, count: count)
     }
 
-    @inline(__always) fileprivate func pointer(_ count: Int, from start: Int = 0) -> UnsafeMutablePointer<Element> {
+    @inline(__always) func pointer(_ count: Int, from start: Int = 0) -> UnsafeMutablePointer<Element> {
         precondition(start >= 0 && count >= 0 && start + count <= capacity, "range outside the work array")
         return unsafe base + start
     }
@@ -57,11 +57,11 @@ import CKernels
 
 /// A matrix of ground costs, reused from one problem to the next. Padding columns hold +infinity.
 @safe package final class CostMatrix {
-    package private(set) var rows = 0
+    package fileprivate(set) var rows = 0
     package private(set) var columns = 0
     /// Columns rounded up to whole vectors.
     private(set) var stride = 0
-    private var cells = WorkArray<Double>(0, filledWith: 0)
+    private(set) var cells = WorkArray<Double>(0, filledWith: 0)
 
     /// Cells one matrix may have: 2 GiB.
     static let cellsMax = 1 << 28
@@ -87,6 +87,15 @@ import CKernels
     }
 
     func set(_ value: Double, row: Int, paddedColumn: Int) { cells[row * stride + paddedColumn] = value }
+
+    /// Keeps some rows, ascending, in their order.
+    func keepRows(_ kept: [Int]) {
+        for (place, row) in kept.enumerated() where place != row {
+            precondition(row > place && row < rows, "rows kept must ascend")
+            for column in 0..<stride { cells[place * stride + column] = cells[row * stride + column] }
+        }
+        rows = kept.count
+    }
 
     /// Products of float32 tokens in float32, converted to costs in float64. With `transposed` rows are the packed tokens.
     func fill(_ tokens: TokenCloud, _ packed: PackedTokens, transposed: Bool) {

@@ -25,6 +25,28 @@ struct TokenDamageTests {
         }
     }
 
+    /// Its code still says that it is near, so it is read, found damaged, and left out of what every query gets.
+    @Test(arguments: [1, 3]) func aDamagedTokenSetWithASoundCodeIsLeftOut(threads: Int) throws {
+        let temporary = try TemporaryDatabase()
+        let embeddings = tokenEmbeddings(120, dimension: 64, seed: 21, copies: false)
+        try temporary.collection().insert(embeddings, into: "v")
+        let queries = [17, 25, 33].map { Query.vector(embeddings[$0].vector, tokens: embeddings[$0].tokens) }
+        func search(_ database: Database, k: Int) throws -> [SearchAnswer] {
+            try database.collection("c").search(
+                queries, in: "v", options: SearchOptions(k: k, metric: .wasserstein, effort: .exact), threads: threads)
+        }
+        let sound = try search(temporary.database, k: 6)
+        temporary.database.close()
+        try damage(embeddings[17].tokens!.values, in: temporary.path)
+        let reader = try Database(path: temporary.path, access: .readOnly)
+        defer { reader.close() }
+        for (answer, before) in zip(try search(reader, k: 5), sound) {
+            #expect(answer.hits == Array(before.hits.filter { $0.id != "17" }.prefix(5)))
+            #expect(answer.explanation.damagedRows == 1 && answer.explanation.reranked < 60)
+            #expect(answer.explanation.candidates == 120)
+        }
+    }
+
     @Test func evaluationTellsOfDamagedTokenSets() throws {
         let temporary = try TemporaryDatabase()
         let embeddings = tokenEmbeddings(30, seed: 5, copies: false)

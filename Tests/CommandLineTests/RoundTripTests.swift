@@ -57,7 +57,8 @@ import Testing
         let python = try #require(Executable.python(importing: "sqlite3"))
         for command in ["search", "info", "check"] {
             // What version 2 lacked.
-            let script = "import sqlite3; d = sqlite3.connect('old.db'); d.execute('DROP TABLE calibration'); "
+            let script = "import sqlite3; d = sqlite3.connect('old.db'); d.execute('DROP TABLE token_code'); "
+                + "d.execute('DROP TABLE calibration'); "
                 + "d.execute('PRAGMA user_version = 2'); d.commit(); d.close()"
             let changed = try python.run(["-c", script], in: folder.path)
             try #require(changed.succeeded, "\(changed.errorText)")

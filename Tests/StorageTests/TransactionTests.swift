@@ -151,10 +151,10 @@ import Testing
     let fixture = try Fixture()
     fixture.store.close()
     try execute("PRAGMA user_version = 99", on: fixture.path)
-    #expect(throws: StorageError.newerFormat(path: fixture.path, found: 99, supported: 3)) {
+    #expect(throws: StorageError.newerFormat(path: fixture.path, found: 99, supported: 4)) {
         try Store(path: fixture.path, access: .create)
     }
-    try execute("PRAGMA user_version = 3; CREATE TABLE mine (x)", on: fixture.path)
+    try execute("PRAGMA user_version = 4; CREATE TABLE mine (x)", on: fixture.path)
     let store = try Store(path: fixture.path, access: .readWrite)
     #expect(try store.check(deep: false).map(\.severity) == [.warning])
     store.close()
@@ -169,12 +169,12 @@ import Testing
     try fixture.insert(plainBatch(3, dimension: 8))
     fixture.store.close()
     // What version 2 lacked.
-    try execute("DROP TABLE calibration; PRAGMA user_version = 2", on: fixture.path)
-    #expect(throws: StorageError.olderFormat(path: fixture.path, found: 2, needed: 3)) {
+    try execute("DROP TABLE token_code; DROP TABLE calibration; PRAGMA user_version = 2", on: fixture.path)
+    #expect(throws: StorageError.olderFormat(path: fixture.path, found: 2, needed: 4)) {
         try Store(path: fixture.path, access: .readOnly)
     }
     let store = try Store(path: fixture.path, access: .readWrite)
-    #expect(try store.info().formatVersion == 3 && store.check(deep: true).isEmpty)
+    #expect(try store.info().formatVersion == 4 && store.check(deep: true).isEmpty)
     #expect(try store.read { try $0.count(of: $0.modalities(of: $0.collections()[0].id)[0].id) } == 3)
 }
 

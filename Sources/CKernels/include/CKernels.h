@@ -8,6 +8,7 @@
 #include "ck_metrics.h"
 #include "ck_convert.h"
 #include "ck_transport.h"
+#include "ck_tokens.h"
 #include "ck_linear.h"
 #include "ck_pairwise.h"
 #endif

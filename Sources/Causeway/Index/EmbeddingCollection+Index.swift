@@ -2,7 +2,8 @@
 import Storage
 
 extension EmbeddingCollection {
-    /// Builds what is missing or stale, one graph per modality, and measures the table that `recall` uses.
+    /// Builds what is missing or stale, one graph per modality, and measures the table that `recall` uses. Token sets of a
+    /// database made by an earlier version get their codes.
     /// Resumable by modality: each index is published as soon as it is built; an interrupted one leaves nothing.
     /// - Parameter modalities: nil means all of the collection.
     /// - Throws: `.unknownCollection`, `.unknownModality`, `.cancelled`, `.locked`, `.diskFull`; `.invalidArgument` for edges
@@ -15,7 +16,10 @@ extension EmbeddingCollection {
             let names = try modalities ?? self.modalities().map(\.name)
             try refuseUnserved(options.crossModal, by: names)
             return try names.map {
-                try IndexBuilder(collection: self, options: options, progress: progress).build($0)
+                let coded = try TokenCoding(collection: self, progress: progress).complete($0)
+                var report = try IndexBuilder(collection: self, options: options, progress: progress).build($0)
+                report.codedTokenSets = coded
+                return report
             }
         }
     }

@@ -54,6 +54,8 @@ public struct IndexReport: Sendable {
     public var bytes = 0
     public var seconds = 0.0
     public var tuningSeconds = 0.0
+    /// Token sets of an earlier format that were given codes, which spare searches most reading.
+    public var codedTokenSets = 0
     /// What was decided about links for queries of other modalities; empty where there are none to consider.
     public var crossModal: [CrossModalEdges] = []
 }

@@ -117,5 +117,10 @@ public struct Metric: Sendable, Hashable, CustomStringConvertible {
         return metric
     }
 
+    /// Whether the codes of stored token sets tell which of them cannot be among the best.
+    var isBoundedByCodes: Bool {
+        if case .tokens(let metric) = kind { metric.isBoundedByCodes } else { false }
+    }
+
     func isBetter(_ a: Double, _ b: Double) -> Bool { isSimilarity ? a > b : a < b }
 }

@@ -13,6 +13,14 @@ struct MetricReading: Sendable {
     /// Time of reading and decoding alone.
     var seconds = 0.0
 
+    mutating func add(_ other: MetricReading) {
+        compared += other.compared
+        damaged += other.damaged
+        withoutTokens += other.withoutTokens
+        bytes += other.bytes
+        seconds += other.seconds
+    }
+
     /// Cautions for the user.
     func notes(_ metric: Metric) -> [String] {
         var notes = damaged == 0 ? [] : [Searcher.damageNote(damaged)]

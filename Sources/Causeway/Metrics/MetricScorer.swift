@@ -65,6 +65,12 @@ struct MetricQuery: Sendable {
     /// One seed for all queries and databases, so that values can be compared between them.
     private static let directionSeed: UInt64 = 0x736C_6963_6573
 
+    /// What bounds candidates by their codes; nil where the metric has no such bound, or these tokens cannot be coded.
+    var codeBounds: (codes: TokenCodeBounds, metric: TokenMetric)? {
+        guard case .tokens(let metric, let tokens) = form, metric.isBoundedByCodes else { return nil }
+        return TokenCodeBounds(tokens.cloud).map { ($0, metric) }
+    }
+
     /// The query's tokens, where exact lazy ranking applies.
     var transport: (metric: TokenMetric, tokens: PackedTokens)? {
         if case .tokens(let metric, let tokens) = form, metric.isTransport { (metric, tokens) } else { nil }

@@ -54,6 +54,14 @@ enum TokenMetric: Sendable, Hashable {
         if case .wasserstein = self { true } else { false }
     }
 
+    /// True where the codes of a token set bound its value: see TokenCodeBounds.
+    var isBoundedByCodes: Bool {
+        switch self {
+        case .wasserstein, .maxSim, .chamfer: true
+        case .sinkhorn, .sliced, .gaussian: false
+        }
+    }
+
     /// The metric's value for an optimal mean cost under `ground`. Increasing.
     func value(ofOptimum cost: Double) -> Double {
         switch self {

@@ -89,7 +89,7 @@ struct MetricSearch {
         }
         let (reading, work) = (ranked.reading, ranked.outcome.work)
         explanation.candidates = reading.compared + reading.withoutTokens + reading.damaged
-        explanation.reranked = reading.compared
+        explanation.reranked = ranked.outcome.read
         explanation.pruned += work.pruned
         explanation.bytesRead += reading.bytes
         explanation.damagedRows += reading.damaged

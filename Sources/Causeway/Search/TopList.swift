@@ -28,6 +28,12 @@ struct TopList: Sendable {
         }
     }
 
+    /// The k-th best score; nil while there are fewer.
+    mutating func last() -> Double? {
+        compact()
+        return entries.count >= k && k > 0 ? entries[k - 1].score : nil
+    }
+
     /// Best first; as many as k and all ties with the k-th.
     mutating func finish() -> [Entry] {
         compact()

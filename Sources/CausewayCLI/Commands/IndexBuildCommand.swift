@@ -17,6 +17,7 @@ package enum IndexBuildCommand: Command {
         discussion: [
             "Resumable by modality: each index is published, in one transaction, as soon as it is built. Readers and a writer "
                 + "may go on meanwhile; what they add is searched beside the graph. Ends with measuring the recall table.",
+            "Token sets stored by an earlier version get the 8-bit codes that spare searches reading most of them.",
         ],
         positionals: [.database()], options: buildOptions,
         examples: ["causeway index build photos.db"], printsResults: true)
@@ -82,7 +83,8 @@ extension IndexReport {
             "collection": .text(collection), "modality": .text(modality), "outcome": .text(outcome.words),
             "embeddings": .integer(embeddings), "duplicates": .integer(duplicates), "zeroVectors": .integer(zeroVectors),
             "damagedRows": .integer(damagedRows), "bytes": .integer(bytes), "seconds": .real(rounded(seconds)),
-            "tuningSeconds": .real(rounded(tuningSeconds)), "crossModal": .array(crossModal.map(\.json)),
+            "tuningSeconds": .real(rounded(tuningSeconds)), "codedTokenSets": .integer(codedTokenSets),
+            "crossModal": .array(crossModal.map(\.json)),
         ]
     }
 }

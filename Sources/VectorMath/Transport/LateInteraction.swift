@@ -21,6 +21,11 @@ package struct NearestTokens: Sendable {
         columns = (0..<costs.columns).map { columnMinima[$0] }
     }
 
+    private init(rows: [Double], columns: [Double]) { (self.rows, self.columns) = (rows, columns) }
+
+    /// The two sets exchanged.
+    var transposed: NearestTokens { NearestTokens(rows: columns, columns: rows) }
+
     /// MaxSim (Khattab and Zaharia 2020) of cosine costs: Σ over query tokens of the best similarity, unweighted.
     package var maxSimSum: Double { rows.reduce(0) { $0 + (1 - $1) } }
 

@@ -78,9 +78,13 @@ package struct TokenCloud: Sendable {
 
     /// Weights that sum to 1.
     package var normalisedWeights: [Double] {
-        guard let weights else { return Array(repeating: 1 / Double(count), count: count) }
-        let largest = weights.max() ?? 1
-        let total = weights.reduce(0) { $0 + $1 / largest }
-        return weights.map { $0 / largest / total }
+        weights.map(normalised) ?? Array(repeating: 1 / Double(count), count: count)
     }
+}
+
+/// Positive weights made to sum to 1.
+func normalised(_ weights: [Double]) -> [Double] {
+    let largest = weights.max() ?? 1
+    let total = weights.reduce(0) { $0 + $1 / largest }
+    return weights.map { $0 / largest / total }
 }

@@ -26,8 +26,8 @@ package struct TransportRankingStatistics: Sendable, Equatable {
 }
 
 /// Collects candidates of one query in any order, then solves in order of (bound, id) while the bound can still enter the
-/// best k. Values, order and ties (ascending id) equal those of solving every candidate. One thread at a time; ranks
-/// filled by several threads are joined with `absorb`.
+/// best k; then perhaps collects more, since what has been solved tells which. Values, order and ties (ascending id) equal
+/// those of solving every candidate. One thread at a time; ranks filled by several threads are joined with `absorb`.
 package final class TransportRanking {
     private struct Pending {
         var bound: Double
@@ -43,6 +43,12 @@ package final class TransportRanking {
     private let scratch = BoundScratch()
     private var pending: [Pending] = []
     private var keptBytes = 0
+    private let solver = TransportSolver()
+    /// The best among those settled, with ties of the last.
+    private var hits: [TransportHit] = []
+    /// The k-th best value among those settled; infinite while there are fewer.
+    package private(set) var bar = Double.infinity
+    package private(set) var statistics = TransportRankingStatistics()
     /// Those of the last candidate with equal weights: most candidates have as many tokens as the one before.
     private var equalMasses = EqualMasses()
 
@@ -56,6 +62,11 @@ package final class TransportRanking {
         let costs = try costMatrix(candidate)
         let masses = equalMasses.masses(query, candidate.weights, count: candidate.count)
         let bound = TransportBounds(costs, masses, scratch: scratch).best
+        statistics.candidates += 1
+        if isRuledOut(bound) {
+            statistics.pruned += 1
+            return
+        }
         pending.append(Pending(bound: bound, id: id, costs: costs, weights: candidate.weights, count: candidate.count))
         keptBytes += costs.byteCount
         if keptBytes > limitBytes { dropLeastPromising() }
@@ -63,28 +74,43 @@ package final class TransportRanking {
 
     /// Takes over the candidates of a ranking of the same query.
     package func absorb(_ other: TransportRanking) {
+        precondition(other.hits.isEmpty, "the other ranking has settled some already")
         pending += other.pending
         keptBytes += other.keptBytes
+        statistics.candidates += other.statistics.candidates
+        other.statistics = TransportRankingStatistics()
         other.pending = []
         other.keptBytes = 0
         if keptBytes > limitBytes { dropLeastPromising() }
     }
+
+    /// Whether a lower bound of the optimum shows that a candidate cannot be among the best k, nor tie with them.
+    package func isRuledOut(_ bound: Double) -> Bool { bound > bar + TransportSolver.slack(bar) }
 
     /// The k best candidates, nearest first. `reload` is asked again for candidates whose costs were dropped.
     /// - Parameter keepingTies: also those whose value equals the k-th, for a caller that orders ties by something else.
     package func best(
         _ k: Int, keepingTies: Bool = false, reload: (Int64) throws -> TokenCloud
     ) throws -> (hits: [TransportHit], statistics: TransportRankingStatistics) {
-        var statistics = TransportRankingStatistics(candidates: pending.count)
-        var hits: [TransportHit] = []
-        guard k > 0 else { return (hits, statistics) }
+        try settle(k, keepingTies: keepingTies, reload: reload)
+        return (hits, statistics)
+    }
+
+    /// Solves those collected that may be among the best k, and forgets the others. Always with the same k. Where `reload`
+    /// throws, what was settled before stays so, and another call goes on.
+    package func settle(_ k: Int, keepingTies: Bool = false, reload: (Int64) throws -> TokenCloud) throws {
         pending.sort { $0.bound == $1.bound ? $0.id < $1.id : $0.bound < $1.bound }
-        let solver = TransportSolver()
-        for (index, candidate) in pending.enumerated() {
-            let limit = hits.count >= k ? hits[k - 1].value : .infinity
-            if candidate.bound > limit + TransportSolver.slack(limit) {
-                statistics.pruned = pending.count - index
-                break
+        var done = 0
+        defer {
+            pending.removeFirst(done)
+            keptBytes = pending.reduce(0) { $0 + ($1.costs?.byteCount ?? 0) }
+        }
+        while done < pending.count {
+            let candidate = pending[done]
+            if k <= 0 || isRuledOut(candidate.bound) {
+                statistics.pruned += pending.count - done
+                done = pending.count
+                return
             }
             let costs: CostMatrix
             if let kept = candidate.costs {
@@ -93,23 +119,24 @@ package final class TransportRanking {
                 costs = try costMatrix(reload(candidate.id))
                 statistics.reloaded += 1
             }
+            done += 1
             let masses = equalMasses.masses(query, candidate.weights, count: candidate.count)
-            guard case .optimal(let value) = solver.solve(costs, masses, limit: limit) else {
+            guard case .optimal(let value) = solver.solve(costs, masses, limit: bar) else {
                 statistics.abandoned += 1
                 continue
             }
             statistics.solved += 1
-            insert(TransportHit(id: candidate.id, value: value), into: &hits, k, keepingTies)
+            insert(TransportHit(id: candidate.id, value: value), k, keepingTies)
         }
-        return (hits, statistics)
     }
 
-    private func insert(_ hit: TransportHit, into hits: inout [TransportHit], _ k: Int, _ keepingTies: Bool) {
-        if hits.count >= k, hit.value > hits[k - 1].value { return }
+    private func insert(_ hit: TransportHit, _ k: Int, _ keepingTies: Bool) {
+        if hit.value > bar { return }
         let place = hits.firstIndex { TransportHit.precedes(hit, $0) } ?? hits.count
         hits.insert(hit, at: place)
-        guard hits.count > k else { return }
-        let end = keepingTies ? hits[k...].firstIndex { $0.value > hits[k - 1].value } ?? hits.count : k
+        guard hits.count >= k else { return }
+        bar = hits[k - 1].value
+        let end = keepingTies ? hits[k...].firstIndex { $0.value > bar } ?? hits.count : k
         hits.removeSubrange(end...)
     }
 
