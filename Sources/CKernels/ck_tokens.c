@@ -108,11 +108,12 @@ INLINE int encode_token(const float *x, size_t dimension, size_t stride, uint8_t
 // MARK: Bounds
 
 /// What the rounding of the costs themselves and of the steps below takes, as a share of |x|^2 + |y|^2 =: b.
-/// ck_products sums runs of 256 float32 products: an error of at most 257 * 2^-24 * |x||y|, so that a squared distance is off by
-/// no more than 1.54e-5 b. Below, |x~| <= 2|x| and error <= |x| (each coordinate is rounded to the nearest of numbers among
-/// which is 0), so that no term exceeds 4 b; some twenty roundings of them are off by less than 0.6e-5 b. Norms between
-/// 2^-32 and 2^32 keep every product far from overflow, and what underflows far below b. Together less than 2^-15 b.
-static const float slack = 0x1p-15f;
+/// ck_transport_costs.c sums runs of 512 float32 products: an error of at most 513 * 2^-24 * |x||y|, so that a squared distance
+/// is off by no more than 3.06e-5 b, and its root in float32 by what 0.02e-5 b more would make of it. Below, |x~| <= 2|x| and
+/// error <= |x| (each coordinate is rounded to the nearest of numbers among which is 0), so that no term exceeds 4 b; some twenty
+/// roundings of them are off by less than 0.6e-5 b. Norms between 2^-32 and 2^32 keep every product far from overflow, and what
+/// underflows far below b. Together less than 2^-14 b.
+static const float slack = 0x1p-14f;
 
 /// Facts of a token in units of its own norm, for cosine.
 INLINE struct ck_token_facts unit(struct ck_token_facts facts) {
