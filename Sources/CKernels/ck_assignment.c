@@ -1,7 +1,7 @@
 // The assignment problem, exactly: reductions, then a shortest augmenting path for each row left over. One call solves it.
 // Jonker and Volgenant 1987; compiled per instruction set, without contraction, so that all give the same bits.
 #include "ck_transport.h"
-#include "ck_cpu.h"
+#include "ck_vectors.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -52,39 +52,15 @@ INLINE void start(const struct ck_assignment *a, int32_t row, struct nearest *ne
 }
 
 /// Lowers the distances of the open columns through the rows of columns just settled at `height`. `only` is a constant.
-INLINE void relax(const struct ck_assignment *a, const int32_t *settled, size_t count, int only, double height,
-                  struct nearest *nearest) {
-    const size_t stride = a->stride;
-    const double *const costs = a->costs, *const duals = a->open_duals;
-    double *const distances = a->distances;
-    int32_t *const predecessors = a->predecessors;
+INLINE void relax_settled(const struct ck_assignment *a, const int32_t *settled, size_t count, int only, double height,
+                          struct nearest *nearest) {
     int32_t rows[LANES];
     double offsets[LANES];
     for (size_t s = 0; s < count; s++) {
         rows[s] = a->owners[settled[s]];
         offsets[s] = height - a->row_duals[rows[s]];
     }
-    begin(nearest);
-    i64x8 column = FIRST_LANES;
-    for (size_t j = 0; j < stride; j += LANES) {
-        f64x8 distance, dual, value;
-        i32x8 predecessor;
-        memcpy(&distance, distances + j, sizeof distance);
-        memcpy(&dual, duals + j, sizeof dual);
-        memcpy(&predecessor, predecessors + j, sizeof predecessor);
-        for (size_t s = 0; s < (only ? 1 : count); s++) {
-            memcpy(&value, costs + (size_t)rows[s] * stride + j, sizeof value);
-            value = (value - dual) + offsets[s];
-            const i64x8 lower = value < distance;
-            const i32x8 narrow = __builtin_convertvector(lower, i32x8), source = (i32x8){0} + rows[s];
-            distance = value < distance ? value : distance;
-            predecessor = (narrow & source) | (~narrow & predecessor);
-        }
-        memcpy(distances + j, &distance, sizeof distance);
-        memcpy(predecessors + j, &predecessor, sizeof predecessor);
-        keep_least(&distance, &column, &nearest->distance, &nearest->column);
-        column = column + LANES;
-    }
+    relax(a->costs, a->stride, a->open_duals, a->distances, a->predecessors, rows, offsets, only ? 1 : count, nearest);
 }
 
 /// Settles the nearest columns, several of equal distance at once, until one of them is open; returns it and its distance, or
@@ -115,8 +91,8 @@ INLINE int64_t find_open(struct ck_assignment *a, int32_t row, size_t *settled_c
             set_number(a->open_duals, a->settled[s], -INFINITY);
         }
         // One column is the commonest number by far: its loop is none.
-        if (settled - first == 1) relax(a, a->settled + first, 1, 1, height, &nearest);
-        else relax(a, a->settled + first, settled - first, 0, height, &nearest);
+        if (settled - first == 1) relax_settled(a, a->settled + first, 1, 1, height, &nearest);
+        else relax_settled(a, a->settled + first, settled - first, 0, height, &nearest);
     }
 }
 
@@ -156,22 +132,8 @@ INLINE void assign(struct ck_assignment *a, double threshold) {
 #define VARIANT(NAME, TARGET) \
     TARGET static void assign_##NAME(struct ck_assignment *a, double threshold) { assign(a, threshold); }
 
-VARIANT(baseline, )  // SSE2 on x86-64, NEON on ARM64, plain code elsewhere
-#if defined(__x86_64__)
-VARIANT(avx2, __attribute__((target("avx2,fma"))))
-VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
-#endif
+FOR_EACH_TARGET(VARIANT)
 
 void ck_assign(struct ck_assignment *a, double threshold) {
-#if defined(__x86_64__)
-    if (ck_level() >= CK_AVX512) {
-        assign_avx512(a, threshold);
-        return;
-    }
-    if (ck_level() == CK_AVX2) {
-        assign_avx2(a, threshold);
-        return;
-    }
-#endif
-    assign_baseline(a, threshold);
+    DISPATCH(assign, a, threshold);
 }

@@ -2,22 +2,11 @@
 // Written once over vectors, compiled per instruction set. Sums run in a fixed number of lanes and products are never fused
 // with sums, so that every machine makes the same codes.
 #include "ck_codes.h"
-#include "ck_cpu.h"
+#include "ck_vectors.h"
 #include <math.h>
 #include <string.h>
 
 #pragma STDC FP_CONTRACT OFF
-
-typedef float f32x16 __attribute__((ext_vector_type(16)));
-typedef float f32x8 __attribute__((ext_vector_type(8)));
-typedef double f64x8 __attribute__((ext_vector_type(8)));
-typedef double f64x4 __attribute__((ext_vector_type(4)));
-typedef float f32x4 __attribute__((ext_vector_type(4)));
-typedef int32_t i32x8 __attribute__((ext_vector_type(8)));
-typedef int32_t i32x16 __attribute__((ext_vector_type(16)));
-typedef int8_t i8x8 __attribute__((ext_vector_type(8)));
-
-#define INLINE static inline __attribute__((always_inline))
 
 /// One stage within 16 lanes: a + b where the bit of the lane is clear, a - b where it is set (as a + -b, which is the same).
 #define STAGE(v, bit, ...)                                                                                            \
@@ -248,17 +237,7 @@ INLINE int32_t encode_query(const float *x, size_t dimension, size_t n, const fl
         return encode_query(x, dimension, n, mean, signs, work, coarse, fine, scale);                                 \
     }
 
-VARIANT(baseline, )  // SSE2 on x86-64, NEON on ARM64, plain code elsewhere
-#if defined(__x86_64__)
-VARIANT(avx2, __attribute__((target("avx2,fma"))))
-VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
-#define DISPATCH(FUNCTION, ...)                                \
-    (ck_level() >= CK_AVX512  ? FUNCTION##_avx512(__VA_ARGS__) \
-     : ck_level() == CK_AVX2 ? FUNCTION##_avx2(__VA_ARGS__)    \
-                              : FUNCTION##_baseline(__VA_ARGS__))
-#else
-#define DISPATCH(FUNCTION, ...) FUNCTION##_baseline(__VA_ARGS__)
-#endif
+FOR_EACH_TARGET(VARIANT)
 
 void ck_codes_rotate(float *vector, size_t n, const float *signs) { DISPATCH(rotate, vector, n, signs); }
 

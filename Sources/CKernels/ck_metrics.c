@@ -2,17 +2,11 @@
 // Sixteen partial sums per candidate, combined by a fixed tree: the order never depends on the processor, and
 // contraction to fused operations is off, so that the same vectors give the same bits everywhere.
 #include "ck_metrics.h"
-#include "ck_cpu.h"
+#include "ck_vectors.h"
 #include <math.h>
 #include <string.h>
 
 #pragma STDC FP_CONTRACT OFF
-
-typedef double f64x8 __attribute__((vector_size(64)));
-typedef float f32x8 __attribute__((vector_size(32)));
-typedef int64_t i64x8 __attribute__((vector_size(64)));
-
-#define INLINE static inline __attribute__((always_inline))
 
 enum { LANES = 16, ROWS = 4 };
 
@@ -194,51 +188,19 @@ INLINE void square_block(const float *x, size_t count, size_t dimension, double 
         square_block(x, count, dimension, squares);                                                                  \
     }
 
-VARIANT(baseline, )  // SSE2 on x86-64, NEON on ARM64, plain code elsewhere
-#if defined(__x86_64__)
-VARIANT(avx2, __attribute__((target("avx2,fma"))))
-VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
-#endif
+FOR_EACH_TARGET(VARIANT)
 
 void ck_metric_block(int32_t metric, const float *query, double query_norm_squared, const float *block, size_t count,
                      size_t dimension, double *scores) {
-#if defined(__x86_64__)
-    if (ck_level() >= CK_AVX512) {
-        block_avx512(metric, query, query_norm_squared, block, count, dimension, scores);
-        return;
-    }
-    if (ck_level() == CK_AVX2) {
-        block_avx2(metric, query, query_norm_squared, block, count, dimension, scores);
-        return;
-    }
-#endif
-    block_baseline(metric, query, query_norm_squared, block, count, dimension, scores);
+    DISPATCH(block, metric, query, query_norm_squared, block, count, dimension, scores);
 }
 
-static double pair_value(int squared_distance, const float *x, const float *y, size_t dimension) {
-#if defined(__x86_64__)
-    if (ck_level() >= CK_AVX512) return pair_avx512(squared_distance, x, y, dimension);
-    if (ck_level() == CK_AVX2) return pair_avx2(squared_distance, x, y, dimension);
-#endif
-    return pair_baseline(squared_distance, x, y, dimension);
-}
-
-double ck_dot_f32(const float *x, const float *y, size_t dimension) { return pair_value(0, x, y, dimension); }
+double ck_dot_f32(const float *x, const float *y, size_t dimension) { return DISPATCH(pair, 0, x, y, dimension); }
 
 double ck_squared_distance_f32(const float *x, const float *y, size_t dimension) {
-    return pair_value(1, x, y, dimension);
+    return DISPATCH(pair, 1, x, y, dimension);
 }
 
 void ck_squared_norms(const float *x, size_t count, size_t dimension, double *squares) {
-#if defined(__x86_64__)
-    if (ck_level() >= CK_AVX512) {
-        squares_avx512(x, count, dimension, squares);
-        return;
-    }
-    if (ck_level() == CK_AVX2) {
-        squares_avx2(x, count, dimension, squares);
-        return;
-    }
-#endif
-    squares_baseline(x, count, dimension, squares);
+    DISPATCH(squares, x, count, dimension, squares);
 }

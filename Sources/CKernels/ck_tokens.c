@@ -2,19 +2,12 @@
 // ck_codes_many's. Floating point is whole vectors in a fixed order without fused multiplies: the same on every machine.
 #include "ck_tokens.h"
 #include "ck_codes.h"
-#include "ck_cpu.h"
+#include "ck_vectors.h"
 #include "ck_transport.h"
 #include <math.h>
 #include <string.h>
 
 #pragma STDC FP_CONTRACT OFF
-
-typedef float f32x8 __attribute__((vector_size(32)));
-typedef int32_t i32x8 __attribute__((vector_size(32)));
-typedef uint8_t u8x8 __attribute__((vector_size(8)));
-typedef double f64x8 __attribute__((vector_size(64)));
-
-#define INLINE static inline __attribute__((always_inline))
 
 // MARK: Layout
 
@@ -171,17 +164,7 @@ INLINE void lower_costs(int32_t ground, const struct ck_token_code *code, const 
             lower_costs(CK_GROUND_SQUARED_EUCLIDEAN, code, dots, present, columns, out, out_stride);                    \
     }
 
-VARIANT(baseline, )
-#if defined(__x86_64__)
-VARIANT(avx2, __attribute__((target("avx2"))))
-VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
-#define DISPATCH(FUNCTION, ...)                                \
-    (ck_level() >= CK_AVX512  ? FUNCTION##_avx512(__VA_ARGS__) \
-     : ck_level() == CK_AVX2 ? FUNCTION##_avx2(__VA_ARGS__)    \
-                              : FUNCTION##_baseline(__VA_ARGS__))
-#else
-#define DISPATCH(FUNCTION, ...) FUNCTION##_baseline(__VA_ARGS__)
-#endif
+FOR_EACH_TARGET(VARIANT)
 
 size_t ck_token_code_encode(const float *tokens, size_t count, size_t dimension, const float *weights, uint8_t *out) {
     size_t stride = rounded_up(dimension, 64);

@@ -1,7 +1,7 @@
 // Steps of the exact transport solver over rows of a cost matrix, 8 columns at a time.
 // Written once over vectors, compiled per instruction set; no contraction, so that all give the same bits.
 #include "ck_transport.h"
-#include "ck_cpu.h"
+#include "ck_vectors.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -13,48 +13,20 @@ INLINE void freeze(struct ck_tree *tree, int64_t column) {
     set_number(tree->duals, column, -INFINITY);
 }
 
-/// Lowers the distances of all open columns through some rows (`row_count` may be a constant) and finds the nearest. Addresses
-/// are held in variables: the compiler would have to read the tree's again after every store.
-INLINE void relax(const struct ck_tree *tree, const int32_t *rows, const double *offsets, size_t row_count,
-                  struct nearest *nearest) {
-    const size_t stride = tree->stride;
-    const double *const costs = tree->costs, *const duals = tree->duals;
-    double *const distances = tree->distances;
-    int32_t *const predecessors = tree->predecessors;
-    begin(nearest);
-    i64x8 column = FIRST_LANES;
-    for (size_t j = 0; j < stride; j += LANES) {
-        f64x8 distance, dual, value;
-        i32x8 predecessor;
-        memcpy(&distance, distances + j, sizeof distance);
-        memcpy(&dual, duals + j, sizeof dual);
-        memcpy(&predecessor, predecessors + j, sizeof predecessor);
-        for (size_t r = 0; r < row_count; r++) {
-            memcpy(&value, costs + (size_t)rows[r] * stride + j, sizeof value);
-            value = (value - dual) + offsets[r];
-            const i64x8 lower = value < distance;
-            const i32x8 narrow = __builtin_convertvector(lower, i32x8), source = (i32x8){0} + rows[r];
-            distance = value < distance ? value : distance;
-            predecessor = (narrow & source) | (~narrow & predecessor);
-        }
-        memcpy(distances + j, &distance, sizeof distance);
-        memcpy(predecessors + j, &predecessor, sizeof predecessor);
-        keep_least(&distance, &column, &nearest->distance, &nearest->column);
-        column = column + LANES;
-    }
-}
-
 /// Relaxes the rows entered since the last time, a code of its own for the commonest numbers of them.
 INLINE void relax_entered(struct ck_tree *tree, struct nearest *nearest) {
     const int32_t *rows = tree->scanned + tree->relaxed_count;
     const double *offsets = tree->offsets + tree->relaxed_count;
     const size_t count = tree->scanned_count - tree->relaxed_count;
     tree->relaxed_count = tree->scanned_count;
+#define RELAX(COUNT) \
+    relax(tree->costs, tree->stride, tree->duals, tree->distances, tree->predecessors, rows, offsets, COUNT, nearest)
     switch (count) {
-    case 1: relax(tree, rows, offsets, 1, nearest); break;
-    case 2: relax(tree, rows, offsets, 2, nearest); break;
-    default: relax(tree, rows, offsets, count, nearest);
+    case 1: RELAX(1); break;
+    case 2: RELAX(2); break;
+    default: RELAX(count);
     }
+#undef RELAX
 }
 
 /// Rows with mass in a settled column are reached at its distance: their cells are tight.
@@ -182,17 +154,7 @@ INLINE void exp_sum_columns(const double *costs, size_t rows, size_t stride, con
         return grow(tree, column, distance);                                                                         \
     }
 
-VARIANT(baseline, )  // SSE2 on x86-64, NEON on ARM64, plain code elsewhere
-#if defined(__x86_64__)
-VARIANT(avx2, __attribute__((target("avx2,fma"))))
-VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
-#define DISPATCH(FUNCTION, ...)                                                   \
-    (ck_level() >= CK_AVX512  ? FUNCTION##_avx512(__VA_ARGS__)                    \
-     : ck_level() == CK_AVX2 ? FUNCTION##_avx2(__VA_ARGS__)                       \
-                              : FUNCTION##_baseline(__VA_ARGS__))
-#else
-#define DISPATCH(FUNCTION, ...) FUNCTION##_baseline(__VA_ARGS__)
-#endif
+FOR_EACH_TARGET(VARIANT)
 
 void ck_reduce_rows(const double *costs, size_t rows, size_t columns, size_t stride, const double *column_duals,
                     double *minima, int64_t *where) {

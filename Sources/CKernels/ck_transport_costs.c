@@ -1,19 +1,10 @@
 // Cost matrices between two sets of tokens: a blocked float32 product and its conversion to ground costs.
 // A tile is some rows of x against one panel of 16 tokens of y; products may fuse here, the solver's steps never do.
-#include "ck_cpu.h"
+#include "ck_vectors.h"
 #include "ck_metrics.h"
 #include "ck_transport.h"
 #include <math.h>
 #include <string.h>
-
-typedef float f32x8 __attribute__((ext_vector_type(8)));
-typedef float f32x16 __attribute__((ext_vector_type(16)));
-typedef double f64x8 __attribute__((ext_vector_type(8)));
-typedef double f64x16 __attribute__((ext_vector_type(16)));
-// The type comparisons of f64x8 have: `long` on every system of ours, where int64_t is `long long` on macOS.
-typedef long i64x8 __attribute__((ext_vector_type(8)));
-
-#define INLINE static inline __attribute__((always_inline))
 
 // Coordinates summed in float32 before a run is added to the float64 total: bounds the rounding whatever the dimension.
 enum { RUN = 512, TILE_ROWS_MAX = 16 };
@@ -163,22 +154,15 @@ INLINE void costs_of(const struct ck_token_pairs *pairs, size_t tile_rows, doubl
     }
 }
 
-#define VARIANT(NAME, TARGET, TILE_ROWS)                                                                             \
-    TARGET static void costs_##NAME(const struct ck_token_pairs *pairs, double *out, size_t stride) {                \
-        costs_of(pairs, TILE_ROWS, out, stride);                                                                     \
+// As many rows as registers hold sums of.
+enum { tile_rows_baseline = 4, tile_rows_avx2 = 6, tile_rows_avx512 = TILE_ROWS_MAX };
+
+#define VARIANT(NAME, TARGET)                                                                         \
+    TARGET static void costs_##NAME(const struct ck_token_pairs *pairs, double *out, size_t stride) { \
+        costs_of(pairs, tile_rows_##NAME, out, stride);                                               \
     }
 
-VARIANT(baseline, , 4)
-#if defined(__x86_64__)
-VARIANT(avx2, __attribute__((target("avx2,fma"))), 6)
-VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))), 16)
-#define DISPATCH(FUNCTION, ...)                                \
-    (ck_level() >= CK_AVX512  ? FUNCTION##_avx512(__VA_ARGS__) \
-     : ck_level() == CK_AVX2 ? FUNCTION##_avx2(__VA_ARGS__)    \
-                              : FUNCTION##_baseline(__VA_ARGS__))
-#else
-#define DISPATCH(FUNCTION, ...) FUNCTION##_baseline(__VA_ARGS__)
-#endif
+FOR_EACH_TARGET(VARIANT)
 
 void ck_ground_costs(const struct ck_token_pairs *pairs, double *out, size_t stride) {
     DISPATCH(costs, pairs, out, stride);

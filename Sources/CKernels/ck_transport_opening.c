@@ -1,19 +1,13 @@
 // Duals to open the transport solver with: near the optimal ones, cheap, and in float32, since any numbers are valid there.
 // The solver's exact reductions make them feasible. Compiled per instruction set; no contraction, so that all give the same bits.
 #include "ck_transport.h"
-#include "ck_cpu.h"
+#include "ck_vectors.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
 #pragma STDC FP_CONTRACT OFF
 
-typedef double f64x16 __attribute__((ext_vector_type(16)));
-typedef float f32x16 __attribute__((ext_vector_type(16)));
-typedef float f32x8 __attribute__((ext_vector_type(8)));
-typedef float f32x4 __attribute__((ext_vector_type(4)));
-
-#define INLINE static inline __attribute__((always_inline))
 #define LESSER(a, b) ((a) < (b) ? (a) : (b))
 #define GREATER(a, b) ((a) > (b) ? (a) : (b))
 #define INFINITE ((f32x16){0} + INFINITY)
@@ -154,11 +148,7 @@ INLINE void opening(const double *costs, size_t rows, size_t columns, size_t str
         opening(costs, rows, columns, stride, rounds, scratch, duals);                                               \
     }
 
-VARIANT(baseline, )  // SSE2 on x86-64, NEON on ARM64, plain code elsewhere
-#if defined(__x86_64__)
-VARIANT(avx2, __attribute__((target("avx2,fma"))))
-VARIANT(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
-#endif
+FOR_EACH_TARGET(VARIANT)
 
 void ck_opening_duals(const double *costs, size_t rows, size_t columns, size_t stride, int32_t rounds, float *scratch,
                       double *duals) {
@@ -166,17 +156,7 @@ void ck_opening_duals(const double *costs, size_t rows, size_t columns, size_t s
         memset(duals, 0, stride * sizeof *duals);
         return;
     }
-#if defined(__x86_64__)
-    if (ck_level() >= CK_AVX512) {
-        opening_avx512(costs, rows, columns, stride, rounds, scratch, duals);
-        return;
-    }
-    if (ck_level() == CK_AVX2) {
-        opening_avx2(costs, rows, columns, stride, rounds, scratch, duals);
-        return;
-    }
-#endif
-    opening_baseline(costs, rows, columns, stride, rounds, scratch, duals);
+    DISPATCH(opening, costs, rows, columns, stride, rounds, scratch, duals);
 }
 
 size_t ck_opening_scratch(size_t rows, size_t columns) {

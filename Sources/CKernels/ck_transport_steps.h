@@ -2,20 +2,9 @@
 // Included by files compiled without contraction, inside functions of each instruction set: all give the same bits.
 #ifndef CAUSEWAY_CK_TRANSPORT_STEPS_H
 #define CAUSEWAY_CK_TRANSPORT_STEPS_H
+#include "ck_vectors.h"
 #include <math.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-typedef double f64x8 __attribute__((ext_vector_type(8)));
-typedef double f64x4 __attribute__((ext_vector_type(4)));
-typedef double f64x2 __attribute__((ext_vector_type(2)));
-typedef int32_t i32x8 __attribute__((ext_vector_type(8)));
-typedef _Bool bits8 __attribute__((ext_vector_type(8)));
-// The type comparisons of f64x8 have: `long` on every system of ours, where int64_t is `long long` on macOS.
-typedef long i64x8 __attribute__((ext_vector_type(8)));
-
-#define INLINE static inline __attribute__((always_inline))
 
 enum { LANES = 8 };
 
@@ -144,4 +133,30 @@ INLINE void reduce_columns(const double *costs, size_t rows, size_t stride, cons
     }
 }
 
+/// Lowers the distances of all open columns through some rows (`row_count` may be a constant) and finds the nearest. A row's
+/// offset is the distance at which it was reached less its dual. The arrays do not overlap.
+INLINE void relax(const double *costs, size_t stride, const double *duals, double *distances, int32_t *predecessors,
+                  const int32_t *rows, const double *offsets, size_t row_count, struct nearest *nearest) {
+    begin(nearest);
+    i64x8 column = FIRST_LANES;
+    for (size_t j = 0; j < stride; j += LANES) {
+        f64x8 distance, dual, value;
+        i32x8 predecessor;
+        memcpy(&distance, distances + j, sizeof distance);
+        memcpy(&dual, duals + j, sizeof dual);
+        memcpy(&predecessor, predecessors + j, sizeof predecessor);
+        for (size_t r = 0; r < row_count; r++) {
+            memcpy(&value, costs + (size_t)rows[r] * stride + j, sizeof value);
+            value = (value - dual) + offsets[r];
+            const i64x8 lower = value < distance;
+            const i32x8 narrow = __builtin_convertvector(lower, i32x8), source = (i32x8){0} + rows[r];
+            distance = value < distance ? value : distance;
+            predecessor = (narrow & source) | (~narrow & predecessor);
+        }
+        memcpy(distances + j, &distance, sizeof distance);
+        memcpy(predecessors + j, &predecessor, sizeof predecessor);
+        keep_least(&distance, &column, &nearest->distance, &nearest->column);
+        column = column + LANES;
+    }
+}
 #endif
