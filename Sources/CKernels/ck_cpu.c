@@ -6,7 +6,8 @@
 #endif
 #include <stdatomic.h>
 
-static _Atomic int32_t level_in_force = -1;
+static _Atomic int32_t level_found = -1;
+static _Thread_local int32_t level_lowered = -1;
 
 int32_t ck_level_best(void) {
 #if defined(__x86_64__)
@@ -24,10 +25,11 @@ int32_t ck_level_best(void) {
 }
 
 int32_t ck_level(void) {
-    int32_t level = atomic_load_explicit(&level_in_force, memory_order_relaxed);
+    if (level_lowered >= 0) return level_lowered;
+    int32_t level = atomic_load_explicit(&level_found, memory_order_relaxed);
     if (level < 0) {
         level = ck_level_best();
-        atomic_store_explicit(&level_in_force, level, memory_order_relaxed);
+        atomic_store_explicit(&level_found, level, memory_order_relaxed);
     }
     return level;
 }
@@ -36,7 +38,7 @@ void ck_set_level(int32_t level) {
     int32_t best = ck_level_best();
     if (level < CK_SCALAR || level > best) return;
     if (level == CK_NEON && best != CK_NEON) return;
-    atomic_store_explicit(&level_in_force, level, memory_order_relaxed);
+    level_lowered = level;
 }
 
 const char *ck_level_name(int32_t level) {

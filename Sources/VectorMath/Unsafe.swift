@@ -1,7 +1,6 @@
 /// The calls of this module into the C kernels over vectors.
 /// Invariants: a pointer never outlives the closure it was given to; counts passed to C are those of the buffers.
 import CKernels
-import Synchronization
 
 extension VectorMetric {
     var kernel: Int32 {
@@ -78,18 +77,13 @@ package func squaredDistance(_ x: Span<Float>, _ y: Span<Float>) -> Double {
     }
 }
 
-/// The instruction set in force belongs to the whole process: one test at a time may change it.
-private let levelChange = Mutex(())
-
-/// Runs `body` with the kernels lowered to each instruction set this processor has, best last; for tests.
+/// Runs `body` with the kernels of this thread lowered to each instruction set this processor has, best last; for tests.
 package func forEachKernelLevel(_ body: (String) throws -> Void) rethrows {
-    try levelChange.withLock { _ in
-        let best = ck_level_best()
-        defer { ck_set_level(best) }
-        for level in 0...best {
-            ck_set_level(level)
-            guard ck_level() == level else { continue }
-            try body(unsafe String(cString: ck_level_name(level)))
-        }
+    let best = ck_level_best()
+    defer { ck_set_level(best) }
+    for level in 0...best {
+        ck_set_level(level)
+        guard ck_level() == level else { continue }
+        try body(unsafe String(cString: ck_level_name(level)))
     }
 }

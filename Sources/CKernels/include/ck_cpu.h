@@ -15,10 +15,11 @@ enum ck_level {
 /// The best level this processor has.
 int32_t ck_level_best(void);
 
-/// The level in force.
+/// The level in force for the calling thread.
 int32_t ck_level(void);
 
-/// Lowers the level in force (a level this processor lacks is ignored); for tests and benchmarks, process-wide.
+/// Lowers the level in force (a level this processor lacks is ignored); for tests and benchmarks, on the calling thread alone, so
+/// that those beside it are not disturbed. Threads it starts have the best.
 void ck_set_level(int32_t level);
 
 /// "scalar", "neon", "avx2", "avx512", "avx512-vnni".
