@@ -1,5 +1,7 @@
-/// SIGINT in a process of its own: the first is a wish, the second kills.
+/// SIGINT in a process of its own: the first is a wish, the second kills. It is admitted before there is a file to take away.
 import CausewayCLI
+import Foundation
+import Synchronization
 import Testing
 
 #if canImport(Darwin)
@@ -35,5 +37,23 @@ func admitInterrupts() {
             raise(SIGINT)
             raise(SIGINT)
         }
+    }
+
+    /// An interrupt that came between the making of a file and `arm` would kill, and leave the file.
+    @Test(arguments: ["one", "one,other"])
+    func interruptsAreAdmittedBeforeAnOutputFileExists(targets: String) throws {
+        let pairs = try StoredPairs()
+        let queries = pairs.directory + "/q.npy", output = pairs.directory + "/x.npy"
+        #expect(pairs.run("export", "--modality", "text", "--to", queries).status == .done)
+        for modality in ["one", "other"] { #expect(pairs.run("ingest", "--modality", modality, queries).status == .done) }
+        let found = Mutex<[[String]]>([])
+        let surroundings = Surroundings(output: MemoryChannel(), errors: MemoryChannel()) { [directory = pairs.directory] in
+            let files = try? FileManager.default.contentsOfDirectory(atPath: directory)
+            found.withLock { $0.append((files ?? []).filter { $0.hasPrefix("x.npy") }) }
+        }
+        let words = ["search", pairs.database, "-c", "c", "--to", targets, "--queries", queries, "--output", output]
+        #expect(Program.causeway.run(words, in: surroundings) == .done)
+        #expect(found.withLock { $0 } == [[]])
+        #expect(FileManager.default.fileExists(atPath: output))
     }
 }

@@ -18,6 +18,7 @@ struct BatchSearch {
     let context: Context
 
     func run(_ path: String) throws {
+        let cancellation = context.cancellation  // before there is a file to take away again
         let file = try QueryFile(path: path)
         let tokens = try request.queryTokens.map { try QueryTokenFile($0, count: file.count) }
         let results = context.results(["query", "rank", "id", "item", .init(request.options.metric.key)])
@@ -30,7 +31,6 @@ struct BatchSearch {
         let isScan = request.options.effort == .exact
         var block = request.batch ?? max(1, isScan ? min(blockMax, Self.firstBlock) : blockMax)
         var start = 0
-        let cancellation = context.cancellation
         while start < file.count {
             if cancellation.isCancelled { throw CausewayError.cancelled }
             let begin = ContinuousClock.now

@@ -54,6 +54,7 @@ package enum IngestCommand: Command {
         guard isRecords.allSatisfy({ $0 == isRecords[0] }) else {
             throw arguments.usageError("JSON records and matrices in one call; ingest them one after the other")
         }
+        let (handler, finish) = context.progressHandler(unit: "embeddings")  // before there is a folder to take away again
         let scratch = arguments.flag("dry-run") ? try ScratchDatabase(insteadOf: arguments.text("DB")) : nil
         let database = try scratch?.database ?? arguments.database(arguments.flag("dry-run") ? .readOnly : .create)
         let collection = database.collection(arguments.text("collection"))
@@ -64,7 +65,6 @@ package enum IngestCommand: Command {
         if arguments.isGiven("token-storage") {
             options.tokenPrecision = arguments.choice("token-storage", as: TokenPrecision.self)
         }
-        let (handler, finish) = context.progressHandler(unit: "embeddings")
         defer { finish() }
         var report = IngestReport()
         if isRecords[0] {

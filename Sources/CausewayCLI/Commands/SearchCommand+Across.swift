@@ -118,13 +118,13 @@ struct AcrossSearch {
     }
 
     private func batch(_ file: QueryFile) throws {
+        let cancellation = context.cancellation  // before there is a file to take away again
         let tokens = try arguments.queryTokens.map { try QueryTokenFile($0, count: file.count) }
         let results = context.results(["query", "rank"] + columns)
         let matrix = try arguments.textIfGiven("output").map { try IDMatrixWriter(path: $0, columns: options.search.k) }
         let progress = context.progress("search", unit: "queries", total: file.count)
         var timing = Timing(threads: arguments.integer("threads")), told: Set<String> = []
         let block = arguments.integerIfGiven("batch") ?? (tokens == nil ? Self.blockMax : Self.tokenBlockMax)
-        let cancellation = context.cancellation
         for start in stride(from: 0, to: file.count, by: block) {
             if cancellation.isCancelled { throw CausewayError.cancelled }
             let vectors = try file.vectors(rows: start, count: min(block, file.count - start))
