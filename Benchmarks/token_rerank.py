@@ -3,7 +3,6 @@
 A search reads the 8-bit codes of all candidates and in full only the token sets that they do not rule out. Beside it, in one run:
 the time that reading and decoding all those token sets takes (the `read` stage of a search by a metric that has no bound by
 codes), and a loop of NumPy and POT over the same candidates with all arrays in memory already. The answers are compared too.
-Once more with two threads, a search at a time, where one reads codes while the other compares them.
 
 Needs numpy and POT. Run from the package root:  python3 Benchmarks/token_rerank.py [queries] [stored token sets]
 """
@@ -87,7 +86,7 @@ def main():
         measured(everything)
         read_all = stages_of(measured(everything)[2])["readMs"]
         _, peak, out, errors = measured(search)
-        one, two = (timing_of(measured(search + ["--batch", "1", "--threads", str(n)])[3]) for n in (1, 2))
+        single = timing_of(measured(search + ["--batch", "1"])[3])
         size = os.path.getsize(database)
     answers = [json.loads(line) for line in out.splitlines()]
     timing = timing_of(errors)
@@ -113,7 +112,7 @@ def main():
         "medianMs": {key: round(float(np.median(value)), 2) for key, value in stages.items()},
         "medianReadAndCompareMs": round(float(np.median(compare)), 2),
         "processorMsPerQuery": round(timing["processorSeconds"] * 1000 / queries_count, 2),
-        "medianMsPerSearch": {"oneThread": round(one["p50Ms"], 2), "twoThreads": round(two["p50Ms"], 2)},
+        "medianMsPerSearch": round(single["p50Ms"], 2),
         "medianReadAndDecodeAllMs": round(float(np.median(read_all)), 2),
         "readAndCompareOverReadAlone": round(float(np.median(compare) / np.median(read_all)), 2),
         "medianTokenSetsReadInFull": float(np.median([a["explain"]["reranked"] for a in answers])),
@@ -122,7 +121,6 @@ def main():
         "numpyAndPotLoopProcessorMs": round(float(np.median(loops_busy)), 1),
         "timesFasterThanNumpyAndPotByProcessorTime": round(
             float(np.median(loops_busy)) / (timing["processorSeconds"] * 1000 / queries_count), 1),
-        "timesFasterThanNumpyAndPotOnTwoThreads": round(float(np.median(loops)) / two["p50Ms"], 1),
         "timesFasterThanNumpyAndPot": round(float(np.median(loops) / np.median(compare)), 1),
         "processorsBusyWithOtherWork": round(os.getloadavg()[0], 1),
         "neverSolvedShare": round(1 - (work["solved"] + work["abandoned"]) / sum(work.values()), 4),

@@ -1,6 +1,6 @@
 // Float32 distances of many pairs: which body runs, and how big its tiles are.
 #include "ck_pairwise.h"
-#include "ck_cpu.h"
+#include "ck_vectors.h"
 #include <float.h>
 #include <string.h>
 
@@ -8,8 +8,6 @@
 #pragma STDC FP_CONTRACT OFF
 
 enum { CACHE_FLOATS = 64 * 1024 };
-
-typedef float f32x4 __attribute__((vector_size(16)));
 
 #define V f32x4
 #if defined(__aarch64__)
@@ -24,9 +22,6 @@ typedef float f32x4 __attribute__((vector_size(16)));
 #include "ck_pairwise_body.h"
 
 #if defined(__x86_64__)
-typedef float f32x8 __attribute__((vector_size(32)));
-typedef float f32x16 __attribute__((vector_size(64)));
-
 #define V f32x8
 #define ROWS 3
 #define COLUMNS 2
@@ -41,26 +36,17 @@ typedef float f32x16 __attribute__((vector_size(64)));
 #define NAME(x) x##_avx512
 #include "ck_pairwise_body.h"
 
-#define DISPATCH(name, ...)                                \
-    switch (ck_level()) {                                  \
-    case CK_VNNI:                                          \
-    case CK_AVX512: return name##_avx512(__VA_ARGS__);     \
-    case CK_AVX2: return name##_avx2(__VA_ARGS__);         \
-    default: return name##_baseline(__VA_ARGS__);          \
-    }
-#else
-#define DISPATCH(name, ...) return name##_baseline(__VA_ARGS__);
 #endif
 
 void ck_manhattan_f32(const float *queries, size_t m, const float *candidates, size_t count, size_t dimension, float *out) {
-    DISPATCH(manhattan, queries, m, candidates, count, dimension, out)
+    DISPATCH(manhattan, queries, m, candidates, count, dimension, out);
 }
 
 void ck_chi_square_f32(const float *queries, size_t m, const float *candidates, size_t count, size_t dimension, float *out) {
-    DISPATCH(chi_square, queries, m, candidates, count, dimension, out)
+    DISPATCH(chi_square, queries, m, candidates, count, dimension, out);
 }
 
 size_t ck_count_better(const float *raw, const float *scale, const float *shift, const float *slack, size_t count,
                        struct ck_threshold threshold, uint32_t *doubtful, size_t *doubtful_count) {
-    DISPATCH(better, raw, scale, shift, slack, count, threshold, doubtful, doubtful_count)
+    return DISPATCH(better, raw, scale, shift, slack, count, threshold, doubtful, doubtful_count);
 }

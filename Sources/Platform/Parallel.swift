@@ -46,47 +46,6 @@ extension Parallel {
     }
 }
 
-extension Parallel {
-    /// Blocks that `produce` emits on this thread are consumed on another, one at a time and in order, while it goes on; at
-    /// most two wait. Returns when all are consumed. The first error of either ends both.
-    package static func pipeline<Block: Sendable>(
-        produce: (_ emit: (Block) throws -> Void) throws -> Void, consume: @escaping @Sendable (Block) throws -> Void
-    ) throws {
-        let queue = DispatchQueue(label: "causeway.pipeline")
-        let room = DispatchSemaphore(value: 2)
-        let failure = Failure()
-        defer { queue.sync {} }  // a semaphore must have its first value again when it goes
-        try produce { block in
-            try failure.check()
-            room.wait()
-            queue.async {
-                failure.note { try consume(block) }
-                room.signal()
-            }
-        }
-        queue.sync {}
-        try failure.check()
-    }
-
-    /// The first error of some work; nothing runs after it.
-    private final class Failure: Sendable {
-        private let error = Mutex<(any Error)?>(nil)
-
-        func check() throws {
-            if let error = error.withLock({ $0 }) { throw error }
-        }
-
-        func note(_ work: () throws -> Void) {
-            do {
-                try check()
-                try work()
-            } catch let caught {
-                error.withLock { $0 = $0 ?? caught }
-            }
-        }
-    }
-}
-
 /// A flag that asks long work to stop. Work checks it between steps and leaves nothing half done.
 package final class Cancellation: Sendable {
     private let flag = Atomic<Bool>(false)

@@ -35,19 +35,19 @@ extension Reader {
         let statement = try connection.take(
             "SELECT row, codec, checksum, bytes FROM vector WHERE row >= ? ORDER BY row")
         defer { connection.give(statement) }
-        let narrowed = connection.cacheHolds(4 * modality.dimension * rows.count) ? false : try connection.narrowCache()
-        defer { if narrowed { connection.widenCache() } }
         var walk = RowWalk(statement)
         var damage: [RowDamage] = []
         let scratch = VectorCodec.Scratch()
-        for (index, row) in rows.enumerated() {
-            let found = try walk.find(row)
-            let reason = found ? decodeVector(statement, from: 1, count: modality.dimension, scratch) : .missing
-            if let reason {
-                damage.append(RowDamage(row: row, reason: reason))
-            } else {
-                let values = scratch.values
-                try body(index, values.span)
+        try withCacheForPass(isLong: !connection.cacheHolds(4 * modality.dimension * rows.count)) {
+            for (index, row) in rows.enumerated() {
+                let found = try walk.find(row)
+                let reason = found ? decodeVector(statement, from: 1, count: modality.dimension, scratch) : .missing
+                if let reason {
+                    damage.append(RowDamage(row: row, reason: reason))
+                } else {
+                    let values = scratch.values
+                    try body(index, values.span)
+                }
             }
         }
         return damage
@@ -78,7 +78,7 @@ extension Reader {
     }
 
     /// Token sets in a pass whose pages would push everything else out of the page cache.
-    private static let longPass = 256
+    static let longPass = 256
 
     /// The token sets of some rows in one ordered pass. Rows without a token set are passed over.
     package func forEachTokenSet(
@@ -97,7 +97,7 @@ extension Reader {
     private func forEachTokenRow(_ rows: [RowID], _ body: (_ index: Int, TokenRow) throws -> Void) throws {
         let statement = try connection.take(TokenRow.query)
         defer { connection.give(statement) }
-        try withCacheForPass(over: rows.count) {
+        try withCacheForPass(isLong: rows.count >= Self.longPass) {
             for (index, row) in rows.enumerated() {
                 statement.bind(1, row.rawValue)
                 defer { statement.reset() }
@@ -106,8 +106,9 @@ extension Reader {
         }
     }
 
-    func withCacheForPass(over count: Int, _ body: () throws -> Void) throws {
-        let narrowed = count >= Self.longPass ? try connection.narrowCache() : false
+    /// Runs a pass that reads each page once; a long one with a cache of few pages.
+    func withCacheForPass(isLong: Bool, _ body: () throws -> Void) throws {
+        let narrowed = isLong ? try connection.narrowCache() : false
         defer { if narrowed { connection.widenCache() } }
         try body()
     }

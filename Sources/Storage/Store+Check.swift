@@ -113,13 +113,7 @@ struct Check {
     }
 
     private mutating func tokens(of modality: ModalityRecord, _ place: String) throws {
-        let rows = try reader.rows(
-            "SELECT t.row FROM embedding e JOIN token_set t ON t.row = e.row WHERE e.modality = ? ORDER BY t.row",
-            [modality.id.rawValue]) { RowID(rawValue: $0.int(0)) }
-        var faults: [(row: RowID, fault: String)] = []
-        let damaged = try reader.forEachTokenSet(rows, of: modality) { index, set in
-            if let fault = try reader.faultOfCode(rows[index], of: set) { faults.append((rows[index], fault)) }
-        }
+        let (damaged, faults) = try reader.tokenFaults(of: modality)
         try report(damaged, what: "token set", place)
         for (row, fault) in faults {
             let id = try reader.embeddings([row]).first.flatMap { $0?.id } ?? "?"

@@ -195,13 +195,7 @@ private struct Repairing {
     }
 
     private mutating func tokens(of modality: ModalityRecord, _ place: String) throws {
-        let rows = try writer.rows(
-            "SELECT t.row FROM embedding e JOIN token_set t ON t.row = e.row WHERE e.modality = ? ORDER BY t.row",
-            [modality.id.rawValue]) { RowID(rawValue: $0.int(0)) }
-        var faults: [(row: RowID, fault: String)] = []
-        let damaged = try writer.forEachTokenSet(rows, of: modality) { index, set in
-            if let fault = try writer.faultOfCode(rows[index], of: set) { faults.append((rows[index], fault)) }
-        }
+        let (damaged, faults) = try writer.tokenFaults(of: modality)
         for row in damaged {
             note(
                 try self.place(of: row.row, place), "token set: \(row.reason.rawValue)",

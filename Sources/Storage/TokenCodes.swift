@@ -19,25 +19,6 @@ enum TokenCode {
     static func gapSetting(_ modality: ModalityID) -> String { "uncoded-tokens/\(modality.rawValue)" }
 }
 
-/// A code's stored bytes, out of the database.
-package struct StoredTokenCode: Sendable {
-    private let row: RowID
-    private let expected: Int64
-    private let bytes: [UInt8]
-    package var byteCount: Int { bytes.count }
-
-    /// Nothing, where the row has none.
-    fileprivate init(_ found: Statement?, row: RowID) {
-        self.row = row
-        (expected, bytes) = (found?.int(0) ?? 0, found?.blob(1) ?? [])
-    }
-
-    /// The bytes; none where there are none or they are damaged.
-    package func verified() -> [UInt8] {
-        TokenCode.sealed(checksum(of: bytes.span), row: row.rawValue) == expected ? bytes : []
-    }
-}
-
 extension ModalityRecord {
     /// Whether its token sets are stored with codes.
     package var codesTokens: Bool { tokenDimension.map(TokenCode.pays) ?? false }
@@ -51,25 +32,27 @@ extension Reader {
         let none: [UInt8] = []
         try forEachCodeRow(rows) { index, found in
             guard let found else { return try body(index, none.span) }
-            let expected = found.int(0)
-            try found.withBlob(1) { bytes in
-                let isSound = TokenCode.sealed(checksum(of: bytes), row: rows[index].rawValue) == expected
-                try body(index, isSound ? bytes : none.span)
-            }
+            try found.withBlob(1) { bytes in try body(index, isSound(found, bytes, rows[index]) ? bytes : none.span) }
         }
     }
 
-    /// The same as they are stored, to be verified by another thread.
-    package func forEachStoredTokenCode(
-        _ rows: [RowID], _ body: (_ index: Int, StoredTokenCode) throws -> Void
-    ) throws {
-        try forEachCodeRow(rows) { index, found in try body(index, StoredTokenCode(found, row: rows[index])) }
+    /// The same, to be kept.
+    package func forEachCopiedTokenCode(_ rows: [RowID], _ body: (_ index: Int, [UInt8]) throws -> Void) throws {
+        try forEachCodeRow(rows) { index, found in
+            guard let found else { return try body(index, []) }
+            let bytes = found.blob(1)
+            try body(index, isSound(found, bytes.span, rows[index]) ? bytes : [])
+        }
+    }
+
+    private func isSound(_ found: Statement, _ bytes: Span<UInt8>, _ row: RowID) -> Bool {
+        TokenCode.sealed(checksum(of: bytes), row: row.rawValue) == found.int(0)
     }
 
     private func forEachCodeRow(_ rows: [RowID], _ body: (_ index: Int, Statement?) throws -> Void) throws {
         let statement = try connection.take("SELECT checksum, bytes FROM token_code WHERE row = ?")
         defer { connection.give(statement) }
-        try withCacheForPass(over: rows.count) {
+        try withCacheForPass(isLong: rows.count >= Self.longPass) {
             for (index, row) in rows.enumerated() {
                 statement.bind(1, row.rawValue)
                 defer { statement.reset() }
@@ -108,8 +91,20 @@ extension Reader {
             """, [modality.rawValue, row, Int64(limit)]) { RowID(rawValue: $0.int(0)) }
     }
 
+    /// Damage of a modality's token sets, and what is wrong with the codes of the others. O(numbers).
+    func tokenFaults(of modality: ModalityRecord) throws -> (sets: [RowDamage], codes: [(row: RowID, fault: String)]) {
+        let rows = try rows(
+            "SELECT t.row FROM embedding e JOIN token_set t ON t.row = e.row WHERE e.modality = ? ORDER BY t.row",
+            [modality.id.rawValue]) { RowID(rawValue: $0.int(0)) }
+        var codes: [(row: RowID, fault: String)] = []
+        let sets = try forEachTokenSet(rows, of: modality) { index, set in
+            if let fault = try faultOfCode(rows[index], of: set) { codes.append((rows[index], fault)) }
+        }
+        return (sets, codes)
+    }
+
     /// What is wrong with a row's code, given its token set; nil also where there is none.
-    func faultOfCode(_ row: RowID, of set: TokenSet) throws(StorageError) -> String? {
+    private func faultOfCode(_ row: RowID, of set: TokenSet) throws(StorageError) -> String? {
         let stored = try first("SELECT checksum, bytes FROM token_code WHERE row = ?", [row.rawValue]) {
             (checksum: $0.int(0), bytes: $0.blob(1))
         }

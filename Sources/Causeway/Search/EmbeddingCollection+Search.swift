@@ -13,16 +13,14 @@ extension EmbeddingCollection {
     }
 
     /// Answers in the order of the queries, all from one state of the database.
-    /// - Parameter threads: how many queries run at once. A single query under a metric on token sets uses two, where it may:
-    ///   one reads while the other compares.
+    /// - Parameter threads: how many queries run at once.
     public func search(
         _ queries: [Query], in modality: String, options: SearchOptions = SearchOptions(), threads: Int = 1
     ) throws -> [SearchAnswer] {
         try options.validate()
         let workers = max(1, min(threads, queries.count))
         guard workers > 1, options.effort != .exact else {
-            let isOne = queries.count == 1 && options.metric.operand == .tokenSets
-            return try answer(queries[...], in: modality, options: options, threads: isOne ? max(1, threads) : workers)
+            return try answer(queries[...], in: modality, options: options, threads: workers)
         }
         let share = (queries.count + workers - 1) / workers
         let parts = Mutex<[Result<[SearchAnswer], any Error>?]>(Array(repeating: nil, count: workers))

@@ -41,8 +41,6 @@ struct MetricScan {
 private final class MetricPass {
     /// Rows held before several threads compare them: enough work to share, little memory.
     private static let blockBytes = 8 << 20
-    /// Codes read before another thread takes them: three such blocks stay in a processor's cache.
-    private static let cachedBytes = 256 << 10
 
     /// What is known of a row.
     private enum RowState { case unread, comparable, incomparable }
@@ -73,8 +71,6 @@ private final class MetricPass {
         var states = [RowState](repeating: .unread, count: range.count)
         if isShared {
             try considerShared(range, &states)
-        } else if scan.threads > 1 {
-            try considerBehind(range, &states)
         } else {
             try consider(range, &states)
         }
@@ -132,49 +128,14 @@ private final class MetricPass {
             comparing += clock.now.seconds(since: begin)
             try visited?(end)
         }
-        try reader.forEachStoredTokenCode(Array(rows[range])) { index, stored in
-            block.append((range.lowerBound + index, stored.verified()))
-            bytes += stored.byteCount
-            reading.bytes += stored.byteCount
+        try reader.forEachCopiedTokenCode(Array(rows[range])) { index, code in
+            block.append((range.lowerBound + index, code))
+            bytes += code.count
+            reading.bytes += code.count
             if bytes > Self.blockBytes { try flush(range.lowerBound + index + 1) }
         }
         try flush(range.upperBound)
         reading.seconds += clock.now.seconds(since: start) - comparing
-    }
-
-    /// One query: this thread reads stored codes, another verifies and compares them a block behind.
-    private func considerBehind(_ range: Range<Int>, _ states: inout [RowState]) throws {
-        let clock = ContinuousClock()
-        let start = clock.now
-        var waiting = 0.0
-        let collector = collectors[0]
-        let said = Mutex<[TokenCodeBounds.Content]>([])
-        try Parallel.pipeline { (emit: ([(Int, StoredTokenCode)]) throws -> Void) in
-            var block: [(Int, StoredTokenCode)] = []
-            var bytes = 0
-            func flush(_ index: Int) throws {
-                let begin = clock.now
-                try emit(block)
-                waiting += clock.now.seconds(since: begin)
-                block.removeAll(keepingCapacity: true)
-                bytes = 0
-                try visited?(range.lowerBound + index + 1)
-            }
-            try reader.forEachStoredTokenCode(Array(rows[range])) { index, code in
-                block.append((range.lowerBound + index, code))
-                bytes += code.byteCount
-                reading.bytes += code.byteCount
-                if bytes > Self.cachedBytes { try flush(index) }
-            }
-            try flush(range.count - 1)
-            reading.seconds += clock.now.seconds(since: start) - waiting
-        } consume: { block in
-            let contents = collector.use { collector in
-                block.map { position, code in collector.consider(position, code.verified().span) }
-            }
-            said.withLock { $0 += contents }
-        }
-        for (index, content) in said.withLock({ $0 }).enumerated() { note([content], index, &states) }
     }
 
     /// What the queries that can be coded say of a row is the same.
