@@ -161,6 +161,17 @@ import Testing
         let surroundings = Surroundings(output: table, errors: MemoryChannel())
         #expect(Program.causeway.run(words + ["--format", "table"], in: surroundings) == .done)
         #expect(table.text.contains("wasserstein: of its exact best 10, 95 % are among "), "\(table.text)")
+
+        // Where none is named, all go by the collection's own.
+        #expect(causeway("set", database, "-c", "d", "--default-metric", "wasserstein:cosine").status == .done)
+        let pair = ["-c", "d", "--from", "caption", "--to", "photo"]
+        for command in [["evaluate"], ["evaluate", "--approximate"], ["index", "tune", "--recall", "0.5"]] {
+            let output = MemoryChannel(), errors = MemoryChannel()
+            let words = command.prefix { !$0.hasPrefix("-") } + [database] + command.drop { !$0.hasPrefix("-") } + pair
+            let status = Program.causeway.run(Array(words), in: Surroundings(output: output, errors: errors))
+            #expect(status == .done, "\(words): \(errors.text)")
+            #expect(output.text.contains("\"wasserstein:cosine\""), "\(words): \(output.text)")
+        }
     }
 
     @Test func whatCannotBeComparedEndsInOneLine() {

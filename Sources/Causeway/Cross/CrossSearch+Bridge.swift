@@ -48,7 +48,8 @@ extension CrossSearch {
         (wide.via, wide.search.filter, wide.search.k) = (nil, nil, wanted)
         wide.search.candidates = options.search.candidates.map { max($0, wanted) }
         if isAll { wide.search.effort = .exact }
-        return CrossSearch(collection: collection, options: wide, threads: threads, reader: reader, source: source)
+        return CrossSearch(
+            collection: collection, options: wide, metric: metric, threads: threads, reader: reader, source: source)
     }
 
     private func lead(
@@ -83,6 +84,6 @@ extension CrossSearch {
         explanation.filterMatches = 0
         explanation.notes = ["the filter matches no embedding of \(target.name)"]
         return CrossSearchAnswer(
-            hits: [], metricName: options.metricName, isSimilarity: options.isSimilarity, explanation: explanation)
+            hits: [], metricName: metricName, isSimilarity: isSimilarity, explanation: explanation)
     }
 }

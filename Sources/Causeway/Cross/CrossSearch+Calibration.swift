@@ -35,8 +35,8 @@ extension EmbeddingCollection {
     ) throws -> ScoreCalibration {
         let record = try database.read { reader in
             let search = CrossSearch(
-                collection: self, options: options, threads: threads ?? IndexOptions.processors, reader: reader,
-                source: try modality(from, in: reader))
+                collection: self, options: options, metric: try metric(options.search.metric, in: reader),
+                threads: threads ?? IndexOptions.processors, reader: reader, source: try modality(from, in: reader))
             return try search.calibrationRecord(to: modality(to, in: reader))
         }
         try database.write { writer in
@@ -72,7 +72,7 @@ extension CrossSearch {
         guard options.minProbability != nil || options.normalization != .none else { return (nil, nil) }
         let what = options.minProbability != nil ? "probabilities were learned" : "the bank's temperature was chosen"
         let remedy = "`causeway align calibrate` stores one"
-        guard let found = try reader.calibration(of: options.scoreName, from: source.id, to: target.id),
+        guard let found = try reader.calibration(of: scoreName, from: source.id, to: target.id),
             try found.model == modelNumber()
         else { return (nil, "\(what) for this search, as no calibration is stored: \(remedy)") }
         for (modality, count) in [(source, found.fromCount), (target, found.toCount)] {
@@ -93,7 +93,7 @@ extension CrossSearch {
         let scoring = try makeLane(to: target, temperature: nil).scoring
         let learned = try calibrate(to: target, scoring)
         return CalibrationRecord(
-            from: source.id, to: target.id, score: options.scoreName, model: try modelNumber(),
+            from: source.id, to: target.id, score: scoreName, model: try modelNumber(),
             slope: learned.fit.slope, intercept: learned.fit.intercept, temperature: scoring?.bankTemperature,
             queries: learned.queries, hits: learned.hits, matches: learned.matches, measuredAt: try reader.sequence(),
             fromCount: try reader.count(of: source.id), toCount: try reader.count(of: target.id),
@@ -109,7 +109,7 @@ extension CrossSearch {
         // No filter and no cut: what a score means must not depend on what else one search asks for.
         let lane = RankedSearch(
             collection: collection, scoring: scoring, source: source, target: target,
-            options: SearchOptions(k: Self.calibrationHits + 1, metric: options.search.metric), threads: threads, reader: reader)
+            options: SearchOptions(k: Self.calibrationHits + 1, metric: metric), threads: threads, reader: reader)
         var matched: [Double] = [], mismatched: [Double] = []
         for (index, answer) in try lane.answers(to: queries).enumerated() {
             let others = answer.hits.filter { !(source.id == target.id && $0.id == queries[index].id) }
@@ -118,7 +118,7 @@ extension CrossSearch {
             }
         }
         let fit = MatchCalibration(
-            matched: matched, mismatched: mismatched, form: .logistic, higherIsBetter: options.isSimilarity)
+            matched: matched, mismatched: mismatched, form: .logistic, higherIsBetter: isSimilarity)
         guard let fit, fit.slope.isFinite, fit.intercept.isFinite else {
             throw CausewayError.invalidArgument(
                 reason: "the \(queries.count) stored pairs of \(source.name) and \(target.name) gave "

@@ -37,11 +37,9 @@ public struct CrossSearchOptions: Sendable {
     /// True where the ordinary search does all that is asked.
     public var isOrdinary: Bool { model == nil && normalization == .none && minProbability == nil && via == nil }
 
-    /// The name of what scores are of.
-    public var metricName: String { model.map { "learned:" + $0 } ?? search.metric.name }
-    /// The same with what corrects it: what a calibration is of.
-    var scoreName: String { metricName + (normalization == .none ? "" : " with \(normalization.rawValue)") }
-    public var isSimilarity: Bool { model != nil || normalization != .none || search.metric.isSimilarity }
+    /// The name of what scores are of, given the metric that is searched by.
+    public func metricName(_ metric: Metric) -> String { model.map { "learned:" + $0 } ?? metric.name }
+    public func isSimilarity(_ metric: Metric) -> Bool { model != nil || normalization != .none || metric.isSimilarity }
 }
 
 /// One answer, with what only some searches know.

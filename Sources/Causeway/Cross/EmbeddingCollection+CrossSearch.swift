@@ -23,8 +23,8 @@ extension EmbeddingCollection {
         }
         return try database.read { reader in
             let search = CrossSearch(
-                collection: self, options: options, threads: threads, reader: reader,
-                source: try modality(sourceName, in: reader))
+                collection: self, options: options, metric: try metric(options.search.metric, in: reader), threads: threads,
+                reader: reader, source: try modality(sourceName, in: reader))
             let prepared = try queries.map { try search.prepare($0) }
             if let via = options.via {
                 guard targets.count == 1 else {
@@ -43,9 +43,18 @@ struct CrossSearch {
 
     let collection: EmbeddingCollection
     let options: CrossSearchOptions
+    /// What decides where no model and no bank does.
+    let metric: Metric
     let threads: Int
     let reader: Reader
     let source: ModalityRecord
+
+    var metricName: String { options.metricName(metric) }
+    var isSimilarity: Bool { options.isSimilarity(metric) }
+    /// The metric's name with what corrects it: what a calibration is of.
+    var scoreName: String {
+        metricName + (options.normalization == .none ? "" : " with \(options.normalization.rawValue)")
+    }
 
     func prepare(_ query: Query) throws -> CrossQuery {
         var prepared = CrossQuery(vector: [], row: nil, id: nil, asked: query)
@@ -79,18 +88,18 @@ struct CrossSearch {
         }
         var merged = queries.map { _ in
             CrossSearchAnswer(
-                hits: [], metricName: options.metricName, isSimilarity: options.isSimilarity, explanation: Explanation())
+                hits: [], metricName: metricName, isSimilarity: isSimilarity, explanation: Explanation())
         }
         for target in targets {
             // Once calibrated, a bank is what it was then: its temperature is not chosen again.
             let stored = try storedCalibration(to: target)
             let lane = try makeLane(to: target, temperature: stored.record?.temperature)
             let calibration = options.minProbability == nil
-                ? nil : try stored.record.map { MatchCalibration($0, higherIsBetter: options.isSimilarity) }
+                ? nil : try stored.record.map { MatchCalibration($0, higherIsBetter: isSimilarity) }
                     ?? calibrate(to: target, lane.scoring).fit
             let scale = targets.count > 1 ? try standardize(lane) : nil
             for (index, answer) in try lane.answers(to: queries).enumerated() {
-                merged[index].add(answer, of: target, calibration, scale, isSimilarity: options.isSimilarity)
+                merged[index].add(answer, of: target, calibration, scale, isSimilarity: isSimilarity)
                 if let note = stored.note { merged[index].explanation.notes.append(note) }
                 if let note = calibration?.note { merged[index].explanation.notes.append(note) }
             }
@@ -107,9 +116,9 @@ struct CrossSearch {
     func makeLane(to target: ModalityRecord, temperature: Double?) throws -> RankedSearch {
         var scoring: PairScoring?
         if options.model != nil || options.normalization != .none {
-            guard options.model != nil || options.search.metric == .cosine else {
+            guard options.model != nil || metric == .cosine else {
                 throw CausewayError.invalidArgument(
-                    reason: "a query bank corrects similarities, and \(options.search.metric) is none it knows",
+                    reason: "a query bank corrects similarities, and \(metric) is none it knows",
                     remedy: "search with --metric cosine or --metric learned:NAME")
             }
             scoring = try PairScoring(
@@ -117,8 +126,10 @@ struct CrossSearch {
                 normalization: options.normalization, temperature: temperature, seed: options.seed, threads: max(threads, 1),
                 in: reader)
         }
+        var search = options.search
+        search.metric = metric
         return RankedSearch(
-            collection: collection, scoring: scoring, source: source, target: target, options: options.search,
+            collection: collection, scoring: scoring, source: source, target: target, options: search,
             threads: threads, reader: reader)
     }
 
@@ -137,14 +148,14 @@ struct CrossSearch {
             let embedded = scoring.embedCandidates(candidates), offsets = scoring.offsets(embedded)
             let values = scoring.similarities(scoring.embedQueries(queries), embedded)
             for i in 0..<values.rows { scores += zip(values.row(i), offsets).map { Double($0) - $1 } }
-        } else if let metric = options.search.metric.builtInVectorMetric, queries.columns == candidates.columns {
+        } else if let kernel = metric.builtInVectorMetric, queries.columns == candidates.columns {
             for i in 0..<queries.rows {
-                VectorScorer(metric, query: Array(queries.row(i))).score(candidates.elements.span, into: &scores)
+                VectorScorer(kernel, query: Array(queries.row(i))).score(candidates.elements.span, into: &scores)
             }
         }
         guard let scale = ScoreStandardization(scores) else {
             throw CausewayError.invalidArgument(
-                reason: "answers of \(lane.target.name) under \(options.metricName) cannot be put on one scale with others",
+                reason: "answers of \(lane.target.name) under \(metricName) cannot be put on one scale with others",
                 remedy: "merge modalities of the query's dimension, under a metric on vectors such as --metric cosine, or a "
                     + "learned one")
         }

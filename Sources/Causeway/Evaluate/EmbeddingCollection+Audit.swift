@@ -15,10 +15,11 @@ extension EmbeddingCollection {
         guard let deepest = options.at.max(), (options.at.min() ?? 0) >= 1 else {
             throw CausewayError.invalidArgument(reason: "no k is above 0", remedy: "name the k of recall@k")
         }
-        let (source, queries, items, matches) = try database.read { reader in
+        let (metrics, source, queries, items, matches) = try database.read { reader in
             let source = try modality(from, in: reader), target = try modality(to, in: reader)
             return (
-                source, try sample(of: source, in: target, options, reader), try reader.count(of: target.id),
+                try options.metrics ?? [metric(nil, in: reader)], source,
+                try sample(of: source, in: target, options, reader), try reader.count(of: target.id),
                 try options.filter.map { try reader.rows(of: target.id, matching: predicate(parsing: $0)).count })
         }
         guard !queries.isEmpty, items > 0 else {
@@ -34,7 +35,7 @@ extension EmbeddingCollection {
         if let filter = options.filter, let matches {
             audit.filter = (filter, matches, Double(matches) / Double(items))
         }
-        for metric in options.metrics {
+        for metric in metrics {
             let run = AuditRun(collection: self, source: source, to: to, metric: metric, options: options)
             var tables = options.at.sorted().map { AuditTable(k: $0) }
             for start in stride(from: 0, to: queries.count, by: AuditRun.blockSize) {

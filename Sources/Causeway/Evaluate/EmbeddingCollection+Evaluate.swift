@@ -12,13 +12,14 @@ extension EmbeddingCollection {
         try database.read { reader in
             let source = try modality(from, in: reader)
             let target = try modality(to, in: reader)
-            for metric in options.metrics { try check(metric, source, target) }
+            let metrics = try options.metrics ?? [metric(nil, in: reader)]
+            for metric in metrics { try check(metric, source, target) }
             let pairs = try Pairs(from: source, to: target, options: options, in: reader)
             try pairs.refuseNone(of: self, from, to)
             var evaluation = Evaluation(
                 from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [])
-            let ranks = try ranks(of: pairs, options, source, target, in: reader, progress)
-            for (metric, found) in zip(options.metrics, ranks) {
+            let ranks = try ranks(of: pairs, metrics, options, source, target, in: reader, progress)
+            for (metric, found) in zip(metrics, ranks) {
                 var result = try summarise(found.ranks, metric, pairs.candidateCount, options)
                 result.candidateBudgets = try candidateBudgets(
                     metric, source, target, pairs.rows, options, in: reader, progress: progress)
@@ -31,8 +32,8 @@ extension EmbeddingCollection {
 
     /// Ranks by metric and query. What has a kernel shares one pass over the target's rows; any other metric takes its own.
     private func ranks(
-        of pairs: Pairs, _ options: EvaluationOptions, _ source: ModalityRecord, _ target: ModalityRecord, in reader: Reader,
-        _ progress: ProgressHandler?
+        of pairs: Pairs, _ metrics: [Metric], _ options: EvaluationOptions, _ source: ModalityRecord,
+        _ target: ModalityRecord, in reader: Reader, _ progress: ProgressHandler?
     ) throws -> [(ranks: [[Int]], notes: [String])] {
         func visited(_ names: String) -> (Int) throws -> Void {
             { done in
@@ -40,7 +41,7 @@ extension EmbeddingCollection {
                 if progress?(step) == false { throw CausewayError.cancelled }
             }
         }
-        let built = options.metrics.filter { $0.builtInVectorMetric != nil }
+        let built = metrics.filter { $0.builtInVectorMetric != nil }
         let kernels = built.compactMap(\.builtInVectorMetric)
         let shared = kernels.isEmpty
             ? []
@@ -48,7 +49,7 @@ extension EmbeddingCollection {
                 of: pairs.queries, order: pairs.order, in: reader,
                 visited: visited(built.map(\.name).joined(separator: ", ")))
         let queries = zip(pairs.rows, pairs.queries).map { MetricRankScan.Query(row: $0, relevant: $1.relevant) }
-        return try options.metrics.map { metric in
+        return try metrics.map { metric in
             if let kernel = metric.builtInVectorMetric, let slot = kernels.firstIndex(of: kernel) { return (shared[slot], []) }
             return try MetricRankScan(source: source, target: target, metric: metric, threads: options.threads)
                 .ranks(of: queries, order: pairs.order, in: reader, visited: visited(metric.name))

@@ -22,12 +22,14 @@ extension EmbeddingCollection {
     /// As `evaluate`, for metrics and trained models alike. Where a model is among them, only queries whose items no training
     /// of theirs saw are asked. With a bank, cosine and each model are evaluated without it and then with it, on queries that
     /// are not in the bank.
+    /// - Parameter scores: nil is `options.metrics`, and the collection's own metric where that is nil too.
     /// - Throws: also `.invalidArgument` where no such queries are left, and for a bank that corrects none of the scores.
     /// - Complexity: as `evaluate`; a ranking model costs a small network for each pair.
     public func evaluate(
-        from: String, to: String, scores: [EvaluatedScore], normalization: ScoreNormalization = .none,
+        from: String, to: String, scores: [EvaluatedScore]?, normalization: ScoreNormalization = .none,
         options: EvaluationOptions = EvaluationOptions(), progress: ProgressHandler? = nil
     ) throws -> Evaluation {
+        let scores = try scores ?? named(options.metrics)
         try refuseUselessBank(scores, normalization)
         var options = options
         let models = try loadModels(scores)
@@ -44,8 +46,9 @@ extension EmbeddingCollection {
             if result == nil { result = part } else { result?.metrics += part.metrics }
         }
         // Plain metrics share one pass; what is shown keeps the order asked for.
-        options.metrics = scores.compactMap { if case .metric(let metric) = $0 { metric } else { nil } }
-        let plain = options.metrics.isEmpty ? nil : try evaluate(from: from, to: to, options: options, progress: progress)
+        let metrics = scores.compactMap { if case .metric(let metric) = $0 { metric } else { nil } }
+        options.metrics = metrics
+        let plain = metrics.isEmpty ? nil : try evaluate(from: from, to: to, options: options, progress: progress)
         var done = 0
         for score in scores {
             var wanted: [(LoadedModel?, ScoreNormalization)] = []
@@ -73,6 +76,11 @@ extension EmbeddingCollection {
             }
         }
         return evaluation
+    }
+
+    private func named(_ metrics: [Metric]?) throws -> [EvaluatedScore] {
+        let metrics = try metrics ?? [defaultMetric()]
+        return metrics.map { .metric($0) }
     }
 
     private func refuseUselessBank(

@@ -51,7 +51,8 @@ public struct Evaluation: Sendable {
 }
 
 public struct EvaluationOptions: Sendable {
-    public var metrics: [Metric] = [.cosine]
+    /// Nil is the collection's own: see `defaultMetric`.
+    public var metrics: [Metric]?
     public var at: [Int] = [1, 5, 10]
     /// At most this many queries, drawn with the seed; nil means all.
     public var queries: Int?
@@ -59,7 +60,7 @@ public struct EvaluationOptions: Sendable {
     public var threads: Int
     var restriction = QueryRestriction()
 
-    public init(metrics: [Metric] = [.cosine], at: [Int] = [1, 5, 10], queries: Int? = nil, seed: UInt64 = 0) {
+    public init(metrics: [Metric]? = nil, at: [Int] = [1, 5, 10], queries: Int? = nil, seed: UInt64 = 0) {
         self.metrics = metrics
         self.at = at
         self.queries = queries

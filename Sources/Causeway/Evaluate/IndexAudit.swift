@@ -35,7 +35,8 @@ public struct IndexAudit: Sendable {
 }
 
 public struct IndexAuditOptions: Sendable {
-    public var metrics: [Metric] = [.cosine]
+    /// Nil is the collection's own: see `defaultMetric`.
+    public var metrics: [Metric]?
     public var at: [Int] = [1, 5, 10]
     /// At most this many stored queries, drawn with the seed.
     public var queries = 256

@@ -46,15 +46,18 @@ extension EmbeddingCollection {
     /// Measures, on stored embeddings of modality `from`, what reaches a recall for the best k of `to` by a metric: the width
     /// of the graph search under cosine, and the number of cosine candidates under any other. Metrics on token sets need
     /// no index for that.
+    /// - Parameter metric: nil is the collection's own.
     /// - Returns: the row of the table, or nil where nothing under the cap reaches it.
     /// - Throws: `.invalidArgument` for a metric on token sets where there are none, or of two token dimensions, and where
     ///   there is no index or no embedding to measure with.
     public func tuneIndex(
-        from: String, to: String, recall: Double, k: Int = 10, metric: Metric = .cosine, threads: Int? = nil,
+        from: String, to: String, recall: Double, k: Int = 10, metric named: Metric? = nil, threads: Int? = nil,
         progress: ProgressHandler? = nil
     ) throws -> Tuning? {
         try translatingErrors {
-            let (source, target) = try database.read { (try modality(from, in: $0), try modality(to, in: $0)) }
+            let (source, target, metric) = try database.read {
+                (try modality(from, in: $0), try modality(to, in: $0), try self.metric(named, in: $0))
+            }
             try check(metric, source, target)
             let tuner = Tuner(
                 collection: self, target: target, threads: threads ?? IndexOptions.processors, progress: progress)

@@ -157,7 +157,7 @@ private struct Searches {
     /// The best k per query, of what is not hidden from it.
     func run(k: Int, _ effort: SearchOptions.Effort) throws -> [[Hit]] {
         // A graph hides what a scan returns.
-        let options = SearchOptions(k: effort == .exact ? k + sample.hiddenMax : k, effort: effort)
+        let options = SearchOptions(k: effort == .exact ? k + sample.hiddenMax : k, metric: .cosine, effort: effort)
         let answers = try collection.search(
             sample.map { $0.query(from: source) }, in: target.name, options: options, threads: threads)
         return zip(sample, answers).map { query, answer in query.others(answer.hits, k: k) }

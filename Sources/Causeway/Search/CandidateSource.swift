@@ -20,7 +20,7 @@ struct CandidateSource {
     let reader: Reader
     let cache: IndexCache
     let target: ModalityRecord
-    let options: SearchOptions
+    let options: SearchOptions.Decided
     /// Rows of the filter; nil without one.
     let matches: [RowID]?
     let threads: Int
@@ -59,7 +59,8 @@ struct CandidateSource {
 
     /// Through the index where there is one, otherwise by scanning the stored vectors; one pass serves a group of queries.
     private func nearest(_ count: Int, to queries: [PreparedQuery]) throws -> [CandidateRows] {
-        let narrow = SearchOptions(k: count, effort: .width(Self.width(for: count)), candidates: count)
+        let narrow = SearchOptions.Decided(
+            k: count, metric: .cosine, effort: .width(Self.width(for: count)), candidates: count)
         let planner = try Planner(
             target: target, options: narrow, matchCount: matches?.count, reader: reader, cache: cache)
         var found = [CandidateRows?](repeating: nil, count: queries.count)

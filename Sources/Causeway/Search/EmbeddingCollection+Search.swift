@@ -36,6 +36,7 @@ extension EmbeddingCollection {
         _ queries: ArraySlice<Query>, in modality: String, options: SearchOptions, threads: Int
     ) throws -> [SearchAnswer] {
         try database.read { reader in
+            let options = options.decided(try metric(options.metric, in: reader))
             let target = try self.modality(modality, in: reader)
             if options.metric.operand == .tokenSets { try refuseWithoutTokens(target, options.metric) }
             var sources: [String: ModalityRecord] = [:]

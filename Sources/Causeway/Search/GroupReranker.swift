@@ -35,7 +35,7 @@ struct GroupReranker {
         }
     }
 
-    private let options: SearchOptions
+    private let options: SearchOptions.Decided
     private let reader: Reader
     private let vectors: VectorCache
     private let target: ModalityRecord
@@ -45,7 +45,7 @@ struct GroupReranker {
     private var wanted: [Want] = []
     private var candidateCount = 0
 
-    init(target: ModalityRecord, options: SearchOptions, reader: Reader, vectors: VectorCache) {
+    init(target: ModalityRecord, options: SearchOptions.Decided, reader: Reader, vectors: VectorCache) {
         self.vectors = vectors
         self.options = options
         self.reader = reader

@@ -10,7 +10,7 @@ struct MetricSearch {
     let reader: Reader
     let cache: IndexCache
     let target: ModalityRecord
-    let options: SearchOptions
+    let options: SearchOptions.Decided
     let threads: Int
 
     private struct Ranked {

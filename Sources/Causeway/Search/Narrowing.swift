@@ -33,7 +33,7 @@ struct Narrowing {
     let admission: Admission
     let target: ModalityID
 
-    func answer(_ query: PreparedQuery, _ options: SearchOptions) -> Narrowed {
+    func answer(_ query: PreparedQuery, _ options: SearchOptions.Decided) -> Narrowed {
         let clock = ContinuousClock()
         let start = clock.now
         let snapshot = plan.snapshot

@@ -44,7 +44,7 @@ struct Planner {
     private static let randomReadCost = 16
 
     private let target: ModalityRecord
-    private let options: SearchOptions
+    private let options: SearchOptions.Decided
     private let matchCount: Int?
     private let rowCount: Int
     private let tunings: [TuningRecord]
@@ -52,7 +52,7 @@ struct Planner {
     private let newestRow: RowID
 
     init(
-        target: ModalityRecord, options: SearchOptions, matchCount: Int?, reader: Reader, cache: IndexCache
+        target: ModalityRecord, options: SearchOptions.Decided, matchCount: Int?, reader: Reader, cache: IndexCache
     ) throws {
         self.target = target
         self.options = options

@@ -39,7 +39,7 @@ public struct Query: Sendable {
     }
 }
 
-/// How to search. The defaults are right for most: ten hits by cosine at a recall of 0.98.
+/// How to search. The defaults are right for most: ten hits by the collection's metric at a recall of 0.98.
 public struct SearchOptions: Sendable {
     /// How much work is spent on finding candidates.
     public enum Effort: Sendable, Equatable {
@@ -53,7 +53,8 @@ public struct SearchOptions: Sendable {
 
     /// Number of hits wanted, at least 1.
     public var k = 10
-    public var metric = Metric.cosine
+    /// Nil is the collection's own: see `defaultMetric`.
+    public var metric: Metric?
     public var effort = Effort.recall(0.98)
     /// How many candidates the exact metric sees; nil lets the measured budget decide.
     public var candidates: Int?
@@ -63,13 +64,28 @@ public struct SearchOptions: Sendable {
     public var transportPlans = false
 
     public init(
-        k: Int = 10, metric: Metric = .cosine, effort: Effort = .recall(0.98), candidates: Int? = nil, filter: String? = nil
+        k: Int = 10, metric: Metric? = nil, effort: Effort = .recall(0.98), candidates: Int? = nil, filter: String? = nil
     ) {
         self.k = k
         self.metric = metric
         self.effort = effort
         self.candidates = candidates
         self.filter = filter
+    }
+
+    /// The same with a metric known, as everything behind the entrance to a search takes it.
+    struct Decided: Sendable {
+        var k: Int
+        var metric: Metric
+        var effort: Effort
+        var candidates: Int?
+        var filter: String?
+        var transportPlans = false
+    }
+
+    func decided(_ metric: Metric) -> Decided {
+        Decided(
+            k: k, metric: metric, effort: effort, candidates: candidates, filter: filter, transportPlans: transportPlans)
     }
 }
 

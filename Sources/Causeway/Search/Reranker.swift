@@ -11,7 +11,7 @@ struct Candidate: Sendable {
 
 struct Reranker {
     let target: ModalityRecord
-    let options: SearchOptions
+    let options: SearchOptions.Decided
     let reader: Reader
     let vectors: VectorCache
 

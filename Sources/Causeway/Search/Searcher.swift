@@ -21,7 +21,7 @@ struct Searcher {
     let cache: IndexCache
     let vectors: VectorCache
     let target: ModalityRecord
-    let options: SearchOptions
+    let options: SearchOptions.Decided
     let threads: Int
 
     /// One answer per query, in order. Exact plans share one pass over the rows.

@@ -28,12 +28,11 @@ package enum AlignCalibrateCommand: Command {
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let collection = try arguments.database(.readWrite).collection(arguments.text("collection"))
-        let metric = try arguments.textIfGiven("metric") ?? collection.defaultMetric().name, prefix = "learned:"
         var options = CrossSearchOptions()
-        if metric.hasPrefix(prefix) {
-            options.model = String(metric.dropFirst(prefix.count))
+        if let name = arguments.textIfGiven("metric"), name.hasPrefix("learned:") {
+            options.model = String(name.dropFirst("learned:".count))
         } else {
-            options.search.metric = try Metric(named: metric)
+            options.search.metric = try arguments.metricIfGiven
         }
         options.normalization = arguments.choice("normalize", as: ScoreNormalization.self)
         let calibration = try collection.calibrate(

@@ -21,7 +21,7 @@ struct BatchSearch {
         let cancellation = context.cancellation  // before there is a file to take away again
         let file = try QueryFile(path: path)
         let tokens = try request.queryTokens.map { try QueryTokenFile($0, count: file.count) }
-        let results = context.results(["query", "rank", "id", "item", .init(request.options.metric.key)])
+        let results = context.results(["query", "rank", "id", "item", .init(request.metric.key)])
         let matrix = try request.output.map { try IDMatrixWriter(path: $0, columns: request.options.k) }
         let progress = context.progress("search", unit: "queries", total: file.count)
         var timing = Timing(threads: request.threads)

@@ -31,6 +31,11 @@ extension ParsedArguments {
         }
     }
 
+    /// The metric named by --metric; nil leaves it to the collection.
+    var metricIfGiven: Metric? {
+        get throws { try textIfGiven("metric").map { try Metric(named: $0) } }
+    }
+
     /// The collections meant: the one named, or all.
     func collections(of database: Database) throws -> [EmbeddingCollection] {
         if let name = textIfGiven("collection") { return [database.collection(name)] }

@@ -18,8 +18,8 @@ package enum EvaluateCommand: Command {
             .value("from", "M1", isRequired: true, help: "the modality of the queries"),
             .value("to", "M2", isRequired: true, help: "the modality searched"),
             .value(
-                "metrics", "A,B", kind: .suggested(Metric.names), default: "cosine",
-                help: "the metrics, side by side; learned:NAME for a trained model"),
+                "metrics", "A,B", kind: .suggested(Metric.names),
+                help: "the metrics, side by side; learned:NAME for a trained model; the collection's own metric when left out"),
             .value("at", "K,K", kind: .integers(1...1_000_000), default: "1,5,10", help: "the k of recall@k"),
             .value("queries", "N", kind: .integer(1...Int.max), help: "at most this many queries, drawn by the seed"),
             .flag("approximate", help: "audit the index instead: what it finds of the exact best, for stored queries (256)"),
@@ -36,36 +36,40 @@ package enum EvaluateCommand: Command {
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
-        let scores = try unique(
-            arguments.list("metrics").map { name -> EvaluatedScore in
-                name.hasPrefix("learned:") ? .model(String(name.dropFirst("learned:".count))) : .metric(try Metric(named: name))
-            })
+        let scores = try scores(arguments)
         var options = EvaluationOptions(
-            metrics: scores.compactMap { if case .metric(let metric) = $0 { metric } else { nil } },
             at: unique(arguments.integers("at")),
             queries: arguments.integerIfGiven("queries"), seed: UInt64(arguments.integer("seed")))
         if let threads = arguments.integerIfGiven("threads") { options.threads = threads }
         let normalization = arguments.choice("normalize", as: ScoreNormalization.self)
         if arguments.flag("approximate") {
-            guard normalization == .none, options.metrics.count == scores.count else {
+            let metrics = scores?.compactMap { if case .metric(let metric) = $0 { metric } else { nil } }
+            guard normalization == .none, metrics?.count == scores?.count else {
                 throw arguments.usageError("--approximate audits plain metrics, without a model or a bank")
             }
+            options.metrics = metrics
             return try audit(collection, options, arguments, context)
         }
         let (handler, finish) = context.progressHandler(unit: "embeddings")
         defer { finish() }
-        let isPlain = normalization == .none && options.metrics.count == scores.count
-        let (from, to) = (arguments.text("from"), arguments.text("to"))
-        let evaluation = isPlain
-            ? try collection.evaluate(from: from, to: to, options: options, progress: handler)
-            : try collection.evaluate(
-                from: from, to: to, scores: scores, normalization: normalization, options: options, progress: handler)
+        let evaluation = try collection.evaluate(
+            from: arguments.text("from"), to: arguments.text("to"), scores: scores, normalization: normalization,
+            options: options, progress: handler)
         if let path = arguments.textIfGiven("report") {
             try writeReport(evaluationPage(evaluation, of: collection, options), to: path)
             context.note("wrote \(path)")
         }
         finish()
         try print(evaluation, context)
+    }
+
+    /// Nil where the option is left out.
+    private static func scores(_ arguments: ParsedArguments) throws -> [EvaluatedScore]? {
+        guard arguments.isGiven("metrics") else { return nil }
+        return try unique(
+            arguments.list("metrics").map { name -> EvaluatedScore in
+                name.hasPrefix("learned:") ? .model(String(name.dropFirst("learned:".count))) : .metric(try Metric(named: name))
+            })
     }
 
     /// Each once, in the order of their first.

@@ -36,7 +36,9 @@ package enum IndexTuneCommand: Command {
             .value("to", "M2", isRequired: true, help: "the modality searched"),
             .value("recall", "R", kind: .real(0.01...0.999), default: "0.95", help: "the recall to reach"),
             .value("k", "N", kind: .integer(1...1_000), default: "10", help: "of the best how many"),
-            .value("metric", "NAME", kind: .suggested(Metric.names), default: "cosine", help: "the best by which metric"),
+            .value(
+                "metric", "NAME", kind: .suggested(Metric.names),
+                help: "the best by which metric; the collection's own, or cosine, when left out"),
             .threads,
         ],
         examples: [
@@ -50,20 +52,15 @@ package enum IndexTuneCommand: Command {
         let (handler, finish) = context.progressHandler(unit: "rows")
         defer { finish() }
         let (from, to, recall) = (arguments.text("from"), arguments.text("to"), arguments.real("recall"))
-        let metric = try Metric(named: arguments.text("metric"))
         let tuning = try collection.tuneIndex(
-            from: from, to: to, recall: recall, k: arguments.integer("k"), metric: metric,
+            from: from, to: to, recall: recall, k: arguments.integer("k"), metric: arguments.metricIfGiven,
             threads: arguments.integerIfGiven("threads"), progress: handler)
         finish()
         guard let tuning else {
-            guard metric == .cosine else {
-                throw CommandFailure(
-                    .failed, "no measured number of candidates reaches a recall of \(recall) from \(from) to \(to) by \(metric)",
-                    remedy: "see what is reached with `causeway index status`, or search with --exact")
-            }
             throw CommandFailure(
-                .failed, "no width reaches a recall of \(recall) from \(from) to \(to)",
-                remedy: "build the index with --quality high, or search with --exact")
+                .failed, "nothing measured reaches a recall of \(recall) from \(from) to \(to)",
+                remedy: "see with `causeway index status` what is reached, build the index with --quality high, or search with "
+                    + "--exact")
         }
         try context.print(tuning.json)
     }

@@ -23,6 +23,8 @@ struct AcrossSearch {
     private let targets: [String]
     private let source: String?
     private let options: CrossSearchOptions
+    /// One for all queries, whoever sets another meanwhile.
+    private let metric: Metric
     private let arguments: ParsedArguments
     private let context: Context
 
@@ -42,15 +44,15 @@ struct AcrossSearch {
                 || arguments.isGiven("min-probability")
         else { return nil }
         collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
-        let metric = try arguments.textIfGiven("metric") ?? collection.defaultMetric().name
+        metric = try isLearned ? .cosine : arguments.metricIfGiven ?? collection.defaultMetric()
         var search = SearchOptions(
-            k: arguments.integer("k"), metric: isLearned ? .cosine : try Metric(named: metric),
+            k: arguments.integer("k"), metric: metric,
             candidates: arguments.integerIfGiven("candidates"), filter: arguments.textIfGiven("where"))
         if let recall = arguments.realIfGiven("recall") { search.effort = .recall(recall) }
         if let width = arguments.integerIfGiven("ef") { search.effort = .width(width) }
         if arguments.flag("exact") { search.effort = .exact }
         var options = CrossSearchOptions(search: search)
-        options.model = isLearned ? String(metric.dropFirst(Self.learnedPrefix.count)) : nil
+        options.model = isLearned ? String(arguments.text("metric").dropFirst(Self.learnedPrefix.count)) : nil
         options.normalization = normalization
         options.minProbability = arguments.realIfGiven("min-probability")
         options.via = arguments.textIfGiven("via")
@@ -62,16 +64,16 @@ struct AcrossSearch {
 
     /// What would change nothing here.
     private func refuseUseless() throws {
-        let compared = options.model == nil ? options.search.metric.operand : .vectors
+        let compared = options.model == nil ? metric.operand : .vectors
         if arguments.isGiven("query-tokens") && compared != .tokenSets {
-            throw arguments.usageError("--query-tokens is of no use: \(options.metricName) compares vectors")
+            throw arguments.usageError("--query-tokens is of no use: \(options.metricName(metric)) compares vectors")
         }
     }
 
     /// Where only candidates are found by an index, the recall is theirs.
     private func tellRecall() {
         guard arguments.isGiven("recall"), options.model != nil || options.normalization != .none else { return }
-        let score = options.metricName + (options.normalization == .none ? "" : " with the query bank")
+        let score = options.metricName(metric) + (options.normalization == .none ? "" : " with the query bank")
         context.note(
             "note: --recall is here that of the candidates by cosine, among which \(score) decides; "
                 + "--candidates N or --ef N lets it decide among more, --exact among all")
@@ -112,7 +114,7 @@ struct AcrossSearch {
     private var columns: [ResultPrinter.Column] {
         var columns: [ResultPrinter.Column] = ["id", "item"]
         if targets.count > 1 { columns += ["modality", "standardized"] }
-        columns.append(options.isSimilarity ? "similarity" : "distance")
+        columns.append(options.isSimilarity(metric) ? "similarity" : "distance")
         if options.minProbability != nil { columns.append("probability") }
         return columns + (options.via == nil ? [] : ["via"])
     }

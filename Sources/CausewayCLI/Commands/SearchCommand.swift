@@ -140,6 +140,8 @@ struct SearchRequest {
     var target: String
     var source: String?
     var options: SearchOptions
+    /// Of the options, or the collection's: one for all queries, whoever sets another meanwhile.
+    var metric: Metric
     var explain: Bool
     var timing: Bool
     var threads: Int
@@ -150,10 +152,10 @@ struct SearchRequest {
     init(_ arguments: ParsedArguments, _ collection: EmbeddingCollection) throws {
         target = arguments.text("to")
         source = arguments.textIfGiven("from")
+        metric = try arguments.metricIfGiven ?? collection.defaultMetric()
         options = SearchOptions(
-            k: arguments.integer("k"),
-            metric: try arguments.textIfGiven("metric").map { try Metric(named: $0) } ?? collection.defaultMetric(),
-            candidates: arguments.integerIfGiven("candidates"), filter: arguments.textIfGiven("where"))
+            k: arguments.integer("k"), metric: metric, candidates: arguments.integerIfGiven("candidates"),
+            filter: arguments.textIfGiven("where"))
         if let recall = arguments.realIfGiven("recall") { options.effort = .recall(recall) }
         if let width = arguments.integerIfGiven("ef") { options.effort = .width(width) }
         if arguments.flag("exact") { options.effort = .exact }

@@ -4,7 +4,10 @@ import Causeway
 package enum SetCommand: Command {
     package static let description = CommandDescription(
         "set", topic: .data, summary: "Replace the metadata of an embedding, or a collection's default metric",
-        discussion: ["Atomic. `search` uses the default metric where --metric is left out; it is cosine until one is set."],
+        discussion: [
+            "Atomic. The default metric is what search, evaluate, index tune and align calibrate go by where none is named; it "
+                + "is cosine until one is set.",
+        ],
         positionals: [.database()],
         options: [
             .collection, .anyModality,
@@ -12,7 +15,7 @@ package enum SetCommand: Command {
             .value("metadata", "JSON", help: "a JSON object"),
             .value(
                 "default-metric", "NAME", kind: .suggested(Metric.names),
-                help: "the metric of searches that name none, such as cosine or wasserstein:cosine"),
+                help: "the metric where none is named, such as cosine or wasserstein:cosine"),
         ],
         constraints: [
             .exactlyOne(["metadata", "default-metric"]), .requires("metadata", "id"), .requires("metadata", "modality"),

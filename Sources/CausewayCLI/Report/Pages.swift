@@ -153,7 +153,7 @@ private func costFigure(
     // The first width twice: its first round warms what the others find warm.
     for (round, width) in [10, 10, 20, 40, 80, 160, 320].enumerated() {
         var audit = IndexAuditOptions()
-        (audit.at, audit.queries, audit.effort) = ([10], 64, .width(width))
+        (audit.metrics, audit.at, audit.queries, audit.effort) = ([.cosine], [10], 64, .width(width))
         (audit.seed, audit.threads) = (options.seed, options.threads)
         guard let recall = try collection.auditIndex(from: from.name, to: to.name, options: audit).metrics.first?.recalls.first
         else { continue }
