@@ -100,6 +100,21 @@ package struct JSONScanner: Sendable {
         return values.count - before
     }
 
+    /// An array of 1 and 0, or of true and false.
+    mutating func flags() throws(JSONFault) -> [Bool] {
+        var flags: [Bool] = []
+        try elements { (scanner) throws(JSONFault) in
+            if scanner.acceptWord("true") { return flags.append(true) }
+            if scanner.acceptWord("false") { return flags.append(false) }
+            let offset = scanner.position, text = try scanner.number().text
+            guard let value = Double(text), value == 0 || value == 1 else {
+                throw JSONFault(offset: offset, reason: "\(text.prefix(60)) stands where a 1 or a 0 is wanted")
+            }
+            flags.append(value == 1)
+        }
+        return flags
+    }
+
     /// A number, with the text it was written as.
     mutating func number() throws(JSONFault) -> (DecimalNumber, text: String) {
         skipSpace()

@@ -83,11 +83,12 @@ package final class RecordReader: Sendable {
 
 /// One line being parsed.
 private struct RecordParser {
-    private enum Key: String, CaseIterable { case modality, id, item, vector, tokens, weights, metadata }
+    private enum Key: String, CaseIterable { case modality, id, item, vector, tokens, weights, mask, metadata }
 
     private var scanner: JSONScanner
     private let expected: Int
     private var result: IngestRecord
+    private var mask: [Bool]?
     private var seen: Set<Key> = []
 
     init(bytes: [UInt8], line: Int, expected: Int) {
@@ -107,6 +108,7 @@ private struct RecordParser {
         }
         try scanner.expectEnd()
         try checkWhole(scanner)
+        if let mask { try drop(where: mask, scanner) }
         return result
     }
 
@@ -139,6 +141,7 @@ private struct RecordParser {
                 throw JSONFault(offset: offset, reason: "weights must not be negative, and not all zero")
             }
             result.weights = values
+        case .mask: mask = try scanner.flags()
         case .metadata:
             guard let start = scanner.peek(), start == UInt8(ascii: "{") else {
                 throw scanner.fault("metadata must be an object")
@@ -192,5 +195,16 @@ private struct RecordParser {
         if let weights = result.weights, weights.count != result.tokenCount {
             throw scanner.fault("there are \(weights.count) weights for \(result.tokenCount) tokens")
         }
+    }
+
+    /// Takes out the padding, as if it had not been in the file.
+    private mutating func drop(where mask: [Bool], _ scanner: JSONScanner) throws(JSONFault) {
+        guard mask.count == result.tokenCount else {
+            throw scanner.fault("the mask has \(mask.count) values for \(result.tokenCount) tokens")
+        }
+        guard mask.contains(true) else { throw scanner.fault("no token is left by the mask; leave tokens out") }
+        result.tokens = result.tokens.map { keeping($0, where: mask, dimension: result.tokenDimension) }
+        result.weights = result.weights.map { keeping($0, where: mask, dimension: 1) }
+        result.tokenCount = mask.count { $0 }
     }
 }

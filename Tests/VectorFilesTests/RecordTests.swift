@@ -23,6 +23,24 @@ import VectorFiles
         #expect(try records(#"{"id":"\u00e9\ud83d\ude00\/","vector":[0]}"#)[0].id == "é😀/")
     }
 
+    @Test func aMaskDropsTokensAndTheirWeights() throws {
+        let kept = IngestRecord(line: 1, id: "a", tokens: [1, 2, 5, 6], tokenCount: 2, tokenDimension: 2, weights: [7, 9])
+        for mask in ["[1,0,1]", "[true,false,true]", "[1.0, 0e0, 1]"] {
+            let text = #"{"id":"a","mask":\#(mask),"tokens":[[1,2],[3,4],[5,6]],"weights":[7,8,9]}"#
+            #expect(try records(text) == [kept], "\(mask)")
+        }
+        #expect(try records(#"{"id":"a","tokens":[[1]],"mask":null}"#)[0].tokens == [1])
+        let wrong = [
+            ("[1,0]", "the mask has 2 values for 1 tokens"), ("[0]", "no token is left"), ("[]", "the mask has 0 values"),
+            ("[2]", "2 stands where a 1 or a 0 is wanted"), (#"["1"]"#, "number"), ("1", "array"),
+        ]
+        for (mask, reason) in wrong {
+            let found = refusal { try records(#"{"id":"a","tokens":[[1]],"mask":\#(mask)}"#) }?.reason
+            #expect(found?.contains(reason) == true, "\(mask): \(found ?? "taken")")
+        }
+        #expect(refusal { try records(#"{"id":"a","vector":[1],"mask":[1]}"#) }?.reason.contains("0 tokens") == true)
+    }
+
     @Test func linesAreCountedAndEmptyOnesSkipped() throws {
         let text = "\u{FEFF}{\"id\":\"a\",\"vector\":[1]}\r\n\n  \t\r\n{\"id\":\"b\",\"vector\":[2]}"
         #expect(try records(text).map(\.line) == [1, 4])

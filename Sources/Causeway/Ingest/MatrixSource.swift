@@ -198,16 +198,14 @@ final class TokenFiles: Sendable {
             dimension: tokens.dimension, values: try tokens.read(rows: range),
             weights: weights.map { Array($0[range]) })
         guard let mask else { return set }
-        let kept = range.indices.filter { mask[$0] }.map { $0 - range.lowerBound }
-        guard !kept.isEmpty else {
+        guard mask[range].contains(true) else {
             throw CausewayError.badInput(
                 file: maskPath, row: row, line: nil, reason: "no token of the row is left by the mask",
                 remedy: "keep at least one token of every row")
         }
         return TokenSet(
-            dimension: set.dimension,
-            values: kept.flatMap { set.values[$0 * set.dimension..<($0 + 1) * set.dimension] },
-            weights: set.weights.map { weights in kept.map { weights[$0] } })
+            dimension: set.dimension, values: keeping(set.values, where: mask[range], dimension: set.dimension),
+            weights: set.weights.map { keeping($0, where: mask[range], dimension: 1) })
     }
 
     private static func mask(_ path: String, count: Int, _ fileSystem: any FileSystem) throws -> [Bool] {
