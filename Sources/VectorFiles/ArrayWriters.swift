@@ -2,35 +2,37 @@
 /// None is for use by several threads at once.
 import Platform
 
-/// .npy version 1.0, little-endian, C order, two axes. Memory is one block.
+/// .npy version 1.0, little-endian, C order, one or two axes. Memory is one block.
 package final class NpyWriter {
     package enum NumberType: String, Sendable { case float32 = "<f4", int64 = "<i8" }
 
     private let file: OutputFile
     private let type: NumberType
-    private let dimension: Int
+    /// Of a row: empty where a row is one number.
+    private let rowShape: [Int]
     private let promised: Int?
     package private(set) var rowCount = 0
 
-    /// `rowCount` may be left out, but not for standard output, whose header cannot be written last.
+    /// A `dimension` of nil makes an array of one axis. `rowCount` may be left out, but not for standard output, whose header
+    /// cannot be written last.
     package init(
-        path: String, type: NumberType = .float32, dimension: Int, rowCount: Int? = nil,
+        path: String, type: NumberType = .float32, dimension: Int?, rowCount: Int? = nil,
         fileSystem: any FileSystem = PosixFileSystem()
     ) throws(VectorFileError) {
-        precondition(dimension > 0, "a row needs a component")
+        precondition(dimension ?? 1 > 0, "a row needs a component")
         file = try OutputFile(path: path, fileSystem: fileSystem)
         self.type = type
-        self.dimension = dimension
+        rowShape = dimension.map { [$0] } ?? []
         promised = rowCount
         if rowCount == nil, !file.canOverwrite {
             throw file.misuse("the number of rows must be known to write .npy to standard output", "write to a file")
         }
-        try file.append(Self.header(type, rowCount ?? 0, dimension))
+        try file.append(header(rowCount ?? 0))
     }
 
     /// 128 bytes whatever the shape, as numpy aligns it.
-    private static func header(_ type: NumberType, _ rows: Int, _ dimension: Int) -> [UInt8] {
-        let text = "{'descr': '\(type.rawValue)', 'fortran_order': False, 'shape': (\(rows), \(dimension)), }"
+    private func header(_ rows: Int) -> [UInt8] {
+        let text = "{'descr': '\(type.rawValue)', 'fortran_order': False, 'shape': \(shapeText([rows] + rowShape)), }"
         let padding = String(repeating: " ", count: 128 - 10 - 1 - text.utf8.count)
         return npyMagic + [1, 0, 118, 0] + Array((text + padding + "\n").utf8)
     }
@@ -47,6 +49,7 @@ package final class NpyWriter {
     }
 
     private func append(_ bytes: [UInt8], count: Int) throws(VectorFileError) {
+        let dimension = rowShape.first ?? 1
         precondition(count.isMultiple(of: dimension), "whole rows are wanted")
         rowCount += count / dimension
         try file.append(bytes)
@@ -56,7 +59,7 @@ package final class NpyWriter {
         guard promised == nil || promised == rowCount else {
             throw file.misuse("\(rowCount) rows were written, \(promised ?? 0) were announced", "run the export again")
         }
-        try file.finish(header: promised == nil ? Self.header(type, rowCount, dimension) : nil)
+        try file.finish(header: promised == nil ? header(rowCount) : nil)
     }
 }
 
