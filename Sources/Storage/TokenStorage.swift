@@ -4,7 +4,7 @@
 package enum TokenStorage: String, Sendable {
     /// As given, to the bit.
     case float32
-    /// Rounded to half precision before they are stored: half the bytes, with a loss that was declared.
+    /// Rounded to half precision before they are stored: two bytes a number, with a loss that was declared.
     case float16
 }
 

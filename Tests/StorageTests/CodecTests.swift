@@ -83,3 +83,26 @@ func everyCodecIsLosslessAndTheSameInEveryInstructionSet(shape: VectorShape) {
         for codec in VectorCodec.allCases { _ = codec.decoded(noise, count: Int(numbers.next() % 200)) }
     }
 }
+
+/// What declared half precision saves, and what it does not: the column of numbers is half of float32, the codes stay.
+@Test func tokensBornInHalfPrecisionTakeTwoBytesANumber() throws {
+    let (rows, dimension, count) = (60, 128, 20)
+    func bytes(of column: String, rounding: (Float) -> Float) throws -> Int {
+        var numbers = SeededNumbers(seed: 11)
+        let fixture = try Fixture(dimension: 4, tokenDimension: dimension)
+        var batch = plainBatch(rows, dimension: 4)
+        batch.tokenSets = (0..<rows).map { (_: Int) -> TokenSet? in
+            let values: [Float] = (0..<count * dimension).map { _ in rounding(numbers.gaussian()) }
+            return TokenSet(dimension: dimension, values: values)
+        }
+        try fixture.insert(batch)
+        return try blobs("SELECT bytes FROM \(column)", on: fixture.path).reduce(0) { $0 + $1.count }
+    }
+    let float32 = Double(4 * rows * count * dimension)
+    let whole = try Double(bytes(of: "token_set") { $0 }), halves = try Double(bytes(of: "token_set") { Float(Float16($0)) })
+    #expect(abs(halves / float32 - 0.5) < 0.01, "\(halves) bytes where float32 is \(float32)")
+    #expect(whole / float32 > 0.85 && whole / float32 < 0.9, "lossless gains what FORMAT.md says: \(whole / float32)")
+    let codes = try Double(bytes(of: "token_code") { Float(Float16($0)) })
+    #expect(try codes == Double(bytes(of: "token_code") { $0 }), "codes are of one size")
+    #expect(abs((halves + codes) / (whole + codes) - 0.67) < 0.04, "\((halves + codes) / (whole + codes))")
+}

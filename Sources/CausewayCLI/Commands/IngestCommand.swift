@@ -28,8 +28,9 @@ package enum IngestCommand: Command {
             .value("token-mask", "FILE", kind: .file, help: "1 or 0 a token: 0 is padding, which is dropped"),
             .value(
                 "token-storage", "TYPE", kind: .choice(TokenPrecision.allCases.map(\.rawValue)),
-                help: "how tokens are kept, declared with the first of a modality: float32 to the bit, or float16, rounded, "
-                    + "in half the bytes; what was declared, or float32, when left out"),
+                help: "how tokens are kept, declared with the first of a modality: float32 to the bit, or float16, rounded to "
+                    + "two bytes a number (their 8-bit codes stay: a database of tokens shrinks to some 0.7, not to half); what "
+                    + "was declared, or float32, when left out"),
             .value("model", "NAME", help: "what made the vectors; recorded once, another one later is refused"),
             .value(
                 "on-conflict", "POLICY", kind: .choice(IngestOptions.Conflict.allCases.map(\.rawValue)), default: "error",
