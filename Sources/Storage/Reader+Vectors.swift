@@ -80,7 +80,7 @@ extension Reader {
     /// Token sets in a pass whose pages would push everything else out of the page cache.
     static let longPass = 256
 
-    /// The token sets of some rows in one ordered pass. Rows without a token set are passed over.
+    /// The token sets of some rows in one ordered pass; `rows` should ascend, for speed. Rows without one are passed over.
     package func forEachTokenSet(
         _ rows: [RowID], of modality: ModalityRecord, _ body: (_ index: Int, TokenSet) throws -> Void
     ) throws -> [RowDamage] {
@@ -97,11 +97,10 @@ extension Reader {
     private func forEachTokenRow(_ rows: [RowID], _ body: (_ index: Int, TokenRow) throws -> Void) throws {
         let statement = try connection.take(TokenRow.query)
         defer { connection.give(statement) }
+        var walk = RowWalk(statement, stepsMax: 1)
         try withCacheForPass(isLong: rows.count >= Self.longPass) {
-            for (index, row) in rows.enumerated() {
-                statement.bind(1, row.rawValue)
-                defer { statement.reset() }
-                if try statement.step() { try body(index, TokenRow(statement: statement)) }
+            for (index, row) in rows.enumerated() where try walk.find(row) {
+                try body(index, TokenRow(statement: statement))
             }
         }
     }

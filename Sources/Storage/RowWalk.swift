@@ -3,16 +3,17 @@
 /// The statement selects the row first, takes the least row as its only parameter, and returns rows ascending.
 /// Rows may be asked for in any order; ascending is fast.
 struct RowWalk {
-    /// Stepping over a row costs about a fifth of a seek, which restarts the statement and descends from the root.
-    private static let stepsMax: Int64 = 5
-
     private let statement: Statement
+    private let stepsMax: Int64
     /// Where the cursor stands; nil before the first row and after the last.
     private var current: Int64?
     /// The row last asked for: none lies between it and `current`.
     private var asked = Int64.max
 
-    init(_ statement: Statement) { self.statement = statement }
+    /// - Parameter stepsMax: gaps up to this are stepped over. For rows of one page: stepping over one costs about a fifth of a
+    ///   seek, which restarts the statement and descends from the root. Where rows are long, 1: SQLite reads the blobs of
+    ///   every row it steps on, and only the very next one is nearer by a step.
+    init(_ statement: Statement, stepsMax: Int64 = 5) { (self.statement, self.stepsMax) = (statement, stepsMax) }
 
     /// True when the row is there; the statement's columns are then its.
     mutating func find(_ row: RowID) throws(StorageError) -> Bool {
@@ -20,7 +21,7 @@ struct RowWalk {
         defer { asked = row }
         if let current, asked <= row {
             if row <= current { return row == current }
-            if row - current <= Self.stepsMax { return try step(to: row) }
+            if row - current <= stepsMax { return try step(to: row) }
         }
         statement.reset()
         statement.bind(1, row)
@@ -28,13 +29,11 @@ struct RowWalk {
     }
 
     private mutating func step(to row: Int64) throws(StorageError) -> Bool {
+        current = nil  // also after a step that fails: the next row is then sought anew
         repeat {
-            guard try statement.step() else {
-                current = nil
-                return false
-            }
-            current = statement.int(0)
-        } while current.map { $0 < row } ?? false
+            guard try statement.step() else { return false }
+        } while statement.int(0) < row
+        current = statement.int(0)
         return current == row
     }
 }

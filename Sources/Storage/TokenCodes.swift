@@ -32,7 +32,7 @@ extension Reader {
         let none: [UInt8] = []
         try forEachCodeRow(rows) { index, found in
             guard let found else { return try body(index, none.span) }
-            try found.withBlob(1) { bytes in try body(index, isSound(found, bytes, rows[index]) ? bytes : none.span) }
+            try found.withBlob(2) { bytes in try body(index, isSound(found, bytes, rows[index]) ? bytes : none.span) }
         }
     }
 
@@ -40,31 +40,30 @@ extension Reader {
     package func forEachCopiedTokenCode(_ rows: [RowID], _ body: (_ index: Int, [UInt8]) throws -> Void) throws {
         try forEachCodeRow(rows) { index, found in
             guard let found else { return try body(index, []) }
-            let bytes = found.blob(1)
+            let bytes = found.blob(2)
             try body(index, isSound(found, bytes.span, rows[index]) ? bytes : [])
         }
     }
 
     private func isSound(_ found: Statement, _ bytes: Span<UInt8>, _ row: RowID) -> Bool {
-        TokenCode.sealed(checksum(of: bytes), row: row.rawValue) == found.int(0)
+        TokenCode.sealed(checksum(of: bytes), row: row.rawValue) == found.int(1)
     }
 
     private func forEachCodeRow(_ rows: [RowID], _ body: (_ index: Int, Statement?) throws -> Void) throws {
-        let statement = try connection.take("SELECT checksum, bytes FROM token_code WHERE row = ?")
+        let statement = try connection.take("SELECT row, checksum, bytes FROM token_code WHERE row >= ? ORDER BY row")
         defer { connection.give(statement) }
+        var walk = RowWalk(statement, stepsMax: 1)
         try withCacheForPass(isLong: rows.count >= Self.longPass) {
             for (index, row) in rows.enumerated() {
-                statement.bind(1, row.rawValue)
-                defer { statement.reset() }
-                try body(index, try stepIfSound(statement) ? statement : nil)
+                try body(index, try Self.isFound(row, by: &walk) ? statement : nil)
             }
         }
     }
 
     /// False also where SQLite finds the table's own pages damaged: `check` reports that, and the sets are elsewhere.
-    private func stepIfSound(_ statement: Statement) throws(StorageError) -> Bool {
+    private static func isFound(_ row: RowID, by walk: inout RowWalk) throws(StorageError) -> Bool {
         do throws(StorageError) {
-            return try statement.step()
+            return try walk.find(row)
         } catch {
             guard case .corrupt = error else { throw error }
             return false

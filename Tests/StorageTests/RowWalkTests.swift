@@ -1,4 +1,5 @@
-/// Rows asked for in any order come as if each were asked for alone, over small gaps, large ones, and missing rows.
+/// Rows asked for in any order come as if each were asked for alone, over small gaps, large ones, and missing rows: vectors,
+/// token sets and their codes.
 import Storage
 import Testing
 
@@ -25,6 +26,36 @@ func rowsComeAsIfAskedForOneByOne(seed: UInt64) throws {
                 #expect(found[index] == vectors[row], "seed \(seed), row \(row.rawValue)")
                 let record = try reader.embeddings([row])[0]
                 #expect(names[index]?.id == record?.id && names[index]?.item == record?.item, "seed \(seed)")
+            }
+        }
+    }
+}
+
+@Test(arguments: UInt64(0)..<4)
+func tokenSetsAndCodesComeAsIfAskedForOneByOne(seed: UInt64) throws {
+    let fixture = try Fixture(dimension: 4, tokenDimension: 64)
+    var numbers = SeededNumbers(seed: seed)
+    var batch = plainBatch(80, dimension: 4, seed: seed)
+    batch.tokenSets = (0..<80).map { (row: Int) -> TokenSet? in
+        if row % 9 == 4 || (30..<45).contains(row) { return nil }
+        let count = 64 * (1 + row % 3)
+        return TokenSet(dimension: 64, values: (0..<count).map { _ in numbers.gaussian() })
+    }
+    try fixture.insert(batch)
+    try fixture.store.read { reader in
+        let all = try reader.rows(of: fixture.modality.id)
+        var asked: [RowID] = (0..<50).map { _ in all.randomElement(using: &numbers)! }
+        asked += [RowID(rawValue: 0), RowID(rawValue: 1 << 50), asked[0], asked[0]]
+        let orders: [[RowID]] = [asked, asked.sorted(), asked.sorted(by: >), all]
+        for order in orders {
+            var sets: [Int: TokenSet] = [:], codes: [Int: [UInt8]] = [:]
+            #expect(try reader.forEachTokenSet(order, of: fixture.modality) { sets[$0] = $1 }.isEmpty)
+            try reader.forEachTokenCode(order) { index, code in codes[index] = code.indices.map { code[$0] } }
+            for (index, row) in order.enumerated() {
+                let expected: TokenSet? = all.firstIndex(of: row).flatMap { batch.tokenSets[$0] }
+                #expect(sets[index] == expected, "seed \(seed), row \(row.rawValue)")
+                #expect(codes[index]?.isEmpty == (expected == nil), "seed \(seed), row \(row.rawValue)")
+                try reader.forEachTokenCode([row]) { _, code in #expect(codes[index] == code.indices.map { code[$0] }) }
             }
         }
     }
