@@ -1,5 +1,6 @@
 /// Where the shared reference cases and real data are, and small readers for them. Not a test itself.
 import Foundation
+import Testing
 import VectorMath
 
 enum SharedData {
@@ -14,16 +15,28 @@ enum SharedData {
         return nil
     }
 
-    /// "input" and "expect" of a case of transport-cases.json.
-    static func transportCase(_ id: String) throws -> (input: [String: Any], expect: [String: Any], tolerance: Double)? {
-        guard let root else { return nil }
-        let data = try Data(contentsOf: root.appendingPathComponent("transport-cases.json"))
-        let file = try JSONSerialization.jsonObject(with: data) as? [String: Any]
-        let cases = file?["cases"] as? [[String: Any]] ?? []
-        guard let found = cases.first(where: { $0["id"] as? String == id }),
-            let input = found["input"] as? [String: Any], let expect = found["expect"] as? [String: Any]
-        else { return nil }
-        return (input, expect, number(found["tol"]) ?? 1e-9)
+    private static var transportFile: URL? {
+        let file = root?.appendingPathComponent("transport-cases.json")
+        return file.flatMap { FileManager.default.fileExists(atPath: $0.path) ? $0 : nil }
+    }
+
+    /// For `.enabled(if:)`: a test of the reference cases is skipped where they are absent, and the runner says why.
+    static var hasTransportCases: Bool { transportFile != nil }
+    static let noTransportCases: Comment = "no transport-cases.json in ../shared of the package"
+
+    /// All of transport-cases.json.
+    static func transportCases() throws -> [[String: Any]] {
+        let file = try #require(transportFile)
+        let document = try #require(JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+        return try #require(document["cases"] as? [[String: Any]])
+    }
+
+    /// "input" and "expect" of one of them.
+    static func transportCase(_ id: String) throws -> (input: [String: Any], expect: [String: Any], tolerance: Double) {
+        let found = try #require(try transportCases().first { $0["id"] as? String == id })
+        return (
+            try #require(found["input"] as? [String: Any]), try #require(found["expect"] as? [String: Any]),
+            try #require(number(found["tol"])))
     }
 
     static func number(_ value: Any?) -> Double? { (value as? NSNumber)?.doubleValue }

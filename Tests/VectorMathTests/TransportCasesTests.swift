@@ -1,4 +1,4 @@
-// The shared reference cases (SciPy, POT and a linear-programming solver agreeing to 1e-9), where they are at hand.
+/// The shared reference cases (SciPy, POT and a linear-programming solver agreeing to 1e-9); skipped where they are not at hand.
 import Foundation
 import Testing
 import VectorMath
@@ -26,24 +26,23 @@ private struct Case {
     }
 }
 
-private func cases(_ kinds: String...) throws -> [Case] {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-    let file = root.deletingLastPathComponent().appendingPathComponent("shared/transport-cases.json")
-    guard let data = try? Data(contentsOf: file) else {
-        print("skipped: the reference cases are not beside this package")
-        return []
-    }
-    let document = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
-    let all = try #require(document["cases"] as? [[String: Any]])
-    return try all.compactMap { entry in
-        let kind = try #require(entry["kind"] as? String)
-        guard kinds.contains(kind) else { return nil }
-        return Case(
-            id: try #require(entry["id"] as? String), kind: kind, tolerance: try #require(entry["tol"] as? Double),
+/// How many there are of each kind: none may go missing unnoticed. Those of `energy_mmd`, `gaussian_w2_params`, `modality_gap`
+/// and `linear_maps` are compared in GapTests and AlignmentTests, by name.
+private let counts = [
+    "vectors": 9, "ot_sets": 19, "ot_cost": 4, "ot_bounds": 1, "sinkhorn": 1, "sliced": 1, "maxsim": 1, "errors": 1,
+    "energy_mmd": 1, "gaussian_w2": 1, "gaussian_w2_params": 1, "modality_gap": 1, "linear_maps": 1,
+]
+
+/// All cases of a kind, as many as there are to be.
+private func cases(_ kind: String) throws -> [Case] {
+    let found = try SharedData.transportCases().filter { $0["kind"] as? String == kind }.map { entry in
+        Case(
+            id: try #require(entry["id"] as? String), kind: kind, tolerance: try #require(SharedData.number(entry["tol"])),
             input: try #require(entry["input"] as? [String: Any]),
             expect: try #require(entry["expect"] as? [String: Any]))
     }
+    try #require(found.count == counts[kind], "\(found.count) cases of kind \(kind)")
+    return found
 }
 
 private func near(_ found: Double, _ expected: Double, _ tolerance: Double, _ note: String) {
@@ -56,7 +55,40 @@ private func value(_ metric: VectorMetric, _ x: [Float], _ y: [Float]) -> Double
 
 private func squareOfDistance(_ x: [Float], _ y: [Float]) -> Double { squaredDistance(x.span, y.span) }
 
-@Suite struct TransportCasesTests {
+@Suite(.enabled(if: SharedData.hasTransportCases, SharedData.noTransportCases)) struct TransportCasesTests {
+    @Test func thereAreFortyTwoCasesAndTestsOfEveryKind() throws {
+        let kinds = try SharedData.transportCases().compactMap { $0["kind"] as? String }
+        #expect(kinds.count == 42)
+        #expect(Dictionary(kinds.map { ($0, 1) }, uniquingKeysWith: +) == counts)
+    }
+
+    /// What must be refused, by the words of the case.
+    @Test func rejectionCases() throws {
+        func cloud(_ values: [Float], weights: [Double]? = nil, side: TransportSide = .query) throws -> TokenCloud {
+            try TokenCloud(values: values, dimension: 2, weights: weights, ground: .euclidean, side: side)
+        }
+        let attempts: [String: [() throws -> Void]] = [
+            "empty token set on either side": [{ _ = try cloud([]) }, { _ = try cloud([], side: .candidate) }],
+            "weights length != token count": [{ _ = try cloud([1, 2], weights: [1, 1]) }],
+            "negative weight": [{ _ = try cloud([1, 2, 3, 4], weights: [1, -1]) }],
+            "all-zero weights": [{ _ = try cloud([1, 2, 3, 4], weights: [0, 0]) }],
+            "NaN or infinite token component": [{ _ = try cloud([1, .nan]) }, { _ = try cloud([-.infinity, 1]) }],
+            "NaN weight": [{ _ = try cloud([1, 2], weights: [.nan]) }],
+            "dimension mismatch": [{
+                let longer = try TokenCloud(values: [1, 2, 3], dimension: 3, ground: .euclidean, side: .candidate)
+                _ = try exactCost(cloud([1, 2]), longer)
+            }],
+            "NaN cost": [{ _ = try CostMatrix([.nan], rows: 1, columns: 1) }],
+        ]
+        for one in try cases("errors") {
+            let rejected = try #require(one.expect["reject"] as? [String])
+            #expect(Set(rejected) == Set(attempts.keys))
+            for what in rejected {
+                for attempt in attempts[what] ?? [] { #expect(throws: TransportError.self, "\(what)") { try attempt() } }
+            }
+        }
+    }
+
     @Test func vectorCases() throws {
         let names: [(String, VectorMetric)] = [
             ("dot", .dot), ("euclidean", .euclidean), ("manhattan", .manhattan), ("cosine_similarity", .cosine),
