@@ -45,7 +45,7 @@ let package = Package(
         .executableTarget(
             name: "CausewayCLI", dependencies: ["Causeway"], swiftSettings: swiftSettings),
         .executableTarget(
-            name: "rerank-benchmark", dependencies: ["Storage", "VectorMath"], path: "Benchmarks/Rerank",
+            name: "rerank-benchmark", dependencies: ["Causeway", "Storage"], path: "Benchmarks/Rerank",
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "transport-benchmark", dependencies: ["Platform", "VectorFiles", "VectorMath"],

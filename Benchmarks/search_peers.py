@@ -13,11 +13,17 @@ Rates are of the best round. On a shared machine compare `processor`, queries pe
 people's work hardly moves; `wall` is what a clock on the wall said. Batches: all queries in one call, for every engine.
 Latencies: one query a call. Ours singly reads pages that batches share, so the two differ; both are recorded. The process of
 ours is new in every round: its first thousand queries pay for first touches of the graph, the peers' do not.
+Distances are what the library itself counts; hnswlib's are null, as its Python interface counts none.
+Memory, `resident_bytes`: by how much a fresh process grows that opens the index from its file and answers 1,000 queries of each
+modality at the width that had recall 0.95. A peer's process is measured from before it loads to its peak, with its library and
+the queries already there; ours against its own peak on a database of one row, asked the same. Pages of files that are mapped
+count as far as they were touched. Linux only; null elsewhere.
 """
 import argparse
 import json
 import math
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,6 +40,7 @@ import corpora  # noqa: E402
 
 K = 10
 DEGREE, BREADTH, BUILD_THREADS = 16, 200, 2
+MEMORY_QUERIES = 1_000
 WIDTHS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 TARGETS = (0.90, 0.95, 0.99)
 ENOUGH = 0.992  # a ladder ends here
@@ -63,8 +70,8 @@ class Hnswlib:
     def save(self, path):
         self.index.save_index(path)
 
-    def load(self, path, base):
-        self.index = hnswlib.Index(space="cosine", dim=base.shape[1])
+    def load(self, path, dimension):
+        self.index = hnswlib.Index(space="cosine", dim=dimension)
         self.index.load_index(path)
         self.index.set_num_threads(1)
 
@@ -84,8 +91,8 @@ class USearch:
     def save(self, path):
         self.index.save(path)
 
-    def load(self, path, base):
-        self.index = Index(ndim=base.shape[1], metric="cos", dtype=self.dtype, connectivity=DEGREE, expansion_add=BREADTH)
+    def load(self, path, dimension):
+        self.index = Index(ndim=dimension, metric="cos", dtype=self.dtype, connectivity=DEGREE, expansion_add=BREADTH)
         self.index.load(path)
 
     def search(self, queries, width):
@@ -117,7 +124,7 @@ class Faiss:
     def save(self, path):
         faiss.write_index(self.index, path)
 
-    def load(self, path, base):
+    def load(self, path, dimension):
         self.index = faiss.read_index(path)
 
     def search(self, queries, width):
@@ -170,6 +177,25 @@ class Causeway:
         call = ["search", self.database, "--collection", "c", "--to", "image", *self.source(name), "--vector", file]
         times = sorted(self.run(*call)[0] for _ in range(7))
         return times[len(times) // 2] * 1000
+
+    def resident_bytes(self, results, query_sets):
+        """What the index adds to the peak of a process that answers 1,000 queries of each modality, one after the other."""
+        def peak(database):
+            return max(
+                self.run("search", database, "--collection", "c", "--to", "image", "--queries", queries[name], "-k", str(K),
+                         "--ef", str(width), "--output", os.path.join(self.directory, "memory-ids.npy"), "--quiet")[1]
+                for name, width in widths.items())
+
+        widths = judged_widths(results, self.name)
+        queries = {name: os.path.join(self.directory, name + "-memory.npy") for name in widths}
+        for name in widths:
+            np.save(queries[name], query_sets[name][:MEMORY_QUERIES])
+        empty = os.path.join(self.directory, "one-row.db")
+        one = os.path.join(self.directory, "one-row.npy")
+        np.save(one, next(iter(query_sets.values()))[:1])
+        self.run("ingest", empty, "--collection", "c", "--modality", "image", one, "--quiet")
+        with_index, without = peak(self.database), peak(empty)
+        return with_index - without if without else None
 
     def bytes_on_disk(self):
         sizes = {f: os.path.getsize(os.path.join(self.directory, f)) for f in os.listdir(self.directory)}
@@ -231,7 +257,7 @@ def build(engine, vectors, kept):
     """(wall, processor) seconds of building an index; those of then, where it is kept from an earlier run."""
     path = kept and os.path.join(kept, engine.name.replace(" ", "-"))
     if path and os.path.exists(path + ".json"):
-        engine.load(path, vectors)
+        engine.load(path, vectors.shape[1])
         with open(path + ".json") as file:
             return json.load(file)
     seconds = timed(lambda: engine.build(vectors))[:2]
@@ -307,19 +333,56 @@ def measure_opening(results, ours, peers, base, query_sets, directory):
                 search["single"].update(latencies(engine.search, unit(queries), width))
     first = next(iter(query_sets))
     results["engines"][ours.name]["open_to_answer_ms"] = ours.first_answer_ms(first)
+    results["engines"][ours.name]["resident_bytes"] = ours.resident_bytes(results, query_sets)
     for peer in peers:
         path = os.path.join(directory, "peer.index")
         peer.save(path)
         entry = results["engines"][peer.name]
-        entry["disk_bytes"] = os.path.getsize(path)  # and the same in memory: all of them load the file
+        entry["disk_bytes"] = os.path.getsize(path)
+        entry["resident_bytes"] = resident_bytes(peer, path, results, query_sets, directory)
         query = unit(query_sets[first][:1])
 
         def opened():
-            peer.load(path, base)
+            peer.load(path, base.shape[1])
             return peer.search(query, 64)
 
         entry["open_to_answer_ms"] = min(timed(opened)[0] for _ in range(3)) * 1000
         os.remove(path)
+
+
+def judged_widths(results, engine):
+    """By modality, the least width that had recall 0.95, or the widest."""
+    ladders = {name: search["ladder"] for name, search in results["engines"][engine]["searches"].items()}
+    return {name: next((s["width"] for s in steps if s["recall"] >= 0.95), steps[-1]["width"]) for name, steps in ladders.items()}
+
+
+def resident_bytes(peer, path, results, query_sets, directory):
+    """What a fresh process grows by that loads a peer's index and answers 1,000 queries of each modality; None where unknown."""
+    sets = []
+    for name, width in judged_widths(results, peer.name).items():
+        file = os.path.join(directory, name + "-memory.npy")
+        np.save(file, unit(query_sets[name][:MEMORY_QUERIES]))
+        sets.append((file, width))
+    key = next(key for key, make in PEERS.items() if make().name == peer.name)
+    command = [sys.executable, os.path.abspath(__file__), "--grow", json.dumps({"peer": key, "path": path, "sets": sets})]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def grow(wanted):
+    """The process of `resident_bytes`: prints the bytes it grew by, from before the index to its peak."""
+    sets = [(np.load(file), width) for file, width in wanted["sets"]]
+    peer = PEERS[wanted["peer"]]()
+    faiss.omp_set_num_threads(1)
+    try:
+        with open("/proc/self/clear_refs", "w") as peak:
+            peak.write("5")  # the peak so far was that of importing libraries
+    except OSError:
+        return print("null")
+    before = common.peak_bytes(os.getpid())
+    peer.load(wanted["path"], sets[0][0].shape[1])
+    for queries, width in sets:
+        peer.search(queries, width)
+    print(common.peak_bytes(os.getpid()) - before)
 
 
 def show(results):
@@ -342,13 +405,15 @@ def show(results):
     if Hnswlib.name in builds:
         results["build_over_hnswlib"] = round(builds[Causeway.name] / builds[Hnswlib.name], 2)
         print(f"\nbuild, cross-modal edges included, over hnswlib's: {results['build_over_hnswlib']}")
-    print("\n| engine | build s, 2 threads | disk bytes a vector | open to answer ms |\n|---|---:|---:|---:|")
+    print("\n| engine | build s, 2 threads | disk bytes a vector | resident bytes a vector | open to answer ms |")
+    print("|---|---:|---:|---:|---:|")
     for name, engine in results["engines"].items():
         disk = engine["disk_bytes"]
         size = disk / results["rows"] if not isinstance(disk, dict) else None
         text = f"{size:,.0f}" if size else "graph {:,.0f}, database {:,.0f}".format(
             disk["graph"] / results["rows"], disk["database"] / results["rows"])
-        print(f"| {name} | {engine['build_seconds']:.1f} | {text} | {engine['open_to_answer_ms']:.1f} |")
+        resident = engine["resident_bytes"] and engine["resident_bytes"] / results["rows"]
+        print(f"| {name} | {engine['build_seconds']:.1f} | {text} | {number(resident)} | {engine['open_to_answer_ms']:.1f} |")
 
 
 def ratios(engines, modality):
@@ -376,7 +441,10 @@ def main():
     parser.add_argument("--keep", help="a directory for the peers' indexes and build seconds, used again by the next run on the "
                         "same corpus: a million rows take the six of them more than an hour")
     parser.add_argument("--directory")
+    parser.add_argument("--grow", type=json.loads, help=argparse.SUPPRESS)  # how the script calls itself
     arguments = parser.parse_args()
+    if arguments.grow:
+        return grow(arguments.grow)
     if arguments.tiny:
         arguments.rows, arguments.dimension, arguments.queries, arguments.rounds = 3000, 64, 50, 1
     if arguments.data == "flickr":

@@ -56,4 +56,20 @@ struct BenchmarkTests {
         #expect(finished.lines.count { $0.contains("POT core") } == 2, "\(finished.output)")
         #expect(finished.output.contains("largest difference from POT's float64 optimum"), "\(finished.output)")
     }
+
+    private static let numerical = Executable.python(importing: "numpy")
+
+    @Test(
+        .enabled(if: HeavyTests.run, "indexes 3,000 vectors and filters them: run it with swift test -c release"),
+        .enabled(if: numerical != nil, "no python3 with numpy"))
+    func theFilterBenchmarkFindsAllMatchesAtItsTiniest() throws {
+        var python = try #require(Self.numerical)
+        python.environment["CAUSEWAY"] = try Executable.causeway().path
+        let script = Self.root.appendingPathComponent("Benchmarks/filters.py").path
+        let finished = try python.run([script, "--tiny"], timeLimit: 120)
+        #expect(finished.succeeded, "\(finished.ending)\n\(finished.errorText.suffix(2_000))")
+        for kind in ["independent", "positive", "negative"] {
+            #expect(finished.lines.count { $0.hasPrefix("| \(kind) |") } == 4, "\(finished.output)")
+        }
+    }
 }
