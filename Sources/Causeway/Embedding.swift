@@ -1,6 +1,7 @@
 /// What a user stores: one vector of one modality, with the item it shows, its metadata and its tokens.
 import Foundation
 import Storage
+import VectorMath
 
 /// One embedding of an item in one modality.
 public struct Embedding: Sendable, Equatable {
@@ -54,10 +55,12 @@ public struct TokenSet: Sendable, Equatable {
 
     /// The mean of the tokens, each counting the same.
     var mean: [Float] {
-        guard count > 0 else { return [] }
-        return (0..<dimension).map { component in
-            let sum = stride(from: component, to: values.count, by: dimension).reduce(0.0) { $0 + Double(values[$1]) }
-            return Float(sum / Double(count))
+        get throws(TransportError) {
+            guard count > 0 else { throw .emptyTokenSet(.query) }
+            return (0..<dimension).map { component in
+                let sum = stride(from: component, to: values.count, by: dimension).reduce(0.0) { $0 + Double(values[$1]) }
+                return Float(sum / Double(count))
+            }
         }
     }
 

@@ -174,15 +174,6 @@ import CKernels
         unsafe ck_exp_sum_columns(address, rows, stride, duals.pointer(rows), minima.pointer(stride), sums.pointer(stride))
     }
 
-    /// These costs times a positive factor.
-    func scaled(by factor: Double) -> CostMatrix {
-        let scaled = CostMatrix()
-        (scaled.rows, scaled.columns, scaled.stride) = (rows, columns, stride)
-        scaled.cells = WorkArray(undefined: rows * stride)
-        for cell in 0..<rows * stride { scaled.cells[cell] = cells[cell] * factor }
-        return scaled
-    }
-
     fileprivate var address: UnsafePointer<Double> { unsafe UnsafePointer(cells.pointer(rows * stride)) }
 }
 

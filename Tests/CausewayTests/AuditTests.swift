@@ -59,6 +59,44 @@ struct AuditTests {
         }
     }
 
+    /// Each text's own image is nearest to it, and hidden: in the graph, beside it, and from scans, with and without an index.
+    @Test(.enabled(if: isOptimised, "kernels are slow without optimisation"), arguments: [false, true])
+    func recallsAreThoseOfBruteForceWithoutTheOwnItem(isIndexed: Bool) throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        let all = tokenEmbeddings(isIndexed ? 2_300 : 1_500, seed: 31, copies: false)
+        let old = all.count - 60
+        try collection.insert(Array(all[..<old]), into: "image")
+        if isIndexed { try collection.buildIndex() }
+        try collection.insert(Array(all[old...]), into: "image")
+        // Half of the texts are of images beside the graph.
+        let texts = (old - 6..<old + 6).map { number in
+            let image = all[number]
+            return Embedding(id: "t\(number)", vector: image.vector, item: image.item, tokens: image.tokens)
+        }
+        try collection.insert(texts, into: "text")
+        var options = IndexAuditOptions()
+        (options.metrics, options.at) = ([.cosine, .wasserstein, .maxSim], [1, 10])
+        let audit = try collection.auditIndex(from: "text", to: "image", options: options)
+        for result in audit.metrics {
+            let shares = try texts.map { try self.shares(of: options.at, result.metric, $0, all) }
+            for (slot, recall) in result.recalls.enumerated() {
+                let mean = shares.reduce(0) { $0 + $1[slot] } / Double(texts.count), slack = isIndexed ? 0.05 : 1e-9
+                #expect(abs(recall.mean.value - mean) <= slack, "\(result.metric) @\(recall.k)")
+            }
+        }
+    }
+
+    /// How much of the best k by the metric is among the candidates, the nearest 1000 by cosine.
+    private func shares(of ks: [Int], _ metric: Metric, _ query: Embedding, _ all: [Embedding]) throws -> [Double] {
+        guard metric.operand == .tokenSets else { return ks.map { _ in 1 } }
+        let others = all.filter { $0.item != query.item }, sign = metric.isSimilarity ? -1.0 : 1.0
+        var values: [String: Double] = [:]
+        for other in others { values[other.id] = sign * (try oracleValue(metric, query.tokens!, other.tokens!)) }
+        let sorted = values.values.sorted(), near = bruteForce(query.vector, others, .cosine).prefix(1_000)
+        return ks.map { k in Double(near.count { values[$0.id]! <= sorted[k - 1] + 1e-6 }) / Double(k) }
+    }
+
     @Test func itCanBeStopped() throws {
         let temporary = try TemporaryDatabase()
         try temporary.collection().insert(clusteredEmbeddings(30, dimension: 4, seed: 6), into: "v")

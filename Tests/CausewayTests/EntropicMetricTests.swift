@@ -33,4 +33,30 @@ struct EntropicMetricTests {
         #expect(sliced["3"]! < 1e-6)
         #expect(gaussian["3"]! < 1e-3)
     }
+
+    /// Plain iterations need millions for some pairs of two tokens and divide by nothing for single ones.
+    @Test func fewTokensConvergeAtTheDefaults() throws {
+        for seed in UInt64(0)..<4 {
+            let temporary = try TemporaryDatabase()
+            var random = TestRandom(seed)
+            let sets = (0..<60).map { number in
+                Causeway.TokenSet((0..<1 + number % 2).map { _ in random.vector(4) })
+            }
+            try temporary.collection().insert(
+                sets.enumerated().map { Embedding(id: String($0), vector: mean($1), tokens: $1) }, into: "v")
+            for query in [sets[0], sets[1]] {
+                let exact = try values("wasserstein", query, in: temporary)
+                for metric in ["sinkhorn", "sinkhorn:dual", "sinkhorn:epsilon=0.000001"] {
+                    let entropic = try values(metric, query, in: temporary)
+                    #expect(entropic.count == 60)
+                    for (id, value) in exact { #expect(entropic[id]! >= value - 1e-5, "\(metric) seed \(seed) \(id)") }
+                    if query.count == 1 {
+                        for (id, value) in exact { #expect(abs(entropic[id]! - value) < 1e-5, "one plan, \(id)") }
+                    }
+                }
+                let divergence = try values("sinkhorn:divergence", query, in: temporary)
+                #expect(divergence.values.allSatisfy { $0 > -1e-5 } && divergence.values.contains(0))
+            }
+        }
+    }
 }

@@ -53,23 +53,6 @@ struct TokenSearchTests {
         }
     }
 
-    @Test(arguments: ["wasserstein", "max-sim"]) func readingOnAThreadOfItsOwnGivesTheSameAnswer(name: String) throws {
-        let temporary = try TemporaryDatabase()
-        let embeddings = tokenEmbeddings(900, dimension: 96, seed: 8)
-        try temporary.collection().insert(embeddings, into: "v")
-        try temporary.collection().insert([Embedding(id: "bare", vector: embeddings[0].vector)], into: "v")
-        let query = Query.vector(embeddings[5].vector, tokens: embeddings[5].tokens)
-        for effort in [SearchOptions.Effort.exact, .width(300)] {
-            let options = SearchOptions(k: 20, metric: try Metric(named: name), effort: effort)
-            let alone = try temporary.collection().search(query, in: "v", options: options)
-            let overlapped = try temporary.collection().search([query], in: "v", options: options, threads: 2)[0]
-            #expect(overlapped.hits == alone.hits)
-            #expect(overlapped.explanation.tokens == alone.explanation.tokens)
-            #expect(overlapped.explanation.reranked == alone.explanation.reranked)
-            #expect(overlapped.explanation.notes == alone.explanation.notes)
-        }
-    }
-
     @Test func copiesTieAndAreOrderedById() throws {
         let temporary = try TemporaryDatabase()
         let set = Causeway.TokenSet([[1, 0.5], [0.2, 2]])
@@ -190,13 +173,38 @@ struct TokenSearchTests {
             (Causeway.TokenSet([vector], weights: [.nan]), "weight 0 of the query is not a finite number"),
             (Causeway.TokenSet([vector], weights: [1, 2]), "the query has 1 tokens and 2 weights"),
             (Causeway.TokenSet([[1, 2, .nan, 4, 5, 6]]), "token 0 of the query holds NaN"),
+            (Causeway.TokenSet(dimension: 6, values: vector + [1]), "7 values of the query are no whole number of 6-dim"),
             (Causeway.TokenSet(dimension: 6, values: []), "the query has no tokens"),
         ]
-        for (tokens, reason) in bad {
-            #expect(refusal(.vector(vector, tokens: tokens))?.hasPrefix(reason) == true, "\(reason)")
+        for metric in [Metric.wasserstein, try Metric(OwnMaxSim())] {
+            for (tokens, reason) in bad {
+                #expect(refusal(.vector(vector, tokens: tokens), "v", metric)?.hasPrefix(reason) == true, "\(metric) \(reason)")
+            }
         }
+        #expect(refusal(.tokens(Causeway.TokenSet([])))?.hasPrefix("the query has no tokens; give at least one") == true)
         let zeros = Causeway.TokenSet([[0, 0, 0, 0, 0, 0]])
         #expect(refusal(.vector(vector, tokens: zeros), "v", .maxSim)?.hasPrefix("no token of the query has") == true)
+    }
+
+    /// Only what proposes candidates compares the vectors.
+    @Test func setsOfOneTokenDimensionAreComparedThoughTheirVectorsAreNot() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        let embeddings = tokenEmbeddings(30, seed: 2, copies: false)
+        try collection.insert(embeddings, into: "image")
+        let other = tokenEmbeddings(1, seed: 3)[0]
+        try collection.insert([Embedding(id: "t", vector: [1, 2], tokens: other.tokens)], into: "text")
+        let query = Query.embedding(id: "t", from: "text")
+        for effort in [SearchOptions.Effort.exact, .recall(0.9)] {
+            let answer = try collection.search(
+                query, in: "image", options: SearchOptions(k: 4, metric: .maxSim, effort: effort))
+            try expectBruteForce(answer, other.tokens!, embeddings, k: 4, "\(effort)")
+        }
+        let mismatch = CausewayError.dimensionMismatch(expected: 6, got: 2, modality: "image")
+        for options in [SearchOptions(k: 4, metric: .maxSim, candidates: 9), SearchOptions(k: 4)] {
+            #expect(throws: mismatch) { try collection.search(query, in: "image", options: options) }
+        }
+        #expect(throws: CausewayError.self) { try collection.tuneIndex(from: "text", to: "image", recall: 0.9, metric: .maxSim) }
     }
 
     /// Skipped where the sample data are not beside the package.

@@ -34,6 +34,16 @@ import Testing
         #expect(!errors("--recall", "0.99").contains("candidates by cosine"))
     }
 
+    @Test func threadsServeASingleCrossSearchToo() throws {
+        let pairs = try StoredPairs()
+        for threads in ["1", "2"] {
+            let outcome = pairs.run(
+                "search", "--from", "text", "--to", "image", "--id", "text-7", "--normalize", "bank", "--timing", "--threads",
+                threads)
+            #expect(outcome.status == .done && outcome.errors.contains(#""threads":\#(threads)"#), "\(outcome.errors)")
+        }
+    }
+
     @Test func tablesOfManyCrossQueriesHaveNoEmptyColumns() throws {
         let pairs = try StoredPairs()
         let file = pairs.directory + "/q.npy"

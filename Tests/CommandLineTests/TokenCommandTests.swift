@@ -110,6 +110,36 @@ import Testing
         #expect(refused == .usage && errors.text.contains("cosine compares vectors"))
     }
 
+    /// The plan is of the embedding of the modality between, which `via` names.
+    @Test func explainAddsThePlanToCrossSearchesToo() throws {
+        let labels = (1...6).map { #"{"modality":"label","id":"l\#($0)","item":"\#($0)","vector":[\#($0)]}"# }
+        try (labels.joined(separator: "\n") + "\n").write(toFile: directory + "/l.jsonl", atomically: true, encoding: .utf8)
+        #expect(causeway("ingest", database, "-c", "c", directory + "/l.jsonl").status == .done)
+        let words = ["search", database, "-c", "c", "--to", "label", "--via", "image", "--from", "image", "--id", "3", "-k", "2"]
+            + ["--metric", "wasserstein", "--explain", "--format"]
+        func output(_ format: String) -> String {
+            let output = MemoryChannel()
+            #expect(Program.causeway.run(words + [format], in: Surroundings(output: output, errors: MemoryChannel())) == .done)
+            return output.text
+        }
+        let results = try #require(try object(output("json"))["results"] as? [[String: Any]])
+        #expect(results.map { $0["via"] as? String } == ["3", "2"])
+        let plan = try #require(results[1]["transportPlan"] as? [[String: Any]])
+        #expect(plan.map { $0["queryToken"] as? Int } == [0, 1] && plan.map { $0["mass"] as? Double } == [0.5, 0.5])
+        #expect(output("table").contains("queryToken"))
+        #expect(!search("--id", "3", "--metric", "wasserstein", "--format", "json").output.contains("transportPlan"))
+    }
+
+    @Test func tokensOfQueriesThatNothingComparesAreRefused() throws {
+        try npy("queries.npy", [3, 1], shape: "(1, 2)")
+        try npy("tokens.npy", [3, 0], shape: "(1, 2)")
+        try offsets("offsets.npy", [0, 1])
+        let refused = search(
+            "--queries", directory + "/queries.npy", "--query-tokens", directory + "/tokens.npy", "--query-token-offsets",
+            directory + "/offsets.npy", "--metric", "manhattan")
+        #expect(refused.status == .usage && refused.errors.contains("--query-tokens is of no use: manhattan compares vectors"))
+    }
+
     @Test func aMaskDropsThePaddingOfQueries() throws {
         // The second token of each set is padding far away: without the mask it decides.
         try npy("queries.npy", [3, 1, 5, 1], shape: "(2, 2)")

@@ -64,7 +64,7 @@ extension CrossSearch {
                 bridged.hits.append(
                     CrossHit(
                         id: record.id, item: record.item, modality: target.name, score: hit.score,
-                        probability: hit.probability, via: hit.id))
+                        probability: hit.probability, via: hit.id, transportPlan: hit.transportPlan))
             }
         }
         bridged.hits = Array(bridged.hits.prefix(options.search.k))

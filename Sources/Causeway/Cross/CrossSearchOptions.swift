@@ -55,6 +55,8 @@ public struct CrossHit: Sendable, Equatable {
     public var probability: Double?
     /// The embedding of the modality between that led here.
     public var via: String?
+    /// Which query token went to which token, where it was asked for: of this embedding, or of the one that led here.
+    public var transportPlan: [TokenFlow]?
 }
 
 public struct CrossSearchAnswer: Sendable {

@@ -60,7 +60,7 @@ struct CrossSearch {
         var prepared = CrossQuery(vector: [], row: nil, id: nil, asked: query)
         switch query.source {
         case .vector(let vector): prepared.vector = vector
-        case .tokens(let tokens): prepared.vector = tokens.mean
+        case .tokens(let tokens): prepared.vector = try tokens.mean
         case .stored(let id):
             guard let row = try reader.row(id: id, in: source.id) else {
                 throw CausewayError.unknownID(id, modality: source.name)
@@ -172,7 +172,7 @@ extension CrossSearchAnswer {
             CrossHit(
                 id: hit.id, item: hit.item, modality: target.name, score: hit.score,
                 standardized: scale.map { isSimilarity ? $0.standardized(hit.score) : -$0.standardized(hit.score) },
-                probability: calibration?.probability(hit.score))
+                probability: calibration?.probability(hit.score), transportPlan: hit.transportPlan)
         }
         let isFirst = explanation.plan.isEmpty
         let before = explanation

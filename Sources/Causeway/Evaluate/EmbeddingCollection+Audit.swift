@@ -4,8 +4,7 @@ import VectorMath
 
 extension EmbeddingCollection {
     /// Compares ordinary searches of `to`, at their default settings, with exact ones, for stored queries of `from`.
-    /// What shows the query's own item is left out of its answers, and the graph is walked as if it were not there: the
-    /// answers are those of queries that nobody stored.
+    /// What shows the query's own item is hidden from both: the answers are those of queries that nobody stored.
     /// - Throws: what a search throws; `.invalidArgument` for a filter that matches nothing; `.cancelled` when `progress`
     ///   returns false.
     /// - Complexity: O(metrics × queries × embeddings × dimension) for the exact side.
@@ -81,27 +80,12 @@ private struct AuditRun {
     let options: IndexAuditOptions
 
     func answers(to queries: [SampleQuery], k: Int, effort: SearchOptions.Effort?) throws -> [SearchAnswer] {
-        guard effort != .exact else { return try run(queries, k: k, more: queries.hiddenMax, .exact) }
-        var answers = try run(queries, k: k, more: 0, effort)
-        // A graph hides what a scan returns.
-        let short = queries.indices.filter { answers[$0].hits.count < k && answers[$0].explanation.plan.hasPrefix("exact") }
-        for (index, answer) in zip(short, try run(short.map { queries[$0] }, k: k, more: queries.hiddenMax, effort)) {
-            answers[index].hits = answer.hits
-        }
-        return answers
-    }
-
-    private func run(
-        _ queries: [SampleQuery], k: Int, more: Int, _ effort: SearchOptions.Effort?
-    ) throws -> [SearchAnswer] {
-        var options = SearchOptions(k: k + more, metric: metric, filter: options.filter)
+        var options = SearchOptions(k: k, metric: metric, filter: options.filter)
         if let effort { options.effort = effort }
         // The ordinary side runs on one thread, so that its times are those of a search.
-        var answers = try collection.search(
+        return try collection.search(
             queries.map { $0.query(from: source) }, in: to, options: options,
             threads: effort == .exact ? self.options.threads : 1)
-        for (index, query) in queries.enumerated() { answers[index].hits = query.others(answers[index].hits, k: k) }
-        return answers
     }
 }
 

@@ -72,7 +72,7 @@ extension EmbeddingCollection {
             sample, k: k,
             Tuner.Measurement(
                 queryModality: source.id, measuredAt: reader.lastChange(of: target.id), generation: 0, targets: recalls),
-            in: reader)
+            in: reader) ?? []
         let count = try reader.count(of: target.id)
         return recalls.map { recall in
             let row = measured.first { $0.recallTarget == recall }

@@ -22,8 +22,8 @@ struct MetricRankScan {
     }
 
     /// Per query the 1-based ranks of its right answers, ascending; ties count in the order given by `order`, and rows that
-    /// cannot be compared come last. And cautions about those.
-    /// - Throws: `.invalidArgument` for a query without tokens.
+    /// cannot be compared come last. A query that cannot be compared has none. And cautions about both.
+    /// - Throws: `.invalidArgument` where no query can be compared.
     /// - Complexity: O(queries × rows) comparisons; transport is abandoned once it is worse than every right answer.
     func ranks(
         of queries: [Query], order: [Int32], in reader: Reader, visited: ((Int) throws -> Void)? = nil
@@ -31,9 +31,11 @@ struct MetricRankScan {
         let rows = try reader.rows(of: target.id)
         var ranks: [[Int]] = []
         var reading = MetricReading()
-        var start = 0
+        var (start, leftOut) = (0, 0)
         while start < queries.count {
-            let (group, next) = try prepare(queries, from: start, in: reader)
+            let (counters, next) = try prepare(queries, from: start, in: reader)
+            let group = counters.compactMap { $0 }
+            leftOut += counters.count - group.count
             try threshold(group, rows, in: reader)
             var block: [(position: Int, operand: MetricOperand)] = []
             var bytes = 0
@@ -51,17 +53,32 @@ struct MetricRankScan {
                 try visited?(rows.count * start / queries.count + (position + 1) * (next - start) / queries.count)
             }
             try flush()
-            ranks += group.map { $0.ranks(last: rows.count) }
+            ranks += counters.map { $0?.ranks(last: rows.count) ?? [] }
             start = next
         }
-        return (ranks, reading.notes(metric))
+        if leftOut == queries.count { throw noneComparable() }
+        return (ranks, notes(leftOut) + reading.notes(metric))
     }
 
-    /// The next group of queries, and where the one after it starts.
+    private func notes(_ leftOut: Int) -> [String] {
+        guard leftOut > 0 else { return [] }
+        return [
+            "\(leftOut) quer\(leftOut == 1 ? "y" : "ies") of \(source.name) cannot be compared by \(metric) "
+                + "and \(leftOut == 1 ? "was" : "were") left out",
+        ]
+    }
+
+    private func noneComparable() -> CausewayError {
+        .invalidArgument(
+            reason: "no query of \(source.name) that has a right answer can be compared by \(metric)",
+            remedy: "ingest \(metric.operand == .tokenSets ? "tokens for" : "more of") them, or evaluate other metrics")
+    }
+
+    /// The next group of queries, nil where one cannot be compared, and where the group after it starts.
     private func prepare(
         _ queries: [Query], from start: Int, in reader: Reader
-    ) throws -> (group: [RankCounter], next: Int) {
-        var group: [RankCounter] = []
+    ) throws -> (group: [RankCounter?], next: Int) {
+        var group: [RankCounter?] = []
         var bytes = 0
         var next = start
         while next < queries.count && bytes < Self.groupBytes {
@@ -72,6 +89,7 @@ struct MetricRankScan {
             case .tokenSets:
                 _ = try reader.forEachTokenSet(part.map(\.row), of: source) { index, tokens in
                     bytes += tokens.values.count * 4
+                    guard try metric.operandIfAny(tokens) != nil else { return }
                     found[index] = RankCounter(
                         try MetricQuery(metric, vector: [], tokens: tokens), relevant: part[next + index].relevant)
                 }
@@ -83,20 +101,10 @@ struct MetricRankScan {
                         try MetricQuery(metric, vector: values, tokens: nil), relevant: part[next + index].relevant)
                 }
             }
-            for (index, counter) in found.enumerated() {
-                guard let counter else { throw try missing(part[next + index].row, in: reader) }
-                group.append(counter)
-            }
+            group += found
             next = end
         }
         return (group, next)
-    }
-
-    private func missing(_ row: RowID, in reader: Reader) throws -> CausewayError {
-        let id = try reader.embeddings([row])[0]?.id ?? "row \(row.rawValue)"
-        return .invalidArgument(
-            reason: "\(source.name) \(id) has no sound token set, which \(metric) compares",
-            remedy: "ingest its tokens, or evaluate metrics on vectors")
     }
 
     /// The values of the right answers, read first.

@@ -11,6 +11,8 @@ struct TokenBudgets {
     private static let sampleMax = 8_192
     /// No search is told to read more token sets than this.
     static let budgetMax = 10_000
+    /// Of a sample a share of the best k is looked for, but so many at least: fewer would make recalls of coarse steps.
+    private static let sampleHitsMin = 10
 
     let collection: EmbeddingCollection
     let target: ModalityRecord
@@ -24,24 +26,46 @@ struct TokenBudgets {
     /// Rows of the table for the recalls that a budget under the cap reaches. Where one of them does not, also a row that
     /// says what the cap reaches.
     /// - Returns: empty when no held-out query has tokens.
+    /// - Throws: `.invalidArgument` where no budget under the cap holds a share of the best k worth a name, and where cosine
+    ///   cannot compare the vectors.
     func measure(_ ids: [String], k: Int, _ context: Tuner.Measurement) throws -> [TuningRecord] {
-        try collection.database.read { reader in
-            try measure(ids.compactMap { try reader.row(id: $0, in: source.id) }, k: k, context, in: reader)
+        guard source.dimension == target.dimension else {
+            throw CausewayError.invalidArgument(
+                reason: "candidates are the nearest by cosine, and vectors of \(source.name) have \(source.dimension) "
+                    + "dimensions, those of \(target.name) \(target.dimension)",
+                remedy: "search with --exact, which compares tokens alone")
+        }
+        return try collection.database.read { reader in
+            let queries = try ids.compactMap { try reader.row(id: $0, in: source.id) }
+            guard let rows = try measure(queries, k: k, context, in: reader) else { return [] }
+            guard !rows.isEmpty else {
+                let count = try reader.count(of: target.id)
+                throw CausewayError.invalidArgument(
+                    reason: "no number of candidates up to \(Self.budgetMax) is known to hold the best \(k) by \(metric) of "
+                        + "the \(count) embeddings of \(target.name)",
+                    remedy: "tune for fewer hits, or search with --exact")
+            }
+            return rows
         }
     }
 
-    /// The same for queries by row.
+    /// The same for queries by row; empty where no budget under the cap holds any, nil when no query has tokens.
     func measure(
         _ queries: [RowID], k: Int, _ context: Tuner.Measurement, in reader: Reader
-    ) throws -> [TuningRecord] {
-        let (ranks, scale) = try self.ranks(queries.sorted(), k: k, in: reader)
-        guard !ranks.isEmpty else { return [] }
+    ) throws -> [TuningRecord]? {
+        let all = try reader.rows(of: target.id)
+        let step = max(1, (all.count + Self.sampleMax - 1) / Self.sampleMax)
+        let sample = stride(from: 0, to: all.count, by: step).map { all[$0] }
+        let scale = Double(all.count) / Double(max(sample.count, 1))
+        let hits = min(k, max(Self.sampleHitsMin, Int((Double(k) / scale).rounded(.up))))
+        let ranks = try self.ranks(queries.sorted(), among: sample, k: hits, in: reader)
+        guard !ranks.isEmpty else { return nil }
         var remaining = context.targets
         var rows: [TuningRecord] = []
-        var budget = k
+        var budget = hits
         var largest: TuningRecord?
         while !remaining.isEmpty {
-            let candidates = Int((Double(budget) * scale).rounded(.up))
+            let candidates = max(k, Int((Double(budget) * scale).rounded(.up)))
             guard candidates <= Self.budgetMax else { break }
             let summary = RecallSummary(ranks.map { ranks in
                 Double(ranks.count { $0 < budget }) / Double(max(ranks.count, 1))
@@ -62,15 +86,12 @@ struct TokenBudgets {
         return rows
     }
 
-    /// Per query, the ranks by cosine of the true best k; and the factor from the sample to the whole.
-    private func ranks(_ queryRows: [RowID], k: Int, in reader: Reader) throws -> (perQuery: [[Int]], scale: Double) {
-        let rows = try reader.rows(of: target.id)
-        let step = max(1, (rows.count + Self.sampleMax - 1) / Self.sampleMax)
-        let sample = stride(from: 0, to: rows.count, by: step).map { rows[$0] }
+    /// Per query, the ranks by cosine of the best k of the sample, without what shows the query's own item.
+    private func ranks(_ queryRows: [RowID], among sample: [RowID], k: Int, in reader: Reader) throws -> [[Int]] {
         let queries = try self.queries(queryRows, in: reader)
-        let isOwn = source.id == target.id
         let comparisons = try queries.map { try MetricQuery(metric, vector: $0.vector, tokens: $0.tokens) }
-        let scan = MetricScan(modality: target, metric: metric, k: isOwn ? k + 1 : k, threads: threads)
+        let hiddenMax = queries.map(\.hidden.count).max() ?? 0
+        let scan = MetricScan(modality: target, metric: metric, k: k + hiddenMax, threads: threads)
         let stage = "\(work) \(metric) from \(source.name) to \(target.name)"
         let (outcomes, _) = try scan.run(comparisons, rows: sample, in: reader) { done in
             if progress?(Progress(stage: stage, done: done, total: sample.count)) == false {
@@ -83,29 +104,36 @@ struct TokenBudgets {
         for (position, row) in cosine.rows.enumerated() { positions[row] = position }
         let ranks = zip(queries, outcomes).enumerated().map { index, pair in
             let (query, outcome) = pair
-            let own = isOwn ? Set([positions[query.row]].compactMap { $0 }) : []
-            let best = outcome.entries.filter { !isOwn || $0.row != query.row }.prefix(k).compactMap { positions[$0.row] }
-            return cosine.ranks(of: best, metric: 0, query: index, excluding: own)
+            let hidden = Set(query.hidden.compactMap { positions[$0] })
+            let best = outcome.entries.compactMap { positions[$0.row] }.filter { !hidden.contains($0) }.prefix(k)
+            return cosine.ranks(of: Array(best), metric: 0, query: index, excluding: hidden)
         }
-        return (ranks.filter { !$0.isEmpty }, Double(rows.count) / Double(max(sample.count, 1)))
+        return ranks.filter { !$0.isEmpty }
     }
 
-    private struct Query { var row: RowID, vector: [Float], tokens: Storage.TokenSet? }
+    private struct Query {
+        var vector: [Float]
+        var tokens: Storage.TokenSet?
+        /// Of its own item, as the searches that are tuned have no such twin: see SampleQuery.
+        var hidden: [RowID]
+    }
 
-    /// - Parameter rows: ascending.
+    /// Those that can be compared.
+    /// - Parameter rows: ascending; all of them stored.
     private func queries(_ rows: [RowID], in reader: Reader) throws -> [Query] {
-        var vectors: [RowID: [Float]] = [:]
+        var found: [RowID: Query] = [:]
+        let samples = try SampleQuery.of(rows, from: source, in: target, reader: reader)
         _ = try reader.forEachVector(rows, of: source) { index, vector in
-            vectors[rows[index]] = vector.indices.map { vector[$0] }
+            found[rows[index]] = Query(vector: vector.indices.map { vector[$0] }, hidden: samples[index].hidden)
         }
-        guard metric.operand == .tokenSets else {
-            return rows.compactMap { row in vectors[row].map { Query(row: row, vector: $0, tokens: nil) } }
-        }
+        guard metric.operand == .tokenSets else { return rows.compactMap { found[$0] } }
         var queries: [Query] = []
         _ = try reader.forEachTokenSet(rows, of: source) { index, tokens in
-            guard let vector = vectors[rows[index]], (try? MetricQuery(metric, vector: vector, tokens: tokens)) != nil
+            guard var query = found[rows[index]],
+                (try? MetricQuery(metric, vector: query.vector, tokens: tokens)) != nil
             else { return }
-            queries.append(Query(row: rows[index], vector: vector, tokens: tokens))
+            query.tokens = tokens
+            queries.append(query)
         }
         return queries
     }

@@ -1,6 +1,7 @@
 /// A user's own metrics: what to write so that search, evaluation and re-ranking take them like the built-in ones.
 
-/// A comparison of two vectors of one dimension.
+/// A comparison of two vectors of one dimension. Searches compare every row by it, or as many of the nearest by cosine as
+/// `tuneIndex(metric:)` measured for the recall.
 ///
 /// ```swift
 /// struct Canberra: VectorComparison {
@@ -13,10 +14,11 @@
 ///         }
 ///     }
 /// }
-/// let options = SearchOptions(metric: Metric(Canberra()))
+/// let options = SearchOptions(metric: try Metric(Canberra()))
 /// ```
 public protocol VectorComparison: Sendable {
-    /// What results and tables call it; different from the built-in names. It is not stored with a database.
+    /// What results, tables and measured budgets call it; no built-in name, nor one with parameters. It is no collection's
+    /// default.
     var name: String { get }
     /// Whether large is best.
     var isSimilarity: Bool { get }
@@ -24,9 +26,11 @@ public protocol VectorComparison: Sendable {
     func value(query: Span<Float>, candidate: Span<Float>) -> Double
 }
 
-/// A comparison of two token sets of one token dimension, each with at least one token.
+/// A comparison of two token sets of one token dimension, each with at least one token, finite, and weights, if any, that are
+/// not negative and not all zero. Searches compare the nearest by cosine: as many as `tuneIndex(metric:)` measured, or 1000.
 public protocol TokenComparison: Sendable {
-    /// What results and tables call it; different from the built-in names. It is not stored with a database.
+    /// What results, tables and measured budgets call it; no built-in name, nor one with parameters. It is no collection's
+    /// default.
     var name: String { get }
     /// Whether large is best.
     var isSimilarity: Bool { get }

@@ -8,14 +8,15 @@ import VectorMath
 /// |---|---|---|
 /// | `cosine dot euclidean manhattan chi-square` | vectors | see the constants below |
 /// | `wasserstein[:euclidean\|cosine\|sqeuclidean]` | token sets | least mean cost of moving one set to the other: W1 |
-/// | `wasserstein2[:euclidean\|cosine]` | token sets | √ of the least mean squared distance; `cosine`: of unit tokens |
+/// | `wasserstein2[:euclidean\|cosine]` | token sets | √ of the least mean squared distance: W2; `cosine`: of unit tokens |
 /// | `sinkhorn[:GROUND][:cost\|dual\|divergence][:epsilon=E]` | token sets | the entropic relative of `wasserstein` |
 /// | `max-sim` | token sets | similarity: Σ over query tokens of the best cosine; not symmetric |
 /// | `chamfer[:GROUND]` | token sets | mean nearest cost of either side, added; cosine costs when left out |
 /// | `sliced-wasserstein[:order=1\|2][:directions=N]` | token sets | mean of transports along seeded directions |
 /// | `gaussian-wasserstein` | token sets | W2 of the Gaussians with the sets' means and covariances |
 ///
-/// Token weights are used wherever the sets carry them, except by `max-sim`.
+/// `wasserstein2:sqeuclidean` is another name of `wasserstein2`: the least mean of squared Euclidean costs is what W2 is the root
+/// of. Token weights are used wherever the sets carry them, except by `max-sim`.
 public struct Metric: Sendable, Hashable, CustomStringConvertible {
     /// What is compared.
     public enum Operand: String, Sendable { case vectors = "vectors", tokenSets = "token sets" }
@@ -42,13 +43,30 @@ public struct Metric: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// A comparison of vectors written by the user.
-    public init(_ comparison: some VectorComparison) {
+    /// - Throws: `.invalidArgument` for the name of a built-in metric.
+    public init(_ comparison: some VectorComparison) throws(CausewayError) {
+        try Self.refuseBuiltIn(comparison.name)
         (name, isSimilarity, kind) = (comparison.name, comparison.isSimilarity, .customVectors(comparison))
     }
 
     /// A comparison of token sets written by the user.
-    public init(_ comparison: some TokenComparison) {
+    /// - Throws: `.invalidArgument` for the name of a built-in metric.
+    public init(_ comparison: some TokenComparison) throws(CausewayError) {
+        try Self.refuseBuiltIn(comparison.name)
         (name, isSimilarity, kind) = (comparison.name, comparison.isSimilarity, .customTokens(comparison))
+    }
+
+    init(_ model: LearnedComparison) {
+        (name, isSimilarity, kind) = (model.name, model.isSimilarity, .customVectors(model))
+    }
+
+    /// Metrics are told apart by their names, in results and in the table of what was measured.
+    private static func refuseBuiltIn(_ name: String) throws(CausewayError) {
+        let first = name.prefix { $0 != ":" }
+        guard first.isEmpty || first == "learned" || names.contains(String(first)) else { return }
+        throw .invalidArgument(
+            reason: name.isEmpty ? "a metric of your own has no name" : "\(name) is the name of a built-in metric",
+            remedy: "give the metric a name of its own")
     }
 
     public var operand: Operand {

@@ -14,15 +14,21 @@ extension Metric {
     /// - Throws: `TransportError` for tokens without content, such as only zero vectors under cosine.
     func operand(_ tokens: Storage.TokenSet, side: TransportSide) throws(TransportError) -> MetricOperand {
         switch kind {
-        case .tokens(let metric):
-            return .cloud(
-                try TokenCloud(
-                    values: tokens.values, dimension: tokens.dimension, weights: tokens.weights.map { $0.map(Double.init) },
-                    ground: metric.ground, side: side))
+        case .tokens(let metric): return .cloud(try TokenCloud(tokens, ground: metric.ground, side: side))
         case .customTokens, .customVectors, .vectors:
             guard tokens.count > 0 else { throw .emptyTokenSet(side) }
+            // Stored tokens have been checked.
+            if side == .query { _ = try TokenCloud(tokens, ground: .euclidean, side: side) }
             return .tokens(TokenSet(tokens))
         }
+    }
+}
+
+extension TokenCloud {
+    init(_ tokens: Storage.TokenSet, ground: GroundCost, side: TransportSide) throws(TransportError) {
+        try self.init(
+            values: tokens.values, dimension: tokens.dimension, weights: tokens.weights.map { $0.map(Double.init) },
+            ground: ground, side: side)
     }
 }
 

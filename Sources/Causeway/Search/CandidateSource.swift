@@ -1,5 +1,7 @@
 /// Which rows a metric without an index of its own compares: all that may answer, or the nearest by cosine.
-/// How many is measured (`index tune --metric`), asked for, or a default that says it is one. Compares nothing itself.
+/// How many is measured (`index tune --metric`), asked for, or a default that says it is one. Where nothing is known to reach
+/// the recall, a metric on vectors compares every row, as built-in ones do; token sets, tens of times as large, are compared as
+/// far as was measured, or the default, with a note. Compares nothing itself.
 import Storage
 
 /// The rows for one query.
@@ -25,34 +27,40 @@ struct CandidateSource {
     let matches: [RowID]?
     let threads: Int
 
-    private struct Budget: Hashable { var candidates: Int, notes: [String] = [] }
+    /// How many rows are compared for a query, and why.
+    private enum Extent {
+        case everything(String)
+        case nearest(Int, notes: [String] = [])
+    }
 
+    /// - Throws: `.dimensionMismatch` for a query whose vector cosine cannot compare, where it must.
     func candidates(for queries: [PreparedQuery]) throws -> [CandidateRows] {
         let eligible = try matches?.count ?? reader.count(of: target.id)
         let tunings = options.effort == .exact ? [] : try reader.tunings(of: target.id)
         var found = [CandidateRows?](repeating: nil, count: queries.count)
-        var narrowed: [Int: [Int]] = [:]
+        var narrowed: [Int: [(index: Int, notes: [String])]] = [:]
         for (index, query) in queries.enumerated() {
-            var everything = CandidateRows(rows: nil, explanation: Explanation())
-            let budget = budget(for: query, tunings)
-            if let budget, budget.candidates < eligible {
-                everything.explanation.notes = budget.notes
-                narrowed[budget.candidates, default: []].append(index)
-            } else {
-                everything.explanation.plan = options.effort == .exact
-                    ? "exact scan: asked for" : "exact scan: \(eligible) rows are no more than the candidates"
+            switch extent(for: query, tunings) {
+            case .nearest(let count, let notes) where count < eligible: narrowed[count, default: []].append((index, notes))
+            case .nearest: found[index] = everything("\(eligible) rows are no more than the candidates")
+            case .everything(let reason): found[index] = everything(reason)
             }
-            found[index] = everything
         }
-        for (count, indices) in narrowed.sorted(by: { $0.key < $1.key }) {
-            let rows = try nearest(count, to: indices.map { queries[$0] })
-            for (index, candidates) in zip(indices, rows) {
-                let notes = found[index]!.explanation.notes
-                found[index] = candidates
-                found[index]!.explanation.notes = notes + candidates.explanation.notes
+        for (count, entries) in narrowed.sorted(by: { $0.key < $1.key }) {
+            let group = entries.map { queries[$0.index] }
+            for query in group { try query.refuseUnfit(for: target) }
+            for (entry, rows) in zip(entries, try nearest(count, to: group)) {
+                found[entry.index] = rows
+                found[entry.index]!.explanation.notes = entry.notes + rows.explanation.notes
             }
         }
         return found.map { $0! }
+    }
+
+    private func everything(_ reason: String) -> CandidateRows {
+        var explanation = Explanation()
+        explanation.plan = "exact scan: \(reason)"
+        return CandidateRows(rows: nil, explanation: explanation)
     }
 
     // MARK: The nearest by cosine
@@ -107,7 +115,8 @@ struct CandidateSource {
     ) throws -> [(Int, CandidateRows)] {
         let clock = ContinuousClock()
         let start = clock.now
-        let scan = ExactScan(modality: target, metric: .cosine, k: count, threads: threads)
+        let hiddenMax = group.map { queries[$0.index].hidden.count }.max() ?? 0
+        let scan = ExactScan(modality: target, metric: .cosine, k: count + hiddenMax, threads: threads)
         let result = try scan.run(group.map { queries[$0.index].vector }, rows: matches, in: reader)
         let seconds = clock.now.seconds(since: start) / Double(group.count)
         return zip(group, result.best).map { entry, best in
@@ -117,36 +126,45 @@ struct CandidateSource {
             explanation.seconds[.candidates] = seconds
             explanation.damagedRows = result.damaged.count
             if !result.damaged.isEmpty { explanation.notes.append(Searcher.damageNote(result.damaged.count)) }
-            return (entry.index, CandidateRows(rows: best.prefix(count).map(\.row).sorted(), explanation: explanation))
+            let rows = queries[entry.index].admitted(best).prefix(count).map(\.row).sorted()
+            return (entry.index, CandidateRows(rows: rows, explanation: explanation))
         }
     }
 
     // MARK: How many
 
-    /// Nil where every row is compared.
-    private func budget(for query: PreparedQuery, _ tunings: [TuningRecord]) -> Budget? {
-        let metric = options.metric
+    private func extent(for query: PreparedQuery, _ tunings: [TuningRecord]) -> Extent {
         switch options.effort {
-        case .exact: return nil
-        case .width(let width): return Budget(candidates: options.candidates ?? max(width, options.k))
+        case .exact: return .everything("asked for")
+        case .width(let width): return .nearest(options.candidates ?? max(width, options.k))
         case .recall(let recall):
-            if let candidates = options.candidates { return Budget(candidates: candidates) }
-            guard metric.operand == .tokenSets else { return nil }
+            if let candidates = options.candidates { return .nearest(candidates) }
             let rows = tunings.filter {
-                $0.queryModality == query.modality.id && $0.metric == metric.name && $0.k >= options.k
+                $0.queryModality == query.modality.id && $0.metric == options.metric.name && $0.k >= options.k
             }
-            guard let bucket = rows.map(\.k).min() else {
-                let count = max(Self.unmeasuredCandidates, options.k)
-                let note = "no candidate budget is measured for \(metric) and \(query.modality.name) queries: "
-                    + "the \(count) nearest by cosine were compared; `causeway index tune --metric` measures one"
-                return Budget(candidates: count, notes: [note])
-            }
+            let bucket = rows.map(\.k).min()
             let ladder = rows.filter { $0.k == bucket }.sorted { $0.recallTarget < $1.recallTarget }
-            if let row = ladder.first(where: { $0.recallTarget >= recall }) { return Budget(candidates: row.candidates) }
-            guard let best = ladder.last else { return nil }
-            let note = "no measured candidate budget reaches recall \(recall) under \(metric): "
-                + "\(best.candidates) candidates reach \(best.recallTarget); --exact compares every row"
-            return Budget(candidates: best.candidates, notes: [note])
+            if let row = ladder.first(where: { $0.recallTarget >= recall }) { return .nearest(row.candidates) }
+            return unreached(recall, query, best: ladder.last)
         }
+    }
+
+    /// Where no measured budget reaches the recall.
+    private func unreached(_ recall: Double, _ query: PreparedQuery, best: TuningRecord?) -> Extent {
+        let metric = options.metric
+        guard metric.operand == .tokenSets else {
+            return .everything("no number of cosine candidates is known to hold the best by \(metric)")
+        }
+        if let best {
+            return .nearest(best.candidates, notes: [
+                "no measured candidate budget reaches recall \(recall) under \(metric): "
+                    + "\(best.candidates) candidates reach \(best.recallTarget); --exact compares every row",
+            ])
+        }
+        let count = max(Self.unmeasuredCandidates, options.k)
+        return .nearest(count, notes: [
+            "no candidate budget is measured for \(metric) and \(query.modality.name) queries: "
+                + "the \(count) nearest by cosine were compared; `causeway index tune --metric` measures one",
+        ])
     }
 }

@@ -6,7 +6,8 @@ import Synchronization
 extension EmbeddingCollection {
     /// The embeddings of `modality` that are best for the query, best first, ties by id.
     /// - Throws: `.unknownCollection`, `.unknownModality`, `.unknownID`, `.badFilter`, `.badInput` (a component that is not
-    ///   finite), `.dimensionMismatch` (a query of another dimension than the target), `.invalidArgument` (k below 1).
+    ///   finite), `.dimensionMismatch` (a query of another dimension than the target, where vectors are compared or propose
+    ///   candidates), `.invalidArgument` (k below 1).
     /// Complexity: about O(width × log n) code comparisons with an index, O(n) stored vectors without.
     public func search(_ query: Query, in modality: String, options: SearchOptions = SearchOptions()) throws -> SearchAnswer {
         try search([query], in: modality, options: options)[0]
@@ -42,8 +43,9 @@ extension EmbeddingCollection {
             var sources: [String: ModalityRecord] = [:]
             for name in Set(queries.compactMap(\.modality)) { sources[name] = try self.modality(name, in: reader) }
             let prepared = try queries.map { query in
-                try prepare(query, from: query.modality.flatMap { sources[$0] } ?? target, for: target, in: reader)
+                try prepare(query, from: query.modality.flatMap { sources[$0] } ?? target, in: reader)
             }
+            if options.metric.operand == .vectors { for query in prepared { try query.refuseUnfit(for: target) } }
             guard options.metric.builtInVectorMetric != nil else {
                 let tokens = try zip(queries, prepared).map { query, prepared in
                     try self.tokens(of: query, prepared, options.metric, for: target, in: reader)
@@ -59,22 +61,16 @@ extension EmbeddingCollection {
         }
     }
 
-    private func prepare(
-        _ query: Query, from modality: ModalityRecord, for target: ModalityRecord, in reader: Reader
-    ) throws -> PreparedQuery {
+    private func prepare(_ query: Query, from modality: ModalityRecord, in reader: Reader) throws -> PreparedQuery {
         let vector: [Float]
         switch query.source {
         case .vector(let given): vector = given
-        case .tokens(let tokens): vector = tokens.mean
+        case .tokens(let tokens): vector = try tokens.mean
         case .stored(let id):
             guard let row = try reader.row(id: id, in: modality.id) else {
                 throw CausewayError.unknownID(id, modality: modality.name)
             }
             vector = try self.vector(of: row, id: id, modality: modality, in: reader)
-        }
-        guard vector.count == target.dimension else {
-            throw CausewayError.dimensionMismatch(
-                expected: target.dimension, got: vector.count, modality: target.name)
         }
         if let index = vector.firstIndex(where: { !$0.isFinite }) {
             throw CausewayError.badInput("component \(index) of the query is not finite", remedy: "repair the query")

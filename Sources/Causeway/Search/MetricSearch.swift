@@ -34,7 +34,9 @@ struct MetricSearch {
         let candidates = try CandidateSource(
             reader: reader, cache: cache, target: target, options: options, matches: matches, threads: threads
         ).candidates(for: queries)
-        let ranked = try rank(comparisons, candidates, everything: matches)
+        let hiddenMax = queries.map(\.hidden.count).max() ?? 0
+        var ranked = try rank(comparisons, candidates, k: options.k + hiddenMax, everything: matches)
+        for index in queries.indices { ranked[index].outcome.entries = queries[index].admitted(ranked[index].outcome.entries) }
         return try queries.indices.map { index in
             var explanation = candidates[index].explanation
             explanation.filterMatches = matches?.count
@@ -45,11 +47,11 @@ struct MetricSearch {
 
     /// Queries that compare every row share passes over them; each of the others reads its own candidates.
     private func rank(
-        _ queries: [MetricQuery], _ candidates: [CandidateRows], everything matches: [RowID]?
+        _ queries: [MetricQuery], _ candidates: [CandidateRows], k: Int, everything matches: [RowID]?
     ) throws -> [Ranked] {
         let clock = ContinuousClock()
         var ranked = [Ranked?](repeating: nil, count: queries.count)
-        let scan = MetricScan(modality: target, metric: options.metric, k: options.k, threads: threads)
+        let scan = MetricScan(modality: target, metric: options.metric, k: k, threads: threads)
         let shared = candidates.indices.filter { candidates[$0].rows == nil }
         if !shared.isEmpty {
             let rows = try matches ?? reader.rows(of: target.id)

@@ -50,10 +50,12 @@ struct Narrowing {
         if let damage = answer.damage ?? graph.damage {
             return Narrowed(candidates: [], explanation: Explanation(), isComplete: false, damage: damage)
         }
-        let beside = snapshot.beside.scan(query.vector.span, limit: plan.width, admitting: admission.beside)
+        let beside = snapshot.beside.scan(
+            query.vector.span, limit: plan.width + query.hidden.count, admitting: admission.beside)
         // What a scan finds beyond the width is read only where its certified bound says that it may be among the best.
         let isOpen = answer.isScan && options.metric == .cosine && options.candidates == nil
-        let candidates = merge(answer.hits, beside.hits, limit: isOpen ? answer.hits.count : plan.candidates)
+        let candidates = merge(
+            answer.hits, beside.hits, hiding: query.hidden, limit: isOpen ? answer.hits.count : plan.candidates)
         var explanation = Explanation()
         let scanned = options.filter == nil ? "code scan of the rows alive" : "code scan of the rows that match the filter"
         explanation.plan = answer.isScan ? scanned : "graph"
@@ -68,12 +70,14 @@ struct Narrowing {
             isComplete: candidates.count >= min(options.k, plan.eligible))
     }
 
-    private func merge(_ graph: [GraphHit], _ beside: [GraphHit], limit: Int) -> [Candidate] {
+    private func merge(_ graph: [GraphHit], _ beside: [GraphHit], hiding hidden: [RowID], limit: Int) -> [Candidate] {
         let newest = plan.newestRow.rawValue
-        var all = graph.filter { $0.label <= newest }
+        // A walk returns what shares its node with another row, and what lies beside the graph.
+        func isAdmitted(_ hit: GraphHit) -> Bool { hit.label <= newest && !hidden.contains(RowID(rawValue: hit.label)) }
+        var all = graph.filter(isAdmitted)
         if !beside.isEmpty {
             var seen = Set(all.map(\.label))
-            all += beside.filter { $0.label <= newest && seen.insert($0.label).inserted }
+            all += beside.filter { isAdmitted($0) && seen.insert($0.label).inserted }
             all.sort { $0.similarity == $1.similarity ? $0.label < $1.label : $0.similarity > $1.similarity }
         }
         // Copies have one estimate: a limit that cut between them would leave out what is as good as what it kept.

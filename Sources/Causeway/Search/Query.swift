@@ -14,7 +14,7 @@ public struct Query: Sendable {
     let modality: String?
     /// The tokens of a vector that is not stored, for the metrics on token sets.
     var tokens: TokenSet?
-    /// Rows of the target that are not in the graph as far as this query is concerned. They may still be found by a scan.
+    /// Rows of the target that are not stored as far as this query is concerned.
     var hidden: [RowID] = []
 
     /// False for a vector that names no modality: it may be of any.

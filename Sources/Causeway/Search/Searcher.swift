@@ -12,8 +12,19 @@ struct PreparedQuery: Sendable {
     var modality: ModalityRecord
     /// False for a vector that came without a modality: it may be of any.
     var isModalityKnown = true
-    /// Rows of the target that walks over the graph pass over.
+    /// Rows of the target that are not stored as far as this query is concerned.
     var hidden: [RowID] = []
+
+    func admitted(_ entries: [TopList.Entry]) -> [TopList.Entry] {
+        hidden.isEmpty ? entries : entries.filter { !hidden.contains($0.row) }
+    }
+
+    /// - Throws: `.dimensionMismatch` where the vector is none of the target's space.
+    func refuseUnfit(for target: ModalityRecord) throws(CausewayError) {
+        guard vector.count == target.dimension else {
+            throw .dimensionMismatch(expected: target.dimension, got: vector.count, modality: target.name)
+        }
+    }
 }
 
 struct Searcher {
@@ -104,12 +115,14 @@ struct Searcher {
         guard !scanned.isEmpty else { return }
         let clock = ContinuousClock()
         let start = clock.now
+        let hiddenMax = scanned.map { queries[$0.index].hidden.count }.max() ?? 0
         let scan = ExactScan(
-            modality: target, metric: options.metric.vectorMetric, k: options.k, threads: threads)
+            modality: target, metric: options.metric.vectorMetric, k: options.k + hiddenMax, threads: threads)
         let result = try scan.run(scanned.map { queries[$0.index].vector }, rows: matches, in: reader)
+        let best = zip(scanned, result.best).map { queries[$0.index].admitted($1) }
         let seconds = clock.now.seconds(since: start) / Double(scanned.count)
         let lookUpStart = clock.now
-        let hits = try HitNames(metric: options.metric, k: options.k, reader: reader).hits(of: result.best)
+        let hits = try HitNames(metric: options.metric, k: options.k, reader: reader).hits(of: best)
         let lookUpSeconds = clock.now.seconds(since: lookUpStart) / Double(scanned.count)
         for (position, entry) in scanned.enumerated() {
             var explanation = Explanation()

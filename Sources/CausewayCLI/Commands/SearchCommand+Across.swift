@@ -51,6 +51,7 @@ struct AcrossSearch {
         if let recall = arguments.realIfGiven("recall") { search.effort = .recall(recall) }
         if let width = arguments.integerIfGiven("ef") { search.effort = .width(width) }
         if arguments.flag("exact") { search.effort = .exact }
+        search.transportPlans = arguments.flag("explain")
         var options = CrossSearchOptions(search: search)
         options.model = isLearned ? String(arguments.text("metric").dropFirst(Self.learnedPrefix.count)) : nil
         options.normalization = normalization
@@ -59,15 +60,7 @@ struct AcrossSearch {
         self.options = options
         source = arguments.textIfGiven("from")
         (self.arguments, self.context) = (arguments, context)
-        try refuseUseless()
-    }
-
-    /// What would change nothing here.
-    private func refuseUseless() throws {
-        let compared = options.model == nil ? metric.operand : .vectors
-        if arguments.isGiven("query-tokens") && compared != .tokenSets {
-            throw arguments.usageError("--query-tokens is of no use: \(options.metricName(metric)) compares vectors")
-        }
+        try arguments.refuseUselessTokens(metric, options.metricName(metric))
     }
 
     /// Where only candidates are found by an index, the recall is theirs.
@@ -83,9 +76,9 @@ struct AcrossSearch {
         tellRecall()
         if let path = arguments.textIfGiven("queries") { return try batch(QueryFile(path: path)) }
         let query = try query()
-        var timing = Timing(threads: 1)
+        var timing = Timing(threads: threads)
         let answer = try timing.measure(\.explanation) {
-            try collection.search([query], across: targets, options: options)
+            try collection.search([query], across: targets, options: options, threads: threads)
         }[0]
         if arguments.flag("timing") { context.warn(timing.json.compact) }
         SearchCommand.tell(answer.explanation, context)
@@ -100,7 +93,10 @@ struct AcrossSearch {
         try results.finish()
         guard explains else { return }
         for line in lines(of: answer.explanation.json, format: .table) { try context.output.writeLine(line) }
+        try SearchCommand.tellPlans(answer.hits.map { ($0.id, $0.transportPlan) }, context)
     }
+
+    private var threads: Int { arguments.integer("threads") }
 
     private func query() throws -> Query {
         if let id = arguments.textIfGiven("id") { return .embedding(id: id, from: source) }
@@ -125,7 +121,7 @@ struct AcrossSearch {
         let results = context.results(["query", "rank"] + columns)
         let matrix = try arguments.textIfGiven("output").map { try IDMatrixWriter(path: $0, columns: options.search.k) }
         let progress = context.progress("search", unit: "queries", total: file.count)
-        var timing = Timing(threads: arguments.integer("threads")), told: Set<String> = []
+        var timing = Timing(threads: threads), told: Set<String> = []
         let block = arguments.integerIfGiven("batch") ?? (tokens == nil ? Self.blockMax : Self.tokenBlockMax)
         for start in stride(from: 0, to: file.count, by: block) {
             if cancellation.isCancelled { throw CausewayError.cancelled }
@@ -134,8 +130,7 @@ struct AcrossSearch {
                 Query.vector(vector, tokens: try tokens?.tokens(of: start + index), from: source)
             }
             let answers = try timing.measure(\.explanation) {
-                try collection.search(
-                    queries, across: targets, options: options, threads: arguments.integer("threads"))
+                try collection.search(queries, across: targets, options: options, threads: threads)
             }
             for (index, answer) in answers.enumerated() {
                 if told.insert(answer.explanation.plan + answer.explanation.notes.joined()).inserted {
@@ -185,6 +180,7 @@ extension CrossHit {
         if let standardized { members.append(JSONMember("standardized", .real(standardized))) }
         if let probability { members.append(JSONMember("probability", .real(probability))) }
         if let via { members.append(JSONMember("via", .text(via))) }
+        if let transportPlan, !names { members.append(JSONMember("transportPlan", .array(transportPlan.map(\.json)))) }
         return members
     }
 }

@@ -51,7 +51,7 @@ package enum SearchCommand: Command {
             .flag("timing", help: "a JSON line on standard error, measured round the searches alone"),
             .value(
                 "threads", "N", kind: .integer(1...256), default: "1",
-                help: "searches at once; a single one that compares token sets reads on one and compares on another"),
+                help: "searches at once; a model or a bank uses them within one search too"),
             .value("batch", "N", kind: .integer(1...65_536), help: "how many of --queries share reads; 1 answers one by one"),
             .value("output", "FILE", kind: .file, help: "write the ids as int64, (queries, k), -1 where there are fewer"),
         ] + OptionDescription.acrossModalities,
@@ -96,7 +96,7 @@ package enum SearchCommand: Command {
             try results.finish()
             if request.explain {
                 for line in lines(of: answer.explanation.json, format: .table) { try context.output.writeLine(line) }
-                try tellPlans(answer.hits, context)
+                try tellPlans(answer.hits.map { ($0.id, $0.transportPlan) }, context)
             }
             return
         }
@@ -109,14 +109,14 @@ package enum SearchCommand: Command {
     }
 
     /// The transport plans of a table's hits, a row a flow.
-    private static func tellPlans(_ hits: [Hit], _ context: Context) throws {
-        guard hits.contains(where: { $0.transportPlan != nil }) else { return }
+    static func tellPlans(_ plans: [(id: String, flows: [TokenFlow]?)], _ context: Context) throws {
+        guard plans.contains(where: { $0.flows != nil }) else { return }
         try context.output.writeLine("")
         let results = context.results(["id", "queryToken", "token", "mass"])
-        for hit in hits {
-            for flow in hit.transportPlan ?? [] {
+        for plan in plans {
+            for flow in plan.flows ?? [] {
                 try results.add([
-                    "id": .text(hit.id), "queryToken": .integer(flow.queryToken), "token": .integer(flow.token),
+                    "id": .text(plan.id), "queryToken": .integer(flow.queryToken), "token": .integer(flow.token),
                     "mass": .real(rounded(flow.mass)),
                 ])
             }
@@ -126,7 +126,10 @@ package enum SearchCommand: Command {
 
     /// Cautions, and a plan that is not the usual one, on standard error.
     static func tell(_ explanation: Explanation, _ context: Context) {
-        let unusual = ["exact scan: there is no index", "exact scan: the index cannot", "exact scan: too many"]
+        let unusual = [
+            "exact scan: there is no index", "exact scan: the index cannot", "exact scan: too many",
+            "exact scan: no number of cosine candidates",
+        ]
         for plan in explanation.plan.components(separatedBy: Explanation.planSeparator)
         where unusual.contains(where: { plan.hasPrefix($0) }) {
             context.note("note: \(plan)")
@@ -161,6 +164,7 @@ struct SearchRequest {
         if arguments.flag("exact") { options.effort = .exact }
         explain = arguments.flag("explain")
         options.transportPlans = explain
+        try arguments.refuseUselessTokens(metric, metric.name)
         queryTokens = arguments.queryTokens
         timing = arguments.flag("timing")
         threads = arguments.integer("threads")
@@ -180,6 +184,12 @@ struct SearchRequest {
 }
 
 extension ParsedArguments {
+    /// - Parameter score: what decides: the metric, or what stands in its place.
+    func refuseUselessTokens(_ metric: Metric, _ score: String) throws {
+        guard isGiven("query-tokens"), metric.operand != .tokenSets else { return }
+        throw usageError("--query-tokens is of no use: \(score) compares vectors")
+    }
+
     /// Which files hold the tokens of --queries.
     var queryTokens: QueryTokens? {
         textIfGiven("query-tokens").map { tokens in
