@@ -75,7 +75,7 @@ package final class EdgeFixer {
     package func fix(_ queries: [Float], cancellation: Cancellation? = nil) throws(GraphError) {
         guard graph.table.count > 0 else { return }
         let coded = encoded(queries)
-        let truth = truths(coded)
+        let truth = try truths(coded, cancellation)
         let (workers, graph, size) = (workers, graph, settings.batch)
         for start in stride(from: 0, to: coded.count, by: size) {
             if cancellation?.isCancelled == true { throw .cancelled }
@@ -105,22 +105,27 @@ package final class EdgeFixer {
     }
 
     /// The neighbours of each query by a scan of all codes; nil where searches are cheaper.
-    private func truths(_ queries: [CodedQuery]) -> [[UInt32]]? {
+    private func truths(_ queries: [CodedQuery], _ cancellation: Cancellation?) throws(GraphError) -> [[UInt32]]? {
         guard graph.table.count * graph.table.codeBytes <= settings.scanBytesMax else { return nil }
         let largest = min(2 * (settings.kept.max() ?? 1), NeighborhoodHardness.sizeMax)
-        return scanned(queries, limit: max(largest, settings.entryCandidates))
+        return try scanned(queries, limit: max(largest, settings.entryCandidates), cancellation)
     }
 
-    func scanned(_ queries: [CodedQuery], limit: Int) -> [[UInt32]] {
+    private func scanned(
+        _ queries: [CodedQuery], limit: Int, _ cancellation: Cancellation?
+    ) throws(GraphError) -> [[UInt32]] {
         let (table, group) = (graph.table, 8)
         let limit = min(limit, table.count)
-        return Parallel.map((queries.count + group - 1) / group, threads: threads) { index in
+        let found: [[[UInt32]]] = Parallel.map((queries.count + group - 1) / group, threads: threads) { index in
+            if cancellation?.isCancelled == true { return [] }
             let members = Array(queries[(index * group)..<min((index + 1) * group, queries.count)])
             return zip(members, table.scanned(for: members, limit: limit)).map { query, pool in
                 query.withViews { pool.refine(table, $0) }
                 return (0..<pool.count).map { UInt32(pool[$0].node) }
             }
-        }.flatMap { $0 }
+        }
+        if cancellation?.isCancelled == true { throw .cancelled }
+        return found.flatMap { $0 }
     }
 
     private func apply(_ proposal: Proposal) {
@@ -169,26 +174,20 @@ extension EdgeFixer {
     private static let widthMax = 4_096
 
     /// Measures searches of the graph as it is with n × d queries that `fix` must never have seen. Truth is the scan of the
-    /// codes.
-    package func judge(_ queries: [Float], recalls: [Double] = [0.90, 0.95, 0.99]) -> SearchCosts {
+    /// codes. `progress` is told each width before it is tried. Throws `.cancelled`.
+    package func judge(
+        _ queries: [Float], recalls: [Double] = [0.90, 0.95, 0.99], cancellation: Cancellation? = nil,
+        progress: ((_ width: Int) -> Void)? = nil
+    ) throws(GraphError) -> SearchCosts {
         var costs = SearchCosts(recalls: recalls, distances: recalls.map { _ in nil })
         guard graph.table.count > 0 else { return costs }
         let coded = encoded(queries)
-        let truth = scanned(coded, limit: settings.judged).map { Set($0) }
+        let truth = try scanned(coded, limit: settings.judged, cancellation).map { Set($0) }
         var last: (recall: Double, distances: Double)?
         var width = settings.judged
-        let (workers, graph) = (workers, graph)
         while width <= Self.widthMax, !coded.isEmpty, costs.distances.contains(nil) {
-            let (now, judged) = (width, settings.judged)
-            let measured = Mutex([(found: Int, distances: Int)](repeating: (0, 0), count: coded.count))
-            Parallel.forEach(coded.count, threads: threads) { index, worker in
-                let answer = workers[worker].search(coded[index], width: now, graph)
-                let found = answer.nodes.prefix(judged).count { truth[index].contains($0) }
-                measured.withLock { $0[index] = (found, answer.distances) }
-            }
-            let sums = measured.withLock { $0.reduce((0, 0)) { ($0.0 + $1.found, $0.1 + $1.distances) } }
-            let best = truth.reduce(0) { $0 + $1.count }
-            let point = (recall: Double(sums.0) / Double(max(best, 1)), distances: Double(sums.1) / Double(coded.count))
+            progress?(width)
+            let point = try measured(coded, truth, width: width, cancellation)
             for (index, recall) in recalls.enumerated() where costs.distances[index] == nil && point.recall >= recall {
                 costs.distances[index] = Self.interpolated(recall, last ?? point, point)
             }
@@ -196,6 +195,23 @@ extension EdgeFixer {
             width = max(width + 2, width * 6 / 5)
         }
         return costs
+    }
+
+    /// Recall and codes compared per query at one width.
+    private func measured(
+        _ queries: [CodedQuery], _ truth: [Set<UInt32>], width: Int, _ cancellation: Cancellation?
+    ) throws(GraphError) -> (recall: Double, distances: Double) {
+        let sums = Mutex((found: 0, distances: 0))
+        let (workers, graph, judged) = (workers, graph, settings.judged)
+        Parallel.forEach(queries.count, threads: threads) { index, worker in
+            if cancellation?.isCancelled == true { return }
+            let answer = workers[worker].search(queries[index], width: width, graph)
+            let found = answer.nodes.prefix(judged).count { truth[index].contains($0) }
+            sums.withLock { $0 = ($0.found + found, $0.distances + answer.distances) }
+        }
+        if cancellation?.isCancelled == true { throw .cancelled }
+        let best = truth.reduce(0) { $0 + $1.count }
+        return sums.withLock { (Double($0.found) / Double(max(best, 1)), Double($0.distances) / Double(queries.count)) }
     }
 
     private static func interpolated(

@@ -36,7 +36,8 @@ package final class FlatCodes: Sendable {
         rows.withLock { $0.remove(label, codeBytes: quantizer.codeBytes) }
     }
 
-    /// The best `limit` rows, of `admitting` only when given, never one of `excluding`; best first, ties by label.
+    /// The best `limit` rows, copies (rows with one estimate) counted as one; of `admitting` only when given, never one of
+    /// `excluding`; best first, ties by label.
     package func scan(
         _ query: Span<Float>, limit: Int, admitting: [Int64]? = nil, excluding: [Int64] = []
     ) -> GraphAnswer {
@@ -51,21 +52,13 @@ package final class FlatCodes: Sendable {
         precondition(limit >= 1, "a search returns at least one")
         precondition(query.coarse.count == quantizer.codeBytes, "a query of another quantizer")
         let snapshot = rows.withLock { $0 }
-        let count = snapshot.labels.count
         var answer = GraphAnswer()
-        guard count > 0 else { return answer }
-        let width = min(limit, count)
-        let scratch = SearchScratch(nodeCapacity: 0, width: width)
-        scratch.reset(width: width)
+        guard !snapshot.labels.isEmpty else { return answer }
+        let scratch = SearchScratch(nodeCapacity: 0, width: min(limit, snapshot.labels.count) + 1)
         let admitted = snapshot.admitted(admitting, excluding)
         snapshot.withTable(codeBytes: quantizer.codeBytes) { table in
             query.withViews { query in
-                if let admitted {
-                    scratch.scan(table, query.coarse, width: width, admitted: admitted.span)
-                } else {
-                    scratch.scan(table, query.coarse, width: width, admitted: nil)
-                }
-                answer.distances = scratch.distances
+                answer.distances = scratch.scanCopiesAsOne(table, query.coarse, limit: limit, admitted: admitted)
                 scratch.refine(table, query)
             }
         }
@@ -76,6 +69,41 @@ package final class FlatCodes: Sendable {
         }
         answer.hits.sort { ($1.similarity, $0.label) < ($0.similarity, $1.label) }
         return answer
+    }
+}
+
+extension SearchScratch {
+    /// The best of a table, of at most `limit` different similarities; returns how many codes were scored. Scans again, wider,
+    /// while those found have fewer: only where there are many copies.
+    fileprivate func scanCopiesAsOne(_ table: CodeTable, _ query: QueryView, limit: Int, admitted: [UInt64]?) -> Int {
+        var scored = 0
+        var width = min(limit, table.count)
+        while true {
+            width = min(width + 1, table.count)
+            reset(width: width)
+            if let admitted {
+                scan(table, query, width: width, admitted: admitted.span)
+            } else {
+                scan(table, query, width: width, admitted: nil)
+            }
+            scored += distances
+            if let end = end(ofSimilarities: limit) {
+                count = end
+                return scored
+            }
+            if width == table.count || count < width { return scored }
+            width *= 4
+        }
+    }
+
+    /// Where the pool's best `limit` different similarities end; nil when it has no more than those.
+    private func end(ofSimilarities limit: Int) -> Int? {
+        var different = 0
+        for index in 0..<count where index == 0 || self[index].similarity != self[index - 1].similarity {
+            if different == limit { return index }
+            different += 1
+        }
+        return nil
     }
 }
 

@@ -3,7 +3,8 @@
 import Platform
 import Synchronization
 
-/// Safe to search from many threads at once. Opening costs the same whatever the size.
+/// Safe to search from many threads at once. Opening reads the header, the mean and the checksums' table: four bytes, and a
+/// flag in memory, for every 64 KiB of the file.
 package final class Graph: Sendable {
     package let path: String
     package let settings: GraphSettings
@@ -108,7 +109,8 @@ package final class Graph: Sendable {
                 scratch.search(view.table, base, query.walk, from: entry, width: width)
                 return true
             }
-            let admitted = admitting.nodes.span
+            let nodes = admitting.nodes
+            let admitted = nodes.span
             if localShare > 0, scratch.share(of: admitted, around: entry, base) < localShare { return false }
             return scratch.walk(
                 view.table, base, query.walk, from: entry, seeds: admitting.spread(Graph.seedsOfWalk), width: width,
@@ -132,8 +134,8 @@ package final class Graph: Sendable {
 
     package func scan(_ query: CodedQuery, limit: Int, admitting: LabelSet? = nil) -> GraphAnswer {
         run(query, width: limit, admitting) { scratch, view, query, width in
-            if let admitting {
-                scratch.scan(view.table, query.coarse, width: width, admitted: admitting.nodes.span)
+            if let nodes = admitting?.nodes {
+                scratch.scan(view.table, query.coarse, width: width, admitted: nodes.span)
             } else {
                 scratch.scan(view.table, query.coarse, width: width, admitted: nil)
             }
@@ -141,9 +143,12 @@ package final class Graph: Sendable {
         }
     }
 
-    /// An ordinary search whose answer lacks what is not in the set; may be shorter than `width` allows.
-    func searchDropping(_ query: CodedQuery, width: Int, _ admitting: LabelSet, crossModal: Bool) -> GraphAnswer {
-        run(query, width: width, admitting) { scratch, view, query, width in
+    /// An ordinary search whose answer lacks what is not in the set: the labels of at most `limit` nodes, of fewer where the
+    /// `width` it finds have fewer of the set.
+    func searchDropping(
+        _ query: CodedQuery, width: Int, limit: Int, _ admitting: LabelSet, crossModal: Bool
+    ) -> GraphAnswer {
+        run(query, width: width, limit: limit, admitting) { scratch, view, query, width in
             let base = crossModal ? view.base : view.base.plain
             let entry = scratch.descend(
                 view.table, view.upper, names: upperNodes, query.walk, fallback: header.entry)
@@ -153,13 +158,13 @@ package final class Graph: Sendable {
     }
 
     private func run(
-        _ query: CodedQuery, width: Int, _ admitting: LabelSet?,
+        _ query: CodedQuery, width: Int, limit: Int? = nil, _ admitting: LabelSet?,
         _ body: (SearchScratch, GraphView, QueryViews, Int) -> Bool
     ) -> GraphAnswer {
         precondition(width >= 1, "a search returns at least one")
         precondition(query.coarse.count == quantizer.codeBytes, "a query of another quantizer")
         precondition(admitting == nil || admitting?.nodeCount == nodeCount, "a label set of another graph")
-        let width = min(width, max(nodeCount, 1))
+        let (limit, width) = (limit ?? width, min(width, max(nodeCount, 1)))
         if let damage { return GraphAnswer(damage: damage) }
         guard nodeCount > 0, admitting?.count != 0 else { return GraphAnswer() }
         let scratch = scratches.withLock { $0.popLast() } ?? SearchScratch(nodeCapacity: nodeCount, width: width)
@@ -171,7 +176,7 @@ package final class Graph: Sendable {
             (answer.visited, answer.distances, answer.exhausted) = (scratch.hops, scratch.distances, ended)
             if scratch.isDamaged { return answer }
             scratch.refine(view.table, views)
-            collect(scratch, query, width, admitting, &answer)
+            collect(scratch, query, limit, admitting, &answer)
             return answer
         }
         if let damage { answer = GraphAnswer(damage: damage) } else { verifier.advance() }
@@ -189,25 +194,29 @@ package final class Graph: Sendable {
 
     func nodeError(_ node: Int) -> Float { errors.float(node) }
 
-    /// The labels of the nodes in the scratch's pool, node by node; within one node ascending. Stops at damage.
+    /// The labels of the best `limit` nodes in the scratch's pool, node by node; within one node ascending. All admitted labels
+    /// of a node, however many, and they count as one: equal codes do not make equal vectors, and equal vectors are put in
+    /// the order of their ids, so only who reads both can say which of them are among the best. Stops at damage.
     private func collect(
-        _ scratch: SearchScratch, _ query: CodedQuery, _ width: Int, _ admitting: LabelSet?, _ answer: inout GraphAnswer
+        _ scratch: SearchScratch, _ query: CodedQuery, _ limit: Int, _ admitting: LabelSet?, _ answer: inout GraphAnswer
     ) {
         answer.hits.reserveCapacity(scratch.count)
-        for index in 0..<scratch.count {
+        for index in 0..<scratch.count where answer.nodes < limit {
+            let before = answer.hits.count
             let key = scratch[index]
             guard verifier.errors.admits(key.node), verifier.labelOffsets?.admits(key.node..<(key.node + 2)) ?? true else {
                 return
             }
+            let slots = slotRange(of: key.node)
+            guard verifier.labels.admits(slots) else { return }
             let isSound = key.similarity.isFinite
             let similarity = isSound ? key.similarity : -1
             let bound = isSound ? query.bound(error: nodeError(key.node), meanNorm: meanNorm) : 2
-            for slot in slotRange(of: key.node).prefix(labelsOfNodeMax) {
-                if let admitting, !admitting.admits(slot: slot) { continue }
-                guard verifier.labels.admits(slot) else { return }
+            func append(_ slot: Int) {
                 answer.hits.append(GraphHit(label: label(slot), similarity: similarity, errorBound: bound))
             }
-            if answer.hits.count >= width { break }
+            if let admitting { admitting.forEachSlot(in: slots, append) } else { slots.forEach(append) }
+            if answer.hits.count > before { answer.nodes += 1 }
         }
     }
 
@@ -245,8 +254,6 @@ extension Graph {
     /// Up to here passing through what is not asked for costs no more than half of the search again.
     package static let sweepShare = 0.7
 }
-
-let labelsOfNodeMax = 4096  // of one node in one answer: a million equal rows must not all be read again
 
 /// The sections a search walks.
 struct GraphView: Sendable {

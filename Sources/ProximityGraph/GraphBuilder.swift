@@ -3,6 +3,10 @@
 import Platform
 
 /// Not for use from several threads at once; it uses its own.
+///
+/// Memory for each vector: its padded dimension, 8 M for the links, and 50 to 65 bytes; one for each thread; 28 more while it is
+/// written; 84 more once links for other modalities are asked for. At 768 dimensions and M 16 that is one kilobyte, and it
+/// is held until the builder goes: who maps the written file meanwhile has both in memory.
 package final class GraphBuilder {
     package let settings: GraphSettings
     package let quantizer: VectorQuantizer
@@ -41,6 +45,8 @@ package final class GraphBuilder {
             errors = try PageArray(count: capacity)
             slots = try NodeSlots(capacity: capacity)
         } catch { throw .file(error) }
+        labels.reserveCapacity(capacity)
+        rowNodes.reserveCapacity(capacity)
     }
 
     /// Rows taken so far, duplicates included, zero vectors not.
@@ -98,15 +104,19 @@ package final class GraphBuilder {
         let clock = ContinuousClock()
         let start = clock.now
         shuffle()
-        do { try insertAll(cancellation, progress, &report) } catch {
+        do throws(GraphError) {
+            try insertAll(cancellation, progress, &report)
+            report.insertSeconds = (clock.now - start).seconds
+            let linked = clock.now
+            try repair(&report) {
+                progress?(nodeCount, nodeCount)
+                return cancellation?.isCancelled == true
+            }
+            report.repairSeconds = (clock.now - linked).seconds
+        } catch {
             layers = []
             throw error
         }
-        report.insertSeconds = (clock.now - start).seconds
-        let linked = clock.now
-        repair(&report)
-        report.repairSeconds = (clock.now - linked).seconds
-        progress?(nodeCount, nodeCount)
         return report
     }
 
@@ -172,13 +182,9 @@ package final class GraphBuilder {
 
     // MARK: Layers
 
-    /// Nodes of each layer: level l holds the first N / M^l nodes, down to a handful.
+    /// Nodes of each layer, level 0 first.
     static func layerSizes(nodes: Int, connectivity: Int) -> [Int] {
-        var sizes = [nodes]
-        while let last = sizes.last, last > 2 * connectivity, sizes.count <= layersMax {
-            sizes.append(max(1, last / connectivity))
-        }
-        return sizes
+        [nodes] + GraphLayout.upperLayers(nodes: nodes, connectivity: connectivity)
     }
 
     private func insertAll(
@@ -226,12 +232,12 @@ package final class GraphBuilder {
         }
     }
 
-    private func repair(_ report: inout BuildReport) {
+    private func repair(_ report: inout BuildReport, isCancelled: () -> Bool) throws(GraphError) {
         guard nodeCount > 0 else { return }
         let worker = BuildWorker(
             nodes: nodeCount, width: settings.constructionBreadth, codeBytes: quantizer.codeBytes)
         var repairer = ReachabilityRepair(table: table, layers: layers, breadth: settings.constructionBreadth)
-        repairer.run(worker)
+        try repairer.run(worker, isCancelled: isCancelled)
         report.repairedLinks = repairer.added
         report.distances += worker.distances
         writeOrder = repairer.order

@@ -17,44 +17,44 @@ enum GraphFormat {
     static let layerTableOffset = 136
 }
 
-/// The four letters that name a section.
+/// The four letters that name a section, in the order in which sections are written.
 enum SectionName: String, CaseIterable, Sendable {
     case baseLinks = "LVL0"
     case upperLinks = "UPPR"
     case upperNodes = "UMAP"
-    case codes = "CODE"
+    case extraOffsets = "XOFF"
+    case extraLinks = "XTRA"
     case scales = "SCAL"
     case errors = "ERRN"
     case mean = "MEAN"
     case labels = "LABL"
     case labelOffsets = "LOFF"
     case labelOrder = "LORD"
-    case extraOffsets = "XOFF"
-    case extraLinks = "XTRA"
+    case codes = "CODE"
     case checksums = "CRCT"
 }
 
-struct SectionEntry: Sendable, Equatable {
+package struct SectionEntry: Sendable, Equatable {
     /// FourCC, as text.
-    var name: String
+    package var name: String
     /// A reader that does not know a critical section must refuse the file.
     var isCritical = true
-    var offset: Int
-    var length: Int
+    package var offset: Int
+    package var length: Int
     /// Bytes of one element.
     var stride: Int
     /// Index of the section's first checksum in CRCT.
-    var firstChecksum: Int
+    package var firstChecksum: Int
 
     /// The section with the zeros up to the next one: what its checksums cover.
-    var paddedLength: Int { roundedUp(length) }
+    package var paddedLength: Int { roundedUp(length) }
     /// A checksum covers 2^`chunkShift` elements: as many as fit 64 KiB, so that no element lies in two chunks.
     var chunkShift: Int { Int.bitWidth - 1 - (GraphFormat.chunkBytesMax / stride).leadingZeroBitCount }
     var chunkBytes: Int { stride << chunkShift }
-    var checksumCount: Int { (paddedLength + chunkBytes - 1) / chunkBytes }
+    package var checksumCount: Int { (paddedLength + chunkBytes - 1) / chunkBytes }
 
     /// The bytes of the file that a chunk covers; the last ones include the padding.
-    func chunk(_ part: Int) -> Range<Int> {
+    package func chunk(_ part: Int) -> Range<Int> {
         let start = offset + part * chunkBytes
         return start..<min(start + chunkBytes, offset + paddedLength)
     }
@@ -64,7 +64,7 @@ func roundedUp(_ length: Int) -> Int {
     (length + GraphFormat.alignment - 1) / GraphFormat.alignment * GraphFormat.alignment
 }
 
-struct GraphHeader: Sendable, Equatable {
+package struct GraphHeader: Sendable, Equatable {
     var identity: GraphIdentity
     var settings: GraphSettings
     var nodeCount: Int
@@ -72,14 +72,14 @@ struct GraphHeader: Sendable, Equatable {
     var entry: Int
     /// Nodes of the upper layers, level 1 first.
     var layers: [Int]
-    var fileBytes: Int
+    package private(set) var fileBytes: Int
     var checksumOfChecksums: UInt32
-    var sections: [SectionEntry]
+    package private(set) var sections: [SectionEntry]
 
     func section(_ name: SectionName) -> SectionEntry? { sections.first { $0.name == name.rawValue } }
 
     /// The header's 4,096 bytes, the last four their checksum.
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         precondition(layers.count <= layersMax && sections.count <= GraphFormat.sectionsMax)
         var bytes = ByteWriter()
         bytes.put(GraphFormat.magic)
@@ -120,7 +120,7 @@ struct GraphHeader: Sendable, Equatable {
     }
 
     /// Decodes and checks every size against the others and the file's length; throws, never traps.
-    init(decoding bytes: [UInt8], fileBytes actual: Int, path: String) throws(GraphError) {
+    package init(decoding bytes: [UInt8], fileBytes actual: Int, path: String) throws(GraphError) {
         func damaged(_ what: String) -> GraphError { .damaged(path: path, what: what) }
         guard bytes.count == GraphFormat.headerBytes, Array(bytes[..<8]) == GraphFormat.magic else {
             throw damaged("it does not start like a graph file")
@@ -201,33 +201,22 @@ struct GraphHeader: Sendable, Equatable {
         return sections
     }
 
-    static func checksum(of bytes: [UInt8]) -> UInt32 {
+    package static func checksum(of bytes: [UInt8]) -> UInt32 {
         var reader = ByteReader(bytes: bytes, position: GraphFormat.headerBytes - 4)
         return reader.u32()
     }
 
-    /// Lengths that follow from the counts. None can overflow: counts are below 2³², strides at most 65,536.
+    /// Lengths and element sizes that follow from the counts.
     private func checkSections(_ path: String) throws(GraphError) {
-        var expected: [SectionName: Int] = [
-            .baseLinks: nodeCount * settings.baseDegree * 4,
-            .upperLinks: layers.reduce(0, +) * settings.connectivity * 4,
-            .upperNodes: (layers.first ?? 0) * 4,
-            .codes: nodeCount * settings.paddedDimension,
-            .scales: nodeCount * 8,
-            .errors: nodeCount * 4,
-            .mean: settings.dimension * 4,
-            .labels: labelCount * 8,
-            .labelOrder: labelCount * 4,
-        ]
-        if labelCount != nodeCount { expected[.labelOffsets] = (nodeCount + 1) * 4 }
-        if section(.extraOffsets) != nil { expected[.extraOffsets] = (nodeCount + 1) * 4 }
+        let layout = GraphLayout(
+            settings: settings, nodeCount: nodeCount, labelCount: labelCount, layers: layers,
+            extraLinkCount: section(.extraOffsets) == nil ? nil : (section(.extraLinks)?.length ?? 0) / 4)
         let checksums = sections.filter { $0.name != SectionName.checksums.rawValue }.reduce(0) { $0 + $1.checksumCount }
-        expected[.checksums] = checksums * 4
-        for (name, length) in expected where section(name)?.length != length {
-            throw .damaged(path: path, what: "the size of section \(name.rawValue)")
-        }
-        if (section(.extraOffsets) == nil) != (section(.extraLinks) == nil) {
-            throw .damaged(path: path, what: "one of two sections of extra links is missing")
+        for name in SectionName.allCases {
+            let expected = name == .checksums ? checksums * 4 : layout.length(of: name)
+            guard section(name)?.length == expected else {
+                throw .damaged(path: path, what: "the size of section \(name.rawValue)")
+            }
         }
         for section in sections where section.name != SectionName.checksums.rawValue {
             guard section.firstChecksum <= checksums - section.checksumCount else {
@@ -237,7 +226,7 @@ struct GraphHeader: Sendable, Equatable {
                 if section.isCritical { throw .unsupportedVersion(path: path, version: Int(GraphFormat.major)) }
                 continue
             }
-            guard section.stride == stride(of: name) else {
+            guard section.stride == layout.stride(of: name) else {
                 throw .damaged(path: path, what: "the element size of section \(section.name)")
             }
         }
@@ -246,29 +235,13 @@ struct GraphHeader: Sendable, Equatable {
         }
     }
 
-    private func stride(of name: SectionName) -> Int {
-        switch name {
-        case .baseLinks: settings.baseDegree * 4
-        case .upperLinks: settings.connectivity * 4
-        case .codes: settings.paddedDimension
-        case .scales, .labels: 8
-        case .upperNodes, .errors, .mean, .labelOffsets, .labelOrder, .extraOffsets, .extraLinks, .checksums: 4
-        }
-    }
-
-    init(
-        identity: GraphIdentity, settings: GraphSettings, nodeCount: Int, labelCount: Int, entry: Int, layers: [Int],
-        fileBytes: Int, checksumOfChecksums: UInt32, sections: [SectionEntry]
-    ) {
+    /// Of a file that is written: its entry is node 0.
+    package init(identity: GraphIdentity, layout: GraphLayout, checksumOfChecksums: UInt32) {
         self.identity = identity
-        self.settings = settings
-        self.nodeCount = nodeCount
-        self.labelCount = labelCount
-        self.entry = entry
-        self.layers = layers
-        self.fileBytes = fileBytes
+        settings = layout.settings
+        (nodeCount, labelCount, entry, layers) = (layout.nodeCount, layout.labelCount, 0, layout.layers)
+        (sections, fileBytes) = (layout.sections, layout.fileBytes)
         self.checksumOfChecksums = checksumOfChecksums
-        self.sections = sections
     }
 }
 

@@ -35,12 +35,9 @@ extension Graph {
         let share = Double(matches) / Double(nodeCount)
         var spent = GraphAnswer()
         if share >= Self.dropShare {
-            var answer = searchDropping(
-                query, width: Int(Double(width) / share) + 2, admitting, crossModal: crossModal)
-            if answer.damage != nil || 10 * answer.hits.count >= 9 * width {
-                answer.hits.removeLast(max(0, answer.hits.count - width))
-                return answer
-            }
+            let answer = searchDropping(
+                query, width: Int(Double(width) / share) + 2, limit: width, admitting, crossModal: crossModal)
+            if answer.damage != nil || 10 * answer.nodes >= 9 * width { return answer }
             spent = answer  // what is near the query is gone: the walk must go farther
         }
         var answer = search(

@@ -2,6 +2,11 @@
 import Platform
 
 /// How much work a build spends for fewer visits in every later search.
+///
+/// Bytes of the file for each distinct vector, beside its padded dimension: 157 at M 16 (up to 1,023 dimensions, but for `high`),
+/// 220 at M 24 (`high` there, the others from 1,024 dimensions on) and 284 at M 32 (`high` from 1,024 on): 8 M for the links
+/// of level 0, 4 for those of the upper layers, 24 for scales, error and label. Links for queries of another modality add 4
+/// and 4 for each, at most 68.
 package enum GraphQuality: String, Sendable, CaseIterable, Codable {
     case fast, balanced, high
 }
@@ -140,6 +145,8 @@ package struct GraphHit: Sendable, Equatable {
 /// What a search found, best first, and what it cost.
 package struct GraphAnswer: Sendable, Equatable {
     package var hits: [GraphHit] = []
+    /// Nodes that the hits are labels of.
+    var nodes = 0
     /// Nodes whose neighbours were looked at.
     package var visited = 0
     /// Codes scored.

@@ -1,22 +1,39 @@
-/// Which labels of one graph a filtered search may return: a bit a node and, where nodes have several labels, a bit a
-/// label. Made by a graph and only good for that graph.
+/// Which labels of one graph a search may return: some, or all but some. Made by a graph and only good for that graph.
+import Synchronization
+
 package struct LabelSet: Sendable {
     /// Labels in the set that the graph has.
     package let count: Int
-    /// Bit n: node n has at least one admitted label.
-    let nodes: [UInt64]
-    /// Bit s: the label in slot s is admitted; nil when slots are nodes.
-    let slots: [UInt64]?
     /// Of the graph it was made by.
     let nodeCount: Int
+    fileprivate let members: SlotMembers
+    private let bits: NodeBits
 
-    func admits(slot: Int) -> Bool {
-        let words = slots ?? nodes
-        return words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
+    fileprivate init(count: Int, _ members: SlotMembers, of graph: Graph) {
+        (self.count, nodeCount, self.members) = (count, graph.nodeCount, members)
+        bits = NodeBits { graph.nodeBits(of: members) }
     }
+
+    /// Calls `body` with the slots of a range whose labels are in the set, ascending.
+    func forEachSlot(in range: Range<Int>, _ body: (Int) -> Void) {
+        switch members {
+        case .some(let words):
+            for slot in range where isSet(words.span, slot) { body(slot) }
+        case .allBut(let gone):
+            var next = firstIndex(in: gone, atLeast: range.lowerBound)
+            for slot in range {
+                if next < gone.count, gone[next] == slot { next += 1 } else { body(slot) }
+            }
+        }
+    }
+
+    /// Bit n: node n has at least one label of the set. Made when first asked for, in O(N / 64) and what the set lists; who only
+    /// drops labels from an answer does not ask.
+    var nodes: [UInt64] { bits.words }
 
     /// Up to `limit` nodes of the set from places spread evenly over the graph. O(limit) unless the set is sparse.
     func spread(_ limit: Int) -> [Int] {
+        let nodes = nodes
         let step = max(1, nodes.count / max(limit, 1))
         var found: [Int] = []
         for start in stride(from: 0, to: nodes.count, by: step) {
@@ -27,12 +44,86 @@ package struct LabelSet: Sendable {
     }
 }
 
-extension Graph {
-    /// The set of the given labels (ascending) as far as this graph has them. O(n log N) or O(N), whichever is less.
-    package func labelSet(containing labels: [Int64]) -> LabelSet { labelSet(slots(of: labels), inverted: false) }
+/// By slots: the places of labels in the file.
+private enum SlotMembers: Sendable {
+    /// Those whose bit is set.
+    case some([UInt64])
+    /// All but these, ascending.
+    case allBut([UInt32])
+}
 
-    /// The set of all labels but the given ones (ascending).
-    package func labelSet(excluding labels: [Int64]) -> LabelSet { labelSet(slots(of: labels), inverted: true) }
+/// The first place of ascending numbers that is not less.
+private func firstIndex(in numbers: [UInt32], atLeast least: Int) -> Int {
+    var low = 0, high = numbers.count
+    while low < high {
+        let middle = (low + high) / 2
+        if Int(numbers[middle]) < least { low = middle + 1 } else { high = middle }
+    }
+    return low
+}
+
+/// Bits that are made by the first who asks, while others wait.
+private final class NodeBits: Sendable {
+    private let make: @Sendable () -> [UInt64]
+    private let made = Mutex<[UInt64]?>(nil)
+
+    init(make: @escaping @Sendable () -> [UInt64]) { self.make = make }
+
+    var words: [UInt64] {
+        made.withLock { made in
+            let words = made ?? make()
+            made = words
+            return words
+        }
+    }
+}
+
+/// The numbers of the bits that are set, ascending.
+private struct SetBits: Sequence, IteratorProtocol {
+    let words: [UInt64]
+    private var word = 0
+    private var left: UInt64
+
+    init(_ words: [UInt64]) {
+        self.words = words
+        left = words.first ?? 0
+    }
+
+    mutating func next() -> Int? {
+        while left == 0 {
+            word += 1
+            guard word < words.count else { return nil }
+            left = words[word]
+        }
+        defer { left &= left - 1 }
+        return word * 64 + left.trailingZeroBitCount
+    }
+}
+
+extension Graph {
+    /// The set of the given labels (ascending) as far as this graph has them. O(n log N) or O(N), whichever is less, and a bit
+    /// a label.
+    package func labelSet(containing labels: [Int64]) -> LabelSet {
+        let slots = slots(of: labels)
+        var words = [UInt64](repeating: 0, count: (count + 63) / 64)
+        for slot in slots { words[slot >> 6] |= 1 << UInt64(slot & 63) }
+        return LabelSet(count: slots.count, .some(words), of: self)
+    }
+
+    /// The set of all labels but the given ones (ascending), or of what an earlier set of this kind, which has them, leaves.
+    /// O(n log N) and a number for every label left out.
+    package func labelSet(excluding labels: [Int64], from set: LabelSet? = nil) -> LabelSet {
+        var gone: [UInt32] = []
+        if let set {
+            guard case .allBut(let before) = set.members else { preconditionFailure("a set that lists its labels") }
+            gone = before
+        }
+        gone += slots(of: labels).map { UInt32($0) }
+        gone.sort()
+        return LabelSet(count: count - gone.count, .allBut(gone), of: self)
+    }
+
+    // MARK: Slots
 
     /// Slots in LABL of the labels that are there; none once the file is found damaged, which every search then says.
     private func slots(of labels: [Int64]) -> [Int] {
@@ -58,19 +149,6 @@ extension Graph {
         return found
     }
 
-    /// The node that has this label and no other.
-    func node(of label: Int64) -> Int? {
-        guard let slot = slots(of: [label]).first else { return nil }
-        guard let offsets = verifier.labelOffsets else { return slot }
-        var low = 0, high = nodeCount - 1
-        while low < high {
-            let middle = (low + high + 1) / 2
-            guard offsets.admits(middle..<(middle + 2)) else { return nil }
-            if slotRange(of: middle).lowerBound <= slot { low = middle } else { high = middle - 1 }
-        }
-        return slotRange(of: low) == slot..<(slot + 1) ? low : nil
-    }
-
     private func soundSlot(inOrder position: Int) -> Int? {
         guard verifier.labelOrder.admits(position), let slot = slot(inOrder: position), verifier.labels.admits(slot) else {
             return nil
@@ -78,25 +156,65 @@ extension Graph {
         return slot
     }
 
-    private func labelSet(_ found: [Int], inverted: Bool) -> LabelSet {
-        var slots = [UInt64](repeating: 0, count: (count + 63) / 64)
-        for slot in found { slots[slot >> 6] |= 1 << UInt64(slot & 63) }
-        if inverted {
-            for word in slots.indices { slots[word] = ~slots[word] }
-            if count % 64 != 0 { slots[slots.count - 1] &= (1 << UInt64(count % 64)) - 1 }
-        }
-        let admitted = slots.reduce(0) { $0 + $1.nonzeroBitCount }
-        guard hasDuplicates else { return LabelSet(count: admitted, nodes: slots, slots: nil, nodeCount: nodeCount) }
-        var nodes = [UInt64](repeating: 0, count: (nodeCount + 63) / 64)
-        guard verifier.labelOffsets?.admitsAll() == true else {
-            return LabelSet(count: 0, nodes: nodes, slots: slots, nodeCount: nodeCount)
-        }
-        for node in 0..<nodeCount {
-            for slot in slotRange(of: node) where slots[slot >> 6] >> UInt64(slot & 63) & 1 == 1 {
-                nodes[node >> 6] |= 1 << UInt64(node & 63)
-                break
+    // MARK: Nodes
+
+    /// The node that has this label and no other.
+    func node(of label: Int64) -> Int? {
+        guard let slot = slots(of: [label]).first, let node = node(ofSlot: slot, from: 0) else { return nil }
+        return slotRange(of: node) == slot..<(slot + 1) ? node : nil
+    }
+
+    /// Bit n: node n has a label among the members.
+    fileprivate func nodeBits(of members: SlotMembers) -> [UInt64] {
+        var words: [UInt64]
+        switch members {
+        case .some(let slots) where !hasDuplicates: return slots
+        case .some(let slots):
+            words = [UInt64](repeating: 0, count: (nodeCount + 63) / 64)
+            forEachNode(of: SetBits(slots)) { node, _ in words[node >> 6] |= 1 << UInt64(node & 63) }
+        case .allBut(let slots):
+            words = [UInt64](repeating: .max, count: (nodeCount + 63) / 64)
+            if nodeCount % 64 != 0 { words[words.count - 1] = (1 << UInt64(nodeCount % 64)) - 1 }
+            forEachNode(of: slots.lazy.map { Int($0) }) { node, gone in
+                if gone == slotRange(of: node).count { words[node >> 6] &= ~(1 << UInt64(node & 63)) }
             }
         }
-        return LabelSet(count: admitted, nodes: nodes, slots: slots, nodeCount: nodeCount)
+        return words
+    }
+
+    /// Calls `body` with each node that has any of the slots (ascending), and how many of them it has. Ends at damage, which
+    /// the search that asked for the nodes then says.
+    private func forEachNode(of slots: some Sequence<Int>, _ body: (_ node: Int, _ slots: Int) -> Void) {
+        var current = (node: 0, end: 0, slots: 0)
+        for slot in slots {
+            if slot >= current.end {
+                if current.slots > 0 { body(current.node, current.slots) }
+                guard let node = node(ofSlot: slot, from: current.node) else { return }
+                current = (node, slotRange(of: node).upperBound, 0)
+            }
+            current.slots += 1
+        }
+        if current.slots > 0 { body(current.node, current.slots) }
+    }
+
+    /// The node of a slot that lies in `start` or after it; nil where the file is damaged. O(log distance).
+    private func node(ofSlot slot: Int, from start: Int) -> Int? {
+        guard let offsets = verifier.labelOffsets else { return slot }
+        // `low` begins at or before the slot, `high` after it.
+        var low = start, high = start + 1, step = 1
+        while high < nodeCount {
+            guard offsets.admits(high..<(high + 2)) else { return nil }
+            if slotRange(of: high).lowerBound > slot { break }
+            low = high
+            step *= 2
+            high = low + step
+        }
+        high = min(high, nodeCount)
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            guard offsets.admits(middle..<(middle + 2)) else { return nil }
+            if slotRange(of: middle).lowerBound <= slot { low = middle } else { high = middle }
+        }
+        return offsets.admits(low..<(low + 2)) ? low : nil
     }
 }

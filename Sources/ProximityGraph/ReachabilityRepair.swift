@@ -21,17 +21,19 @@ struct ReachabilityRepair {
         parent = [UInt32](repeating: noLink, count: layers[0].nodeCount)
     }
 
-    mutating func run(_ worker: BuildWorker) {
+    /// Throws `.cancelled` when `isCancelled`, which it asks before every search and now and then in the audit, says so.
+    mutating func run(_ worker: BuildWorker, isCancelled: () -> Bool) throws(GraphError) {
         guard layer.nodeCount > 0 else { return }
         reach(0, from: 0)
-        walk()
+        try walk(isCancelled)
         var stranded = 0
         while order.count < layer.nodeCount {
             while parent[stranded] != noLink { stranded += 1 }
+            if isCancelled() { throw .cancelled }
             anchor(stranded, worker)
-            walk()
+            try walk(isCancelled)
         }
-        if added > 0 { restart() }
+        if added > 0 { try restart(isCancelled) }
     }
 
     private mutating func reach(_ node: Int, from other: Int) {
@@ -39,8 +41,9 @@ struct ReachabilityRepair {
         order.append(UInt32(node))
     }
 
-    private mutating func walk() {
+    private mutating func walk(_ isCancelled: () -> Bool) throws(GraphError) {
         while next < order.count {
+            if next % 65_536 == 65_535, isCancelled() { throw .cancelled }
             let node = Int(order[next])
             next += 1
             let list = layer[node]
@@ -81,12 +84,12 @@ struct ReachabilityRepair {
     }
 
     /// The order of the repaired graph from its entry.
-    private mutating func restart() {
+    private mutating func restart(_ isCancelled: () -> Bool) throws(GraphError) {
         for node in parent.indices { parent[node] = noLink }
         order.removeAll(keepingCapacity: true)
         next = 0
         reach(0, from: 0)
-        walk()
+        try walk(isCancelled)
         precondition(order.count == layer.nodeCount, "a repaired link was lost")
     }
 }

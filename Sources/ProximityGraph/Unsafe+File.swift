@@ -33,59 +33,58 @@ import Synchronization
     }
 }
 
-/// Appends sections to a new file. The header's place is left free at the start.
+/// Appends sections to a new file, as its layout plans them. The header's place is left free at the start.
 struct SectionStream {
     private let file: any WritableFile
+    private let cancellation: Cancellation?
+    private let progress: ((_ done: Int, _ total: Int) -> Void)?
+    private let planned: [SectionEntry]
+    private let fileBytes: Int
+    private var section = -1
     private var buffer: [UInt8] = []
-    private(set) var position = 0
+    private var position = 0
     private(set) var checksums: [UInt32] = []
-    private(set) var sections: [SectionEntry] = []
 
-    init(file: any WritableFile) throws(FileError) {
-        self.file = file
+    init(
+        file: any WritableFile, layout: GraphLayout, cancellation: Cancellation?, progress: ((Int, Int) -> Void)?
+    ) throws(GraphError) {
+        (self.file, self.cancellation, self.progress) = (file, cancellation, progress)
+        (planned, fileBytes) = (layout.sections, layout.fileBytes)
         buffer.reserveCapacity(GraphFormat.chunkBytesMax)
-        try file.append([UInt8](repeating: 0, count: GraphFormat.headerBytes))
+        do { try file.append([UInt8](repeating: 0, count: GraphFormat.headerBytes)) } catch { throw .file(error) }
         position = GraphFormat.headerBytes
     }
 
-    mutating func begin(_ name: SectionName, stride: Int) throws(FileError) {
+    mutating func begin(_ name: SectionName) {
+        section += 1
         precondition(buffer.isEmpty, "the section before was not ended")
-        sections.append(SectionEntry(
-            name: name.rawValue, offset: position, length: 0, stride: stride, firstChecksum: checksums.count))
+        precondition(planned[section].name == name.rawValue && planned[section].offset == position, "not as planned")
     }
 
-    mutating func append<Element: BitwiseCopyable>(_ values: [Element]) throws(FileError) {
-        var failure: FileError?
+    mutating func append<Element: BitwiseCopyable>(_ values: [Element]) throws(GraphError) {
+        var failure: GraphError?
         unsafe values.withUnsafeBytes { bytes in
-            do throws(FileError) { try unsafe append(bytes) } catch { failure = error }
+            do throws(GraphError) { try unsafe put(bytes) } catch { failure = error }
         }
         if let failure { throw failure }
     }
 
-    mutating func append(_ array: PageArray<UInt8>, _ start: Int, length: Int) throws(FileError) {
+    mutating func append(_ array: PageArray<UInt8>, _ start: Int, length: Int) throws(GraphError) {
         precondition(start >= 0 && length >= 0 && start + length <= array.count)
-        try unsafe append(UnsafeRawBufferPointer(start: array.base + start, count: length))
+        try unsafe put(UnsafeRawBufferPointer(start: array.base + start, count: length))
     }
 
-    private mutating func append(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
-        try unsafe put(bytes)
-        sections[sections.count - 1].length += bytes.count
-    }
-
-    mutating func end() throws(FileError) {
-        let length = position + buffer.count
-        let padding = [UInt8](repeating: 0, count: roundedUp(length) - length)
-        var failure: FileError?
-        unsafe padding.withUnsafeBytes { bytes in
-            do throws(FileError) { try unsafe put(bytes) } catch { failure = error }
-        }
-        if let failure { throw failure }
+    /// Pads the section to the next one.
+    mutating func end() throws(GraphError) {
+        let entry = planned[section]
+        precondition(position + buffer.count == entry.offset + entry.length, "not as planned")
+        try append([UInt8](repeating: 0, count: entry.paddedLength - entry.length))
         try flush()
     }
 
     /// Cuts bytes into chunks of the section.
-    private mutating func put(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
-        let chunkBytes = sections[sections.count - 1].chunkBytes
+    private mutating func put(_ bytes: UnsafeRawBufferPointer) throws(GraphError) {
+        let chunkBytes = planned[section].chunkBytes
         var done = 0
         while done < bytes.count {
             let length = min(bytes.count - done, chunkBytes - buffer.count)
@@ -95,20 +94,22 @@ struct SectionStream {
         }
     }
 
-    private mutating func flush() throws(FileError) {
+    private mutating func flush() throws(GraphError) {
         guard !buffer.isEmpty else { return }
+        if cancellation?.isCancelled == true { throw .cancelled }
         checksums.append(crc32c(buffer))
-        try file.append(buffer)
+        do { try file.append(buffer) } catch { throw .file(error) }
         position += buffer.count
         buffer.removeAll(keepingCapacity: true)
+        progress?(position, fileBytes)
     }
 
-    func write(header: [UInt8]) throws(FileError) {
+    func write(header: [UInt8]) throws(GraphError) {
         var failure: FileError?
         unsafe header.withUnsafeBytes { bytes in
             do throws(FileError) { try unsafe file.write(bytes, at: 0) } catch { failure = error }
         }
-        if let failure { throw failure }
+        if let failure { throw .file(failure) }
     }
 }
 

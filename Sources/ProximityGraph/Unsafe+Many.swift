@@ -23,7 +23,7 @@ extension Graph {
         let group = 8
         Parallel.forEach((valid.count + group - 1) / group, threads: threads) { index, _ in
             let members = valid[(index * group)..<min((index + 1) * group, valid.count)]
-            let found = self.scanGroup(members.compactMap { queries[$0] }, limit: min(limit, self.nodeCount))
+            let found = self.scanGroup(members.compactMap { queries[$0] }, limit: limit)
             answers.withLock { answers in
                 for (member, answer) in zip(members, found) { answers[member] = answer }
             }
@@ -33,7 +33,8 @@ extension Graph {
 
     private func scanGroup(_ queries: [CodedQuery], limit: Int) -> [GraphAnswer] {
         let table = view.table
-        return zip(queries, table.scanned(for: queries, limit: limit, admits: { verifier.codes.admits($0) })).map { query, pool in
+        let pools = table.scanned(for: queries, limit: min(limit, nodeCount)) { verifier.codes.admits($0) }
+        return zip(queries, pools).map { query, pool in
             query.withViews { pool.refine(table, $0) }
             return answer(pool, query, width: limit, distances: nodeCount)
         }

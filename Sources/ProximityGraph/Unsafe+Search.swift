@@ -7,6 +7,8 @@ import Synchronization
 /// The memory of one running search. Reused, so that a search allocates nothing once warm.
 @safe final class SearchScratch: @unchecked Sendable {
     let nodeCapacity: Int
+    /// A byte a node. Fresh pages are zero, so that only what a walk marks is ever touched.
+    private let marks: PageArray<UInt8>
     let visited: UnsafeMutablePointer<UInt8>
     private(set) var epoch: UInt8 = 0
     private(set) var poolCapacity: Int
@@ -34,15 +36,14 @@ import Synchronization
     init(nodeCapacity: Int, width: Int) {
         self.nodeCapacity = nodeCapacity
         poolCapacity = max(2 * width, 64)
-        unsafe visited = .allocate(capacity: nodeCapacity + 1)
-        unsafe visited.initialize(repeating: 0, count: nodeCapacity + 1)
+        do { marks = try PageArray(count: nodeCapacity + 1) } catch { preconditionFailure("a search needs memory: \(error)") }
+        unsafe visited = marks.base
         unsafe pool = .allocate(capacity: poolCapacity)
         unsafe ids = .allocate(capacity: max(Self.listMax, scanBlock))
         unsafe dots = .allocate(capacity: max(Self.listMax, scanBlock))
     }
 
     deinit {
-        unsafe visited.deallocate()
         unsafe pool.deallocate()
         unsafe ids.deallocate()
         unsafe dots.deallocate()

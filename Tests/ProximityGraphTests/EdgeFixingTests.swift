@@ -115,7 +115,7 @@ struct EdgeFixingTests {
         let before = try fixed.builder.edgeFixer().judge(corpus.samples)
         let fixer = try fixed.builder.edgeFixer()
         for _ in 0..<2 { try fixer.fix(corpus.samples) }
-        let after = fixer.judge(corpus.samples)
+        let after = try fixer.judge(corpus.samples)
         for (old, new) in zip(before.distances, after.distances) {
             #expect(try #require(new) < #require(old))
         }
@@ -143,6 +143,16 @@ struct EdgeFixingTests {
         let cancellation = Cancellation()
         cancellation.cancel()
         #expect(throws: GraphError.cancelled) { try fixer.fix(corpus.samples, cancellation: cancellation) }
+        #expect(throws: GraphError.cancelled) { try fixer.judge(corpus.judges, cancellation: cancellation) }
+        let later = Cancellation()
+        var widths: [Int] = []
+        #expect(throws: GraphError.cancelled) {
+            try fixer.judge(corpus.judges, cancellation: later) { width in
+                widths.append(width)
+                if widths.count == 2 { later.cancel() }
+            }
+        }
+        #expect(widths == [10, 12])
     }
 
     @Test(arguments: [1, 2, 3, 9, 70]) func smallGraphsAndEmptyQueriesTrapNothing(count: Int) throws {
@@ -154,8 +164,8 @@ struct EdgeFixingTests {
         try fixer.fix([Float](repeating: 0, count: dimension) + corpus.samples)
         try fixer.fix([])
         #expect(fixer.report.queries == 200)
-        #expect(fixer.judge(corpus.judges).distances.allSatisfy { $0 != nil })
-        #expect(fixer.judge([]).distances.allSatisfy { $0 == nil })
+        #expect(try fixer.judge(corpus.judges).distances.allSatisfy { $0 != nil })
+        #expect(try fixer.judge([]).distances.allSatisfy { $0 == nil })
         #expect(try fixed.write("g").graph.extraLinksAreSound)
     }
 
@@ -166,9 +176,9 @@ struct EdgeFixingTests {
         let fixed = try Fixed(source.vectors(6000, of: 0), .standard(dimension: dimension))
         let fixer = try fixed.builder.edgeFixer()
         let judges = source.vectors(300, of: 1), own = source.vectors(50, of: 0)
-        let before = fixer.judge(judges), plain = try fixed.write("plain").graph
+        let before = try fixer.judge(judges), plain = try fixed.write("plain").graph
         try fixer.fix(source.vectors(3000, of: 1))
-        let after = fixer.judge(judges), written = try fixed.write("fixed").graph
+        let after = try fixer.judge(judges), written = try fixed.write("fixed").graph
         for (recall, share) in [(1, 0.9), (2, 0.95)] {
             let (old, new) = (try #require(before.distances[recall]), try #require(after.distances[recall]))
             #expect(new < share * old, "\(before.recalls[recall]): \(old) became \(new)")

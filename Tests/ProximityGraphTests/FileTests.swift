@@ -124,6 +124,50 @@ struct FileTests {
         }
     }
 
+    /// Nodes that nobody links to are anchored one by one, and the build asks before each.
+    @Test func cancellationStopsTheRepair() throws {
+        var values = clustered(2_000, 32, clusters: 1, spread: 0.05, seed: 8)
+        var random = Random(9)
+        for _ in 0..<20 { values += random.vector(32).map { -10 * abs($0) } }
+        let settings = GraphSettings(dimension: 32, connectivity: 2, constructionBreadth: 4)
+        func builder() throws -> GraphBuilder {
+            let builder = try GraphBuilder(settings: settings, capacity: 2_020, mean: mean(values, 32), threads: 1)
+            try builder.append(labels: (0..<2_020).map { Int64($0) }, vectors: values.span)
+            return builder
+        }
+        let repaired = try builder().build().repairedLinks
+        #expect(repaired > 1)
+        let cancellation = Cancellation()
+        var linked = 0
+        #expect(throws: GraphError.cancelled) {
+            try builder().build(cancellation: cancellation) { done, total in
+                if done == total { linked += 1 }
+                if linked == repaired { cancellation.cancel() }
+            }
+        }
+        #expect(linked == repaired)
+    }
+
+    @Test func aCancelledWriteLeavesNothing() throws {
+        let scratch = Scratch()
+        let builder = try GraphBuilder(settings: settings, capacity: 400, mean: mean(values, dimension), threads: 1)
+        try builder.append(labels: (0..<400).map { Int64($0) }, vectors: values.span)
+        _ = try builder.build()
+        let path = scratch.file("a.vgx")
+        for share in [0, 0.5, 0.9, 1] {
+            let cancellation = Cancellation()
+            #expect(throws: GraphError.cancelled) {
+                try builder.write(to: path, identity: someone, cancellation: cancellation) { done, total in
+                    if Double(done) >= share * Double(total) { cancellation.cancel() }
+                }
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == [], "cancelled at \(share)")
+        }
+        var last = 0
+        let checksum = try builder.write(to: path, identity: someone) { done, _ in last = done }
+        #expect(try Graph(path: path, identity: someone, checksum: checksum).fileBytes == last)
+    }
+
     @Test func appendingPastTheCapacityIsAnError() throws {
         let builder = try GraphBuilder(settings: settings, capacity: 10, mean: mean(values, dimension), threads: 1)
         #expect(throws: GraphError.capacity(limit: 10)) {

@@ -1,5 +1,6 @@
 // Every instruction set gives the scalar twin's integers, and the same graph bytes come of it for any number of threads.
 import CKernels
+import Platform
 import ProximityGraph
 import Testing
 
@@ -38,12 +39,14 @@ struct KernelTests {
     func everyLevelEqualsTheScalarTwin(length: Int) {
         var random = Random(UInt64(length))
         let count = 13
-        for pattern in 0..<5 {
+        // A code that becomes a query may hold -128, though no encoder writes it.
+        for pattern in 0..<8 {
             let codes = (0..<(count * length)).map { index -> UInt8 in
-                [UInt8(random.below(256)), 255, 0, index % 2 == 0 ? 255 : 0, 128][pattern]
+                [UInt8(random.below(256)), 255, 0, index % 2 == 0 ? 255 : 0, 128, 255, 0, UInt8(random.below(256))][pattern]
             }
             let query = (0..<length).map { index -> Int8 in
-                [Int8(random.below(255) - 127), 127, -127, index % 2 == 0 ? 127 : -127, 1][pattern]
+                [Int8(random.below(255) - 127), 127, -127, index % 2 == 0 ? 127 : -127, 1, -128, -128,
+                 Int8(random.below(256) - 128)][pattern]
             }
             let offset = 128 * query.reduce(Int32(0)) { $0 + Int32($1) }
             let ids = (0..<count).map { UInt32(count - 1 - $0) }
@@ -83,13 +86,54 @@ struct KernelTests {
 
     @Test func theLongestCodeStaysWithinInt32() {
         let length = 65_536
-        let codes = [UInt8](repeating: 255, count: length), query = [Int8](repeating: 127, count: length)
+        for byte: UInt8 in [0, 1, 15, 128, 240, 255] {
+            for component: Int8 in [-128, -127, 127] {
+                let code = [UInt8](repeating: byte, count: length), query = [Int8](repeating: component, count: length)
+                let offset = 128 * Int32(component) * Int32(length)
+                let truth = (Int(byte) - 128) * Int(component) * length
+                let upper = Int(byte & 0xF0) * Int(component) * length - Int(offset) * 241 / 256
+                let packed = packed(code, length: length)
+                for level in Self.levels {
+                    ck_set_level(level)
+                    defer { ck_set_level(ck_level_best()) }
+                    let place: Comment = "level \(level), \(byte) by \(component)"
+                    // Five: four at once and one alone.
+                    let codes = (0..<5).flatMap { _ in packed }, bytes = (0..<5).flatMap { _ in code }
+                    var block = [Int32](repeating: 0, count: 5), gathered = block, hot = block, many = block
+                    unsafe ck_codes_block(codes, length, query, offset, 5, &block)
+                    unsafe ck_codes_gather(codes, length, query, offset, [4, 0, 1, 2, 3], 5, &gathered)
+                    unsafe ck_codes_gather_hot(codes, length, query, offset, [4, 0, 1, 2, 3], 5, &hot)
+                    unsafe ck_codes_many(bytes, length, 5, query, [offset], 1, &many)
+                    #expect((block + gathered + many).allSatisfy { Int($0) == truth }, place)
+                    #expect(hot.allSatisfy { Int($0) == upper }, place)
+                    var asQuery = [Int8](repeating: 0, count: length)
+                    #expect(unsafe Int(ck_codes_as_query(packed, length, &asQuery)) == 128 * (Int(byte) - 128) * length, place)
+                    #expect(asQuery.allSatisfy { Int($0) == Int(byte) - 128 }, place)
+                }
+            }
+        }
+    }
+
+    /// Ten million codes of 768 bytes: reserved, and only the last touched.
+    @Test func codesBeyondFourGigabytesAreReached() throws {
+        let length = 768, last = 9_999_999
+        guard let memory = try? PageBuffer(byteCount: (last + 1) * length) else {
+            print("skipped: the system does not reserve \((last + 1) * length) bytes")
+            return
+        }
+        let query = [Int8](repeating: 3, count: length)
+        let offset = 128 * 3 * Int32(length)
+        for place in (last * length)..<((last + 1) * length) { unsafe memory.bytes[place] = 0xFF }
         for level in Self.levels {
             ck_set_level(level)
             defer { ck_set_level(ck_level_best()) }
-            var out: [Int32] = [0]
-            unsafe ck_codes_block(codes, length, query, 128 * 127 * Int32(length), 1, &out)
-            #expect(out[0] == 127 * 127 * Int32(length))
+            var out = [Int32](repeating: 0, count: 5)
+            let ids = [UInt32](repeating: UInt32(last), count: 5)
+            let codes = unsafe memory.bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)
+            unsafe ck_codes_gather(codes, length, query, offset, ids, 5, &out)
+            #expect(out.allSatisfy { $0 == 127 * 3 * Int32(length) }, "level \(level)")
+            unsafe ck_codes_gather_hot(codes, length, query, offset, ids, 5, &out)
+            #expect(out.allSatisfy { Int($0) == 240 * 3 * length - Int(offset) * 241 / 256 }, "level \(level)")
         }
     }
 

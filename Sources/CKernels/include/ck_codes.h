@@ -8,7 +8,7 @@
 
 /// A code stands for n integers u - 128, u a byte, n a multiple of 64 up to 65,536. It is n bytes in two planes: first the
 /// hot one, whose byte j holds the upper half of u[j] below that of u[j + n/2], then the cold one with the lower halves in
-/// the same places. A query is n signed bytes in -127...127; `offset` is 128 times their sum. Every dot product below is
+/// the same places. A query is n signed bytes; `offset` is 128 times their sum. Every dot product below is
 /// exactly sum((u - 128) * q) in int32, on every instruction set; those of `gather_hot` take u's lower half for 7.5 and are
 /// exact but for that (and the fraction of the sum, cut off).
 ///

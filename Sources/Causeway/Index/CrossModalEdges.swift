@@ -90,7 +90,7 @@ struct CrossModalFixing {
         let samples = evenlySpaced(rows.filter { !HoldOut.contains($0) }, wanted)
         let judges = try vectors(of: evenlySpaced(rows.filter(HoldOut.contains), Self.judgesMax), source, in: reader)
         let fixer = try builder.edgeFixer()
-        let before = fixer.judge(judges)
+        let before = try judge(fixer, judges, of: source)
         let stage = "edges for \(source.name) queries"
         for first in stride(from: 0, to: samples.count, by: Self.chunk) {
             let part = Array(samples[first..<min(first + Self.chunk, samples.count)])
@@ -98,7 +98,7 @@ struct CrossModalFixing {
             let done = Progress(stage: stage, done: first + part.count, total: samples.count)
             if progress?(done) == false { throw CausewayError.cancelled }
         }
-        let after = fixer.judge(judges)
+        let after = try judge(fixer, judges, of: source)
         var isForced = false
         if case .modalities = options.crossModal { isForced = true }
         let report = fixer.report
@@ -108,6 +108,14 @@ struct CrossModalFixing {
             from: source.name, outcome: isKept ? .kept : .dropped, isForced: isForced, sampleQueries: report.queries,
             hardQueries: report.hard, edges: report.added, distancesBefore: before.distances,
             distancesAfter: after.distances, seconds: clock.now.seconds(since: start))
+    }
+
+    private func judge(_ fixer: EdgeFixer, _ queries: [Float], of source: ModalityRecord) throws -> SearchCosts {
+        let cancellation = Cancellation()
+        return try fixer.judge(queries, cancellation: cancellation) { width in
+            let step = Progress(stage: "judge edges for \(source.name) queries", done: width, total: nil)
+            if progress?(step) == false { cancellation.cancel() }
+        }
     }
 
     private static func pays(before: Double?, after: Double?) -> Bool {

@@ -47,7 +47,8 @@ struct IndexBuilder {
         report.zeroVectors = built.unindexable
         report.crossModal = try fixing.run(builder)
         let settings = GenerationSettings(graph: builder.settings, options: options, edges: report.crossModal)
-        let published = try publish(builder, built, settings, of: modality, through: through, replacing: old)
+        // The builder goes when the graph is written: tuning maps that, which would be as much memory again.
+        let published = try publish(consume builder, built, settings, of: modality, through: through, replacing: old)
         report.seconds = clock.now.seconds(since: start)
         guard let published else {
             report.outcome = .superseded
@@ -131,7 +132,7 @@ struct IndexBuilder {
 
     /// Writes the file and names it in one transaction; returns its bytes, or nil where another build came first.
     private func publish(
-        _ builder: GraphBuilder, _ built: BuildReport, _ settings: GenerationSettings, of modality: ModalityRecord,
+        _ builder: consuming GraphBuilder, _ built: BuildReport, _ settings: GenerationSettings, of modality: ModalityRecord,
         through: ChangeSequence, replacing old: GenerationRecord?
     ) throws -> Int? {
         let files = database.files
@@ -142,7 +143,7 @@ struct IndexBuilder {
         let number = try nextGeneration(of: modality, after: old)
         let name = files.name(of: modality.id, generation: number)
         let identity = files.identity(of: modality.id, generation: number, through: through)
-        let checksum = try builder.write(to: files.path(name), identity: identity, fileSystem: database.fileSystem)
+        let checksum = try write(builder, to: files.path(name), identity)
         let record = GenerationRecord(
             generation: number, fileName: name, checksum: checksum, throughSequence: through,
             nodeCount: built.nodes, settings: try settings.jsonText(), createdAt: timestamp())
@@ -153,6 +154,16 @@ struct IndexBuilder {
         files.removeOrphans(keeping: published.1)
         guard published.0 else { return nil }
         return try database.fileSystem.openForReading(files.path(name)).size
+    }
+
+    private func write(_ builder: GraphBuilder, to path: String, _ identity: GraphIdentity) throws -> UInt32 {
+        let cancellation = Cancellation(), rows = builder.rowCount
+        return try builder.write(
+            to: path, identity: identity, cancellation: cancellation,
+            progress: { done, total in
+                let step = Progress(stage: "write", done: Int(Double(rows) * Double(done) / Double(total)), total: rows)
+                if progress?(step) == false { cancellation.cancel() }
+            }, fileSystem: database.fileSystem)
     }
 
     private func nextGeneration(of modality: ModalityRecord, after old: GenerationRecord?) throws -> Int64 {

@@ -12,23 +12,23 @@ final class IndexSnapshot: Sendable {
     let graph: Graph
     /// The newest change this snapshot knows.
     let lastChange: ChangeSequence
-    /// Labels of the graph deleted since it was built, ascending.
-    let dead: [Int64]
-    /// Labels that are not dead; nil when none is.
+    /// Labels of the graph not deleted since it was built; nil when none was.
     let alive: LabelSet?
     /// Codes of the rows newer than the graph.
     let beside: FlatCodes
 
     init(
-        generation: GenerationRecord, graph: Graph, lastChange: ChangeSequence, dead: [Int64], beside: FlatCodes
+        generation: GenerationRecord, graph: Graph, lastChange: ChangeSequence, alive: LabelSet?, beside: FlatCodes
     ) {
         self.generation = generation
         self.graph = graph
         self.lastChange = lastChange
-        self.dead = dead
-        self.alive = dead.isEmpty ? nil : graph.labelSet(excluding: dead)
+        self.alive = alive
         self.beside = beside
     }
+
+    /// Labels of the graph deleted since it was built.
+    var deadCount: Int { alive.map { graph.count - $0.count } ?? 0 }
 }
 
 /// The snapshots in use, one per modality, refreshed when a reader sees a newer change.
@@ -86,7 +86,7 @@ final class IndexCache: Sendable {
                     ? .missing(file: generation.fileName) : .damaged(problem.description)
             case .success(let graph):
                 base = IndexSnapshot(
-                    generation: generation, graph: graph, lastChange: generation.throughSequence, dead: [],
+                    generation: generation, graph: graph, lastChange: generation.throughSequence, alive: nil,
                     beside: FlatCodes(quantizer: graph.quantizer))
             }
         }
@@ -109,6 +109,7 @@ final class IndexCache: Sendable {
         }
         return IndexSnapshot(
             generation: base.generation, graph: base.graph, lastChange: change,
-            dead: inGraph.isEmpty ? base.dead : (base.dead + inGraph).sorted(), beside: base.beside)
+            alive: inGraph.isEmpty ? base.alive : base.graph.labelSet(excluding: inGraph, from: base.alive),
+            beside: base.beside)
     }
 }

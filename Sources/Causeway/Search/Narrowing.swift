@@ -80,11 +80,19 @@ struct Narrowing {
             all += beside.filter { isAdmitted($0) && seen.insert($0.label).inserted }
             all.sort { $0.similarity == $1.similarity ? $0.label < $1.label : $0.similarity > $1.similarity }
         }
-        // Copies have one estimate: a limit that cut between them would leave out what is as good as what it kept.
-        var end = min(limit, all.count)
-        while end > 0, end < all.count, all[end].similarity == all[end - 1].similarity { end += 1 }
-        return all[..<end].map {
+        return all[..<Self.end(of: all, estimates: limit)].map {
             Candidate(row: RowID(rawValue: $0.label), estimate: $0.similarity, errorBound: $0.errorBound)
         }
+    }
+
+    /// Copies have one estimate and count as one: a limit that cut between them would leave out what is as good as what it kept,
+    /// and one that they filled what may be better.
+    private static func end(of hits: [GraphHit], estimates limit: Int) -> Int {
+        var different = 0
+        for index in hits.indices where index == 0 || hits[index].similarity != hits[index - 1].similarity {
+            if different == limit { return index }
+            different += 1
+        }
+        return hits.count
     }
 }

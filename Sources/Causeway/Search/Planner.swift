@@ -105,7 +105,7 @@ struct Planner {
 
     private func staleness(_ snapshot: IndexSnapshot) -> [String] {
         let freshness = IndexFreshness(
-            inGraph: snapshot.graph.count, dead: snapshot.dead.count, added: snapshot.beside.count)
+            inGraph: snapshot.graph.count, dead: snapshot.deadCount, added: snapshot.beside.count)
         guard freshness.deservesRebuild else { return [] }
         return [
             "\(freshness.dead + freshness.added) rows changed since the index was built; "
