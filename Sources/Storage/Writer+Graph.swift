@@ -57,6 +57,17 @@ extension Writer {
         }
     }
 
+    /// The tunings measured on one graph hold for another that goes on from it; when they were measured stays.
+    package func carryTunings(of modality: ModalityID, from old: Int64, to new: Int64) throws(StorageError) {
+        try changing { () throws(StorageError) in
+            try run("UPDATE tuning SET generation = ? WHERE modality = ? AND generation = ?") {
+                $0.bind(1, new)
+                $0.bind(2, modality.rawValue)
+                $0.bind(3, old)
+            }
+        }
+    }
+
     private func insert(_ tuning: TuningRecord, of modality: ModalityID) throws(StorageError) {
         try run("""
             INSERT INTO tuning (modality, query_modality, metric, k, recall_target, width, candidates, recall_mean, recall_p5,

@@ -138,6 +138,8 @@ struct GenerationSettings: Codable {
     /// The modalities named by the caller; nil when the choice was left to the build.
     var requested: [String]?
     var edges: [CrossModalEdges]
+    /// Rows that came and went by merges since the graph was built from nothing.
+    var merged = 0
 
     init(graph: GraphSettings, options: IndexOptions, edges: [CrossModalEdges]) {
         self.graph = graph
@@ -145,13 +147,14 @@ struct GenerationSettings: Codable {
         if case .modalities(let names) = options.crossModal { requested = names.sorted() }
     }
 
-    private enum Key: String, CodingKey { case requestedModalities, crossModalEdges }
+    private enum Key: String, CodingKey { case requestedModalities, crossModalEdges, mergedRows }
 
     init(from decoder: any Decoder) throws {
         graph = try GraphSettings(from: decoder)
         let container = try decoder.container(keyedBy: Key.self)
         requested = try container.decodeIfPresent([String].self, forKey: .requestedModalities)
         edges = try container.decodeIfPresent([CrossModalEdges].self, forKey: .crossModalEdges) ?? []
+        merged = try container.decodeIfPresent(Int.self, forKey: .mergedRows) ?? 0
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -159,6 +162,7 @@ struct GenerationSettings: Codable {
         var container = encoder.container(keyedBy: Key.self)
         try container.encodeIfPresent(requested, forKey: .requestedModalities)
         try container.encode(edges, forKey: .crossModalEdges)
+        if merged > 0 { try container.encode(merged, forKey: .mergedRows) }
     }
 
     func jsonText() throws -> String {

@@ -18,6 +18,8 @@ public struct IndexOptions: Sendable {
         case modalities([String])
     }
     public var crossModal: CrossModal
+    /// Merges whatever changed, however little.
+    var mergesEverything = false
     /// The seed of levels, order and rotation.
     public var seed: UInt64 = 0x6361_7573_6577_6179
 
@@ -35,6 +37,8 @@ public struct IndexOptions: Sendable {
 public struct IndexReport: Sendable {
     public enum Outcome: Sendable, Equatable {
         case built
+        /// What changed was taken into the graph that stood.
+        case merged
         /// Kept: its file is sound, and of its rows under a tenth were deleted and under a quarter (at most 8,192) added since
         /// it was built. Those are searched beside it; `rebuild` takes them in.
         case current

@@ -90,9 +90,10 @@ extension IndexReport {
 }
 
 extension IndexReport.Outcome {
-    fileprivate var words: String {
+    var words: String {
         switch self {
         case .built: "built"
+        case .merged: "merged"
         case .current: "current"
         case .tooSmall: "too small to need one"
         case .superseded: "another build was first"
