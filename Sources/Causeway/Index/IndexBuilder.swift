@@ -23,30 +23,36 @@ struct IndexBuilder {
         let clock = ContinuousClock()
         let start = clock.now
         var report = IndexReport(modality: name, outcome: .built)
-        let (modality, old) = try database.read { reader in
+        let (modality, old, count) = try database.read { reader in
             let modality = try collection.modality(name, in: reader)
-            return (modality, try reader.generation(of: modality.id))
+            return (modality, try reader.generation(of: modality.id), try reader.count(of: modality.id))
         }
-        let count = try database.read { try $0.count(of: modality.id) }
-        guard count >= Self.graphMin else { return try leaveWithoutGraph(modality, report) }
-        let fixing = CrossModalFixing(collection: collection, target: modality, options: options, progress: progress)
-        if !options.rebuild, let old, let recorded = GenerationSettings(recorded: old),
-            try isWorthKeeping(old, of: modality), try database.read({ try fixing.isSettled(recorded, in: $0) })
-        {
+        guard count >= Self.graphMin else {
+            if old != nil { try drop(modality) }
+            report.outcome = .tooSmall
+            return report
+        }
+        let recorded = old.flatMap(GenerationSettings.init(recorded:))
+        let crossModal = options.crossModal ?? recorded?.crossModal ?? .automatic
+        let fixing = CrossModalFixing(collection: collection, target: modality, choice: crossModal, progress: progress)
+        if let old, let recorded, try isSettled(recorded, fixing), try isWorthKeeping(old, of: modality) {
             report.outcome = .current
             report.embeddings = count
-            report.tuningSeconds = try completeInterrupted(old, of: modality)
+            // What a build that was cut off after it published left undone: old files, and the recall table.
+            try database.removeOrphanedGraphs()
+            report.tuningSeconds = try tune(modality)
             report.crossModal = recorded.edges
             return report
         }
-        let (builder, through, damaged) = try load(modality)
+        let (builder, through, damaged) = try load(modality, options.quality ?? recorded?.quality ?? .balanced)
         report.damagedRows = damaged
         let built = try run(builder)
         report.embeddings = builder.rowCount
         report.duplicates = built.duplicates
         report.zeroVectors = built.unindexable
         report.crossModal = try fixing.run(builder)
-        let settings = GenerationSettings(graph: builder.settings, options: options, edges: report.crossModal)
+        let settings = GenerationSettings(graph: builder.settings, crossModal: crossModal, edges: report.crossModal)
+        try self.report("write", 0, builder.rowCount)
         let published = try publish(builder, built, settings, of: modality, through: through, replacing: old)
         report.seconds = clock.now.seconds(since: start)
         guard let published else {
@@ -58,20 +64,18 @@ struct IndexBuilder {
         return report
     }
 
+    /// The seconds it took.
     private func tune(_ modality: ModalityRecord) throws -> Double {
         let clock = ContinuousClock()
         let start = clock.now
-        try Tuner(collection: collection, target: modality, threads: options.threads, progress: progress).tuneAll()
+        try Tuner(collection: collection, target: modality, threads: options.threads, progress: progress).complete()
         return clock.now.seconds(since: start)
     }
 
-    /// What a build that was cut off after it published left undone: old files, and the recall table. Returns seconds of tuning.
-    private func completeInterrupted(_ generation: GenerationRecord, of modality: ModalityRecord) throws -> Double {
-        try database.removeOrphanedGraphs()
-        let isTuned = try database.read { reader in
-            try reader.tunings(of: modality.id).contains { $0.generation == generation.generation }
-        }
-        return isTuned ? 0 : try tune(modality)
+    /// The published graph was built as the options ask; what they leave open is as recorded.
+    private func isSettled(_ recorded: GenerationSettings, _ fixing: CrossModalFixing) throws -> Bool {
+        guard !options.rebuild, options.quality == nil || options.quality == recorded.quality else { return false }
+        return try database.read { try fixing.isSettled(recorded, in: $0) }
     }
 
     /// The published graph is sound in every byte, and too little changed since to deserve another.
@@ -89,20 +93,20 @@ struct IndexBuilder {
         }
     }
 
-    private func leaveWithoutGraph(_ modality: ModalityRecord, _ report: IndexReport) throws -> IndexReport {
+    private func drop(_ modality: ModalityRecord) throws {
         try database.write { try $0.dropGeneration(of: modality.id) }
-        var report = report
-        report.outcome = .tooSmall
-        return report
+        try database.removeOrphanedGraphs()
     }
 
     /// Codes of all sound rows, and the change they are current to.
-    private func load(_ modality: ModalityRecord) throws -> (GraphBuilder, ChangeSequence, damaged: Int) {
+    private func load(
+        _ modality: ModalityRecord, _ quality: IndexOptions.Quality
+    ) throws -> (GraphBuilder, ChangeSequence, damaged: Int) {
         try database.read { reader in
             let change = try reader.lastChange(of: modality.id)
             let rows = try reader.rows(of: modality.id)
             let mean = try sampleMean(of: modality, rows: rows, in: reader)
-            var settings = GraphSettings.standard(dimension: modality.dimension, quality: options.quality.graph)
+            var settings = GraphSettings.standard(dimension: modality.dimension, quality: quality.graph)
             settings.seed = options.seed
             let builder = try GraphBuilder(
                 settings: settings, capacity: rows.count, mean: mean, threads: options.threads)
@@ -138,7 +142,6 @@ struct IndexBuilder {
         // One process at a time from here on: no two choose one name, and none tidies away what another is writing.
         let lock = try files.lockForWriting()
         defer { withExtendedLifetime(lock) {} }
-        // A name is never used twice: the number grows past the published one and past any file left by a crash.
         let number = try nextGeneration(of: modality, after: old)
         let name = files.name(of: modality.id, generation: number)
         let identity = files.identity(of: modality.id, generation: number, through: through)
@@ -155,9 +158,15 @@ struct IndexBuilder {
         return try database.fileSystem.openForReading(files.path(name)).size
     }
 
+    /// A name is never used twice: past every number ever published, of graphs that were dropped too, and past every file that
+    /// a crash left.
     private func nextGeneration(of modality: ModalityRecord, after old: GenerationRecord?) throws -> Int64 {
         let files = database.files
-        var number = (old?.generation ?? 0) + 1
+        let last = try database.read { try $0.lastGenerationNumber(of: modality.id) }
+        guard (0..<Int64.max / 2).contains(last) else {
+            throw StorageError.corrupt(path: database.path, what: "the newest graph of \(modality.name) is number \(last)")
+        }
+        var number = max(last, old?.generation ?? 0) + 1
         while database.fileSystem.exists(files.path(files.name(of: modality.id, generation: number))) { number += 1 }
         return number
     }
@@ -189,14 +198,4 @@ private func timestamp() -> String { Date().formatted(.iso8601) }
 
 extension IndexOptions {
     static var processors: Int { Parallel.processorCount }
-}
-
-extension IndexOptions.Quality {
-    var graph: GraphQuality {
-        switch self {
-        case .fast: .fast
-        case .balanced: .balanced
-        case .high: .high
-        }
-    }
 }
