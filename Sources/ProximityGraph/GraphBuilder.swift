@@ -15,7 +15,7 @@ package final class GraphBuilder {
     /// By row, in the order of arrival.
     private(set) var labels: [Int64] = []
     private(set) var rowNodes: [UInt32] = []
-    private(set) var nodeCount = 0
+    package private(set) var nodeCount = 0
     private var unindexable = 0
     /// layers[0] is level 0; empty before `build`.
     private(set) var layers: [BuildLayer] = []

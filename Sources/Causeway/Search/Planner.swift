@@ -48,6 +48,7 @@ struct Planner {
     private let matchCount: Int?
     private let rowCount: Int
     private let tunings: [TuningRecord]
+    private let freshness: TuningFreshness
     private let index: IndexCache.State
     private let newestRow: RowID
 
@@ -72,6 +73,7 @@ struct Planner {
                 []
             }
         }
+        freshness = try TuningFreshness(of: tunings, in: target.id, reader: reader)
     }
 
     /// Rows that may answer: of the modality, or of the filter.
@@ -149,11 +151,21 @@ struct Planner {
         guard let row = ladder.first(where: { $0.recallTarget >= recall }) else {
             guard options.metric == .cosine, let best = ladder.last else { return nil }
             let width = scaled(best.width * 2)
+            notes += staleness(of: best)
             notes.append("recall \(recall) is above the largest measured, \(best.recallTarget); twice its width was used")
             return Budget(width: max(width, options.candidates ?? 0), candidates: options.candidates ?? width, notes: notes)
         }
+        notes += staleness(of: row)
         let candidates = options.candidates ?? scaled(row.candidates)
         return Budget(width: max(scaled(row.width), candidates, options.k), candidates: candidates, notes: notes)
+    }
+
+    private func staleness(of row: TuningRecord) -> [String] {
+        guard freshness.isStale(row) else { return [] }
+        return [
+            "the recall table is stale: the index, or over a quarter of the embeddings, changed since it was measured; "
+                + "`causeway index build` measures it anew",
+        ]
     }
 
     /// Starting widths by dimension, for queries of the target's own modality and of another; tuning replaces them.
