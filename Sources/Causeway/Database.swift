@@ -25,17 +25,25 @@ public final class Database: Sendable {
     let indexes: IndexCache
     let vectors = VectorCache()
     let fileSystem: any FileSystem
+    /// Nil where the program looks after the indexes itself, and where nothing is written.
+    let keeper: IndexKeeper?
 
     /// Opens a database.
     /// - Parameter lockWait: seconds to wait for another writer before `.locked` is thrown.
+    /// - Parameter upkeep: who keeps the indexes up with what this program writes.
     /// - Throws: `CausewayError`: `.notADatabase`, `.newerFormat`, `.olderFormat` (read-only: any other access brings the file
     ///   up to date), `.damaged`, `.failed` (no such file, no permission).
-    public convenience init(path: String, access: Access = .create, lockWait: Double = 5) throws {
-        try self.init(path: path, access: access, lockWait: lockWait, expectedDimension: nil, fileSystem: PosixFileSystem())
+    public convenience init(
+        path: String, access: Access = .create, lockWait: Double = 5, upkeep: IndexUpkeep = .automatic
+    ) throws {
+        try self.init(
+            path: path, access: access, lockWait: lockWait, upkeep: upkeep, expectedDimension: nil,
+            fileSystem: PosixFileSystem())
     }
 
     package init(
-        path: String, access: Access, lockWait: Double, expectedDimension: Int?, fileSystem: any FileSystem
+        path: String, access: Access, lockWait: Double, upkeep: IndexUpkeep = .automatic, expectedDimension: Int?,
+        fileSystem: any FileSystem
     ) throws {
         var options = StoreOptions()
         options.lockWait = .seconds(lockWait)
@@ -48,7 +56,8 @@ public final class Database: Sendable {
         self.fileSystem = fileSystem
         store = try translatingErrors { try Store(path: path, access: mode, options: options, fileSystem: fileSystem) }
         files = GenerationFiles(databasePath: path, databaseID: store.uuid, fileSystem: fileSystem)
-        indexes = IndexCache(files: files)
+        indexes = IndexCache(files: files, store: store)
+        keeper = upkeep == .automatic && access != .readOnly ? IndexKeeper() : nil
     }
 
     public var path: String { store.path }
@@ -61,8 +70,12 @@ public final class Database: Sendable {
         try read { try $0.collections().map { EmbeddingCollection(database: self, name: $0.name) } }
     }
 
-    /// Releases connections and mappings. Using the database afterwards is an error of the program.
-    public func close() { store.close() }
+    /// Releases connections and mappings, and ends upkeep of the indexes that is under way. Using the database afterwards is an
+    /// error of the program.
+    public func close() {
+        keeper?.close()
+        store.close()
+    }
 
     // MARK: For the other files of this module
 

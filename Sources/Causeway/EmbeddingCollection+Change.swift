@@ -8,7 +8,7 @@ extension EmbeddingCollection {
     /// - Throws: `.unknownID` when one is missing and `ignoringMissing` is false; nothing is deleted then.
     @discardableResult
     public func delete(ids: [String], from modality: String, ignoringMissing: Bool = false) throws -> Int {
-        try database.write { writer in
+        let deleted = try database.write { writer in
             let modality = try self.modality(modality, in: writer)
             var rows = Set<RowID>()
             for id in ids {
@@ -20,6 +20,8 @@ extension EmbeddingCollection {
             }
             return try writer.delete(rows.sorted())
         }
+        noteChanges(deleted)
+        return deleted
     }
 
     /// Deletes the embeddings that match a filter, in one transaction.
@@ -27,11 +29,17 @@ extension EmbeddingCollection {
     /// - Throws: `.badFilter`.
     @discardableResult
     public func delete(where filter: String, from modality: String) throws -> Int {
-        try database.write { writer in
+        let deleted = try database.write { writer in
             let modality = try self.modality(modality, in: writer)
             let rows = try writer.rows(of: modality.id, matching: predicate(parsing: filter))
             return try writer.delete(rows)
         }
+        noteChanges(deleted)
+        return deleted
+    }
+
+    func noteChanges(_ count: Int) {
+        if count > 0 { database.keeper?.noteChanges(count, of: self) }
     }
 
     /// Replaces the metadata of an embedding.

@@ -19,12 +19,14 @@ package final class GraphBuilder {
     /// By row, in the order of arrival.
     private(set) var labels: [Int64] = []
     private(set) var rowNodes: [UInt32] = []
-    private(set) var nodeCount = 0
+    package private(set) var nodeCount = 0
     private var unindexable = 0
     /// layers[0] is level 0; empty before `build`.
     private(set) var layers: [BuildLayer] = []
     /// Nodes in the order they are written, a breadth-first walk of level 0 from the entry.
     private(set) var writeOrder: [UInt32] = []
+    /// Of the graph this one goes on from, if any: the first nodes are its.
+    private var kept: KeptLinks?
 
     /// Links beside the graph's own; made when the first is added.
     private(set) var extra: ExtraLinks?
@@ -47,6 +49,37 @@ package final class GraphBuilder {
         } catch { throw .file(error) }
         labels.reserveCapacity(capacity)
         rowNodes.reserveCapacity(capacity)
+    }
+
+    /// Goes on from a published graph, without the labels of `dead`, with room for `capacity` more vectors: the nodes that live
+    /// on keep codes, mean and links, those of the dead are healed, and `build` inserts only what is appended. It costs what a
+    /// copy of the graph costs and an insertion for each new vector (after Lucene's and Qdrant's merges). The same graph for
+    /// any number of threads, though not the one that a build from nothing would make.
+    /// Throws `.damaged` where the graph's bytes do not match their checksums; nothing of it is used then.
+    package convenience init(
+        continuing graph: Graph, without dead: Set<Int64>, capacity: Int, threads: Int
+    ) throws(GraphError) {
+        if let part = graph.verifyChecksums(threads: threads).first { throw .damaged(path: graph.path, what: part) }
+        let kept = KeptLinks(graph, without: dead)
+        try self.init(
+            settings: graph.settings, capacity: kept.nodeCount + capacity, mean: graph.quantizer.mean, threads: threads)
+        for origin in kept.origins {
+            adopt(graph.view.table, Int(origin), error: graph.nodeError(Int(origin)))
+            for slot in graph.slotRange(of: Int(origin)) where !dead.contains(graph.label(slot)) {
+                labels.append(graph.label(slot))
+                rowNodes.append(UInt32(nodeCount - 1))
+            }
+        }
+        self.kept = kept
+    }
+
+    private func adopt(_ table: CodeTable, _ node: Int, error: Float) {
+        let n = quantizer.codeBytes
+        codes.copy(codeOf: node, in: table, to: nodeCount * n)
+        (scales[2 * nodeCount], scales[2 * nodeCount + 1]) = table.scale(of: node)
+        errors[nodeCount] = error
+        slots.insert(codes.codeHash(nodeCount * n, length: n, scale: scales[2 * nodeCount]), nodeCount)
+        nodeCount += 1
     }
 
     /// Rows taken so far, duplicates included, zero vectors not.
@@ -103,7 +136,7 @@ package final class GraphBuilder {
         report.unindexable = unindexable
         let clock = ContinuousClock()
         let start = clock.now
-        shuffle()
+        shuffle(from: kept?.nodeCount ?? 0)
         do throws(GraphError) {
             try insertAll(cancellation, progress, &report)
             report.insertSeconds = (clock.now - start).seconds
@@ -112,6 +145,7 @@ package final class GraphBuilder {
                 progress?(nodeCount, nodeCount)
                 return cancellation?.isCancelled == true
             }
+            if let kept, kept.hasExtraLinks { kept.addExtraLinks(to: try extraTable()) }
             report.repairSeconds = (clock.now - linked).seconds
         } catch {
             layers = []
@@ -152,13 +186,13 @@ package final class GraphBuilder {
 
     // MARK: Order
 
-    /// Puts the nodes into insertion order: seeded, independent of the order of arrival's structure. The first nodes are
-    /// those of the upper layers.
-    private func shuffle() {
-        var order = (0..<nodeCount).map { (SplitMix64.mix(settings.seed ^ SplitMix64.mix(UInt64($0))), UInt32($0)) }
+    /// Puts the nodes from `first` on into insertion order: seeded, independent of the order of arrival's structure. The first
+    /// nodes are those of the upper layers.
+    private func shuffle(from first: Int) {
+        var order = (first..<nodeCount).map { (SplitMix64.mix(settings.seed ^ SplitMix64.mix(UInt64($0))), UInt32($0)) }
         order.sort { $0 < $1 }
-        var newName = [UInt32](repeating: 0, count: nodeCount)
-        for (position, old) in order.enumerated() { newName[Int(old.1)] = UInt32(position) }
+        var newName = [UInt32](0..<UInt32(nodeCount))
+        for (position, old) in order.enumerated() { newName[Int(old.1)] = UInt32(first + position) }
         for row in rowNodes.indices { rowNodes[row] = newName[Int(rowNodes[row])] }
         permute(to: newName)
     }
@@ -190,7 +224,8 @@ package final class GraphBuilder {
     private func insertAll(
         _ cancellation: Cancellation?, _ progress: ((Int, Int) -> Void)?, _ report: inout BuildReport
     ) throws(GraphError) {
-        let sizes = Self.layerSizes(nodes: nodeCount, connectivity: settings.connectivity)
+        var sizes = Self.layerSizes(nodes: nodeCount, connectivity: settings.connectivity)
+        if let kept { sizes = kept.layerSizes(atLeast: sizes) }
         var made: [BuildLayer] = []
         do {
             for (level, size) in sizes.enumerated() {
@@ -204,8 +239,9 @@ package final class GraphBuilder {
             BuildWorker(nodes: nodeCount, width: settings.constructionBreadth, codeBytes: quantizer.codeBytes)
         }
         for level in made.indices.reversed() {
-            let inherited = level + 1 < made.count ? made[level + 1].nodeCount : 1
-            inherit(level, inherited)
+            let linked = try kept?.restore(level, to: made[level], table, workers, settings, cancellation) ?? 0
+            let inherited = linked > 0 ? linked : level + 1 < made.count ? made[level + 1].nodeCount : 1
+            if linked == 0 { inherit(level, inherited) }
             var inserter = LayerInserter(
                 table: table, layers: made, level: level, workers: workers, settings: settings)
             var done = inherited

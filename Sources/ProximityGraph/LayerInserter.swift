@@ -22,8 +22,7 @@ struct LayerInserter {
         breadth = settings.constructionBreadth
         let m = settings.connectivity
         forward = NeighborChoice(limit: m, minimum: m / 2)
-        // A list chosen anew keeps some room, so that not every further edge costs another choice.
-        backward = NeighborChoice(limit: level == 0 ? layer.degree - layer.degree / 8 : layer.degree, minimum: m / 2)
+        backward = NeighborChoice(reverse: level, of: layer, settings)
         arrivals = [UInt32](repeating: 0, count: layer.nodeCount)
     }
 

@@ -123,6 +123,15 @@ struct NeighborChoice: Sendable {
     var minimum: Int
 }
 
+extension NeighborChoice {
+    /// Of a list that others have been added to. One of level 0 keeps some room, so that not every further link costs another
+    /// choice.
+    init(reverse level: Int, of layer: BuildLayer, _ settings: GraphSettings) {
+        self.init(
+            limit: level == 0 ? layer.degree - layer.degree / 8 : layer.degree, minimum: settings.connectivity / 2)
+    }
+}
+
 /// The list of one node: up to `degree` numbers, the rest `noLink`.
 @safe struct NodeList {
     let base: UnsafeMutablePointer<UInt32>

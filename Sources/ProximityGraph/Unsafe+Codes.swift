@@ -61,6 +61,36 @@ extension PageArray where Element == UInt8 {
         }
         return true
     }
+
+    /// Copies the code of a node of another table.
+    func copy(codeOf node: Int, in table: CodeTable, to start: Int) {
+        precondition(node >= 0 && node < table.count && start >= 0 && start + table.codeBytes <= count)
+        unsafe (base + start).update(from: table.codes + node * table.codeBytes, count: table.codeBytes)
+    }
+
+    /// A hash of a code and its scale.
+    func codeHash(_ start: Int, length: Int, scale: Float) -> UInt64 {
+        precondition(start >= 0 && length % 8 == 0 && start + length <= count)
+        return unsafe hashOfCode(base + start, length, scale)
+    }
+}
+
+private func hashOfCode(_ code: UnsafePointer<UInt8>, _ n: Int, _ scale: Float) -> UInt64 {
+    var state = UInt64(scale.bitPattern) | 1 << 40
+    let words = unsafe UnsafeRawPointer(code)
+    for offset in stride(from: 0, to: n, by: 8) {
+        let word = unsafe words.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        state = (state ^ UInt64(littleEndian: word)) &* 0x9E37_79B9_7F4A_7C15
+        state ^= state >> 29
+    }
+    return SplitMix64.mix(state)
+}
+
+extension CodeTable {
+    func scale(of node: Int) -> (scale: Float, bias: Float) {
+        precondition(node >= 0 && node < count)
+        return unsafe (scales[2 * node], scales[2 * node + 1])
+    }
 }
 
 /// Codes by node with their scales: `scales[2 * node]` is the scale, `scales[2 * node + 1]` the bias.
@@ -238,19 +268,8 @@ extension VectorQuantizer {
             unsafe scales[2 * row] = scale.scale
             unsafe scales[2 * row + 1] = scale.bias
             unsafe errors[row] = scale.error
-            unsafe hashes[row] = hash(code, n, scale.scale)
+            unsafe hashes[row] = hashOfCode(code, n, scale.scale)
         }
-    }
-
-    private func hash(_ code: UnsafePointer<UInt8>, _ n: Int, _ scale: Float) -> UInt64 {
-        var state = UInt64(scale.bitPattern) | 1 << 40
-        let words = unsafe UnsafeRawPointer(code)
-        for offset in stride(from: 0, to: n, by: 8) {
-            let word = unsafe words.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            state = (state ^ UInt64(littleEndian: word)) &* 0x9E37_79B9_7F4A_7C15
-            state ^= state >> 29
-        }
-        return SplitMix64.mix(state)
     }
 }
 

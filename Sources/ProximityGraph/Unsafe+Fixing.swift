@@ -75,6 +75,8 @@ extension LinkTable {
         return result
     }
 
+    var hasExtraLinks: Bool { unsafe extraLinks != nil }
+
     /// The extra links of a node as a file has them, whatever they say.
     func extraLinks(of node: Int) -> [Int] {
         precondition(node >= 0 && node < count)

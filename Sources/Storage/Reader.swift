@@ -166,6 +166,23 @@ package class Reader {
         ).sorted()
     }
 
+    /// Whether more than so many embeddings were inserted, deleted or replaced (which counts twice) after a sequence.
+    /// O(1) where the database's counter shows that they cannot be so many, else O(changes).
+    package func hasChanged(
+        _ modality: ModalityID, after sequence: ChangeSequence, inMoreThan count: Int
+    ) throws(StorageError) -> Bool {
+        // Every insertion and every deletion takes a number of its own; other modalities and metadata take them too.
+        guard try lastChange(of: modality).rawValue - sequence.rawValue > Int64(count) else { return false }
+        let changes = try first(
+            """
+            SELECT (SELECT count(*) FROM embedding WHERE modality = ?1 AND row > ?2)
+                + (SELECT count(*) FROM tombstone WHERE modality = ?1 AND sequence > ?2)
+            """,
+            [modality.rawValue, sequence.rawValue]
+        ) { Int($0.int(0)) } ?? 0
+        return changes > count
+    }
+
     // MARK: Items
 
     /// Ascending.

@@ -1,17 +1,17 @@
 /// Publishing graph files, their tunings, and how far ingest has come. Knows file names, never files.
 
 extension Writer {
-    /// Puts a graph file in force, if the one in force is still `replaced` (nil: none); the file must be on disk already.
-    /// Also forgets the deletions that the replaced graph had accounted for.
-    /// - Returns: false, with nothing changed, when another has been published meanwhile or the number is not new.
+    /// Puts a graph file in force, unless one newer than `replaced` (nil: none) is; the file must be on disk already. What has
+    /// been dropped meanwhile is no reason to do without. Also forgets the deletions that the graph in force had accounted for.
+    /// - Returns: false, with nothing changed, when another was published meanwhile or the number is not new.
     package func publish(
         _ generation: GenerationRecord, of modality: ModalityID, replacing replaced: Int64?
     ) throws(StorageError) -> Bool {
         try changing { () throws(StorageError) in
             let current = try self.generation(of: modality)
-            guard current?.generation == replaced, try lastGenerationNumber(of: modality) < generation.generation else {
-                return false
-            }
+            guard (current?.generation ?? 0) <= (replaced ?? 0),
+                try lastGenerationNumber(of: modality) < generation.generation
+            else { return false }
             try run("""
                 INSERT OR REPLACE INTO generation
                 (modality, generation, file_name, checksum, through_sequence, node_count, settings, created_at)
@@ -54,6 +54,17 @@ extension Writer {
         try changing { () throws(StorageError) in
             try run("DELETE FROM tuning WHERE modality = ?") { $0.bind(1, modality.rawValue) }
             for tuning in tunings { try insert(tuning, of: modality) }
+        }
+    }
+
+    /// The tunings measured on one graph hold for another that goes on from it; when they were measured stays.
+    package func carryTunings(of modality: ModalityID, from old: Int64, to new: Int64) throws(StorageError) {
+        try changing { () throws(StorageError) in
+            try run("UPDATE tuning SET generation = ? WHERE modality = ? AND generation = ?") {
+                $0.bind(1, new)
+                $0.bind(2, modality.rawValue)
+                $0.bind(3, old)
+            }
         }
     }
 

@@ -8,10 +8,10 @@ final class TemporaryDatabase {
     let database: Database
     var path: String { directory + "/test.db" }
 
-    init() throws {
+    init(upkeep: IndexUpkeep = .manual) throws {
         directory = NSTemporaryDirectory() + "causeway-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        database = try Database(path: directory + "/test.db")
+        database = try Database(path: directory + "/test.db", upkeep: upkeep)
     }
 
     deinit {

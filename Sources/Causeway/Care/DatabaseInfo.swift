@@ -24,6 +24,9 @@ public struct DatabaseInfo: Sendable {
     /// The instruction set of the kernels, e.g. "avx512-vnni".
     public var instructionSet: String
     public var collections: [CollectionInfo]
+
+    /// Of the graph files in force.
+    public var indexBytes: Int { collections.reduce(0) { $0 + $1.indexes.reduce(0) { $0 + $1.bytes } } }
 }
 
 extension Database {
@@ -53,9 +56,17 @@ extension Database {
     /// - Throws: `.failed` when `path` exists.
     public func backup(to path: String) throws { try translatingErrors { try store.backup(to: path) } }
 
-    /// Gives back the space of deleted embeddings and outdated graph files. Writes a whole new file inside SQLite.
-    public func compact() throws {
+    /// Gives back the space of deleted embeddings: graphs that still hold some are merged with what changed, outdated ones
+    /// removed, and the database file is written anew inside SQLite.
+    /// - Throws: `.cancelled`, with what was done so far kept; `.locked`, `.diskFull`.
+    public func compact(progress: ProgressHandler? = nil) throws {
         try translatingErrors {
+            var options = IndexOptions()
+            options.mergesEverything = true
+            for collection in try collections() {
+                let stale = try collection.modalities().map(\.name).filter { try collection.indexStatus(of: $0).deletedSince > 0 }
+                try collection.buildIndex(modalities: stale, options: options, progress: progress)
+            }
             try store.compact()
             try removeOrphanedGraphs()
         }

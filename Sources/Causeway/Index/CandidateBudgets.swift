@@ -12,18 +12,19 @@ struct CandidateBudgets {
 
     let collection: EmbeddingCollection
     let target: ModalityRecord
-    let source: ModalityRecord
     let threads: Int
 
     /// Rows of the table for every metric but cosine, for the targets that a budget reaches.
+    /// - Parameter measured: told now and then how many queries are done; what it throws ends the measurement.
     func measure(
-        _ sample: [SampleQuery], buckets: [Int], widths: [TuningRecord], _ context: Tuner.Measurement
+        _ judges: [Judge], ks: [Int], widths: [TuningRecord], _ context: Tuner.Measurement,
+        measured: (_ queries: Int) throws -> Void
     ) throws -> [TuningRecord] {
         let metrics = VectorMetric.allCases.filter { $0 != .cosine }
         let (ranks, scale) = try collection.database.read { reader in
-            try self.ranks(sample, metrics, k: buckets.max() ?? 1, in: reader)
+            try self.ranks(judges, metrics, k: ks.max() ?? 1, in: reader, measured)
         }
-        return buckets.flatMap { k in
+        return ks.flatMap { k in
             let base = widths.filter { $0.k == k }.map(\.width).max() ?? k
             return metrics.flatMap { metric in
                 ladder(metric, (ranks[metric] ?? []).map { $0.prefix(k) }, k: k, base: base, scale: scale, context)
@@ -37,7 +38,8 @@ struct CandidateBudgets {
     ) -> [TuningRecord] {
         guard !perQuery.isEmpty else { return [] }
         var rows: [TuningRecord] = []
-        var remaining = context.targets
+        let attainable = RecallSummary.attainable(queries: perQuery.count)
+        var remaining = context.targets.filter { $0 <= attainable }
         var budget = k
         while !remaining.isEmpty && budget <= Self.budgetMax {
             let summary = RecallSummary(perQuery.map { ranks in
@@ -60,26 +62,20 @@ struct CandidateBudgets {
     /// Per metric and query: the ranks by cosine of the true best k by the metric, best first. And the factor from sample to
     /// whole.
     private func ranks(
-        _ queries: [SampleQuery], _ metrics: [VectorMetric], k: Int, in reader: Reader
+        _ judges: [Judge], _ metrics: [VectorMetric], k: Int, in reader: Reader, _ measured: (Int) throws -> Void
     ) throws -> ([VectorMetric: [[Int]]], scale: Double) {
         let rows = try reader.rows(of: target.id)
         let sampleMax = max(Self.sampleBytesMax / (target.dimension * 4), 1)
         let step = max(1, (rows.count + sampleMax - 1) / sampleMax)
         let sample = stride(from: 0, to: rows.count, by: step).map { rows[$0] }
-        let stored = try queries.compactMap { query in
-            try reader.row(id: query.id, in: source.id).map { (row: $0, hidden: query.hidden) }
-        }.sorted { $0.row < $1.row }
-        var queries: [(hidden: [RowID], vector: [Float])] = []
-        _ = try reader.forEachVector(stored.map(\.row), of: source) { index, vector in
-            queries.append((stored[index].hidden, vector.indices.map { vector[$0] }))
-        }
+        let block = try VectorBlock(rows: sample, of: target, in: reader)
         var result: [VectorMetric: [[Int]]] = [:]
-        for start in stride(from: 0, to: queries.count, by: Self.group) {
-            let part = queries[start..<min(start + Self.group, queries.count)].map { $0 }
-            let scores = try ScoreTable(metrics: [.cosine] + metrics, queries: part.map(\.vector), threads: threads)
-                .fill(rows: sample, of: target, in: reader)
+        for start in stride(from: 0, to: judges.count, by: Self.group) {
+            try measured(start)
+            let part = Array(judges[start..<min(start + Self.group, judges.count)])
+            let scores = ScoreTable(metrics: [.cosine] + metrics, queries: part.map(\.vector), threads: threads).fill(block)
             let found = Parallel.map(part.count, threads: threads) { index in
-                let excluded = Set(part[index].hidden.compactMap { scores.rows.firstIndex(of: $0) })
+                let excluded = Set(part[index].sample.hidden.compactMap(block.position))
                 return metrics.indices.map { slot in
                     let best = scores.best(k, metric: slot + 1, query: index, excluding: excluded)
                     return scores.ranks(of: best, metric: 0, query: index, excluding: excluded)
@@ -93,6 +89,34 @@ struct CandidateBudgets {
     }
 }
 
+/// Vectors of some rows, read once for many queries.
+struct VectorBlock: Sendable {
+    /// Ascending, without the damaged ones.
+    let rows: [RowID]
+    /// Row after row.
+    let values: [Float]
+
+    init(rows wanted: [RowID], of modality: ModalityRecord, in reader: Reader) throws {
+        var rows: [RowID] = [], values: [Float] = []
+        values.reserveCapacity(wanted.count * modality.dimension)
+        _ = try reader.forEachVector(wanted, of: modality) { index, vector in
+            rows.append(wanted[index])
+            for component in vector.indices { values.append(vector[component]) }
+        }
+        (self.rows, self.values) = (rows, values)
+    }
+
+    /// O(log n).
+    func position(of row: RowID) -> Int? {
+        var low = 0, high = rows.count
+        while low < high {
+            let middle = (low + high) / 2
+            if rows[middle] < row { low = middle + 1 } else { high = middle }
+        }
+        return low < rows.count && rows[low] == row ? low : nil
+    }
+}
+
 /// All scores of some queries against some rows under several metrics.
 struct ScoreTable {
     let metrics: [VectorMetric]
@@ -100,7 +124,7 @@ struct ScoreTable {
     let threads: Int
     private(set) var rows: [RowID] = []
     /// By metric, then query, then row.
-    private var scores: [[[Double]]] = []
+    private var scores: [[Double]] = []
 
     init(metrics: [VectorMetric], queries: [[Float]], threads: Int) {
         self.metrics = metrics
@@ -108,33 +132,31 @@ struct ScoreTable {
         self.threads = threads
     }
 
-    /// Complexity: O(metrics × queries × rows × dimension), spread over the threads by metric.
     func fill(rows: [RowID], of modality: ModalityRecord, in reader: Reader) throws -> ScoreTable {
-        var values: [Float] = []
-        values.reserveCapacity(rows.count * modality.dimension)
-        var found: [RowID] = []
-        _ = try reader.forEachVector(rows, of: modality) { index, vector in
-            found.append(rows[index])
-            for component in vector.indices { values.append(vector[component]) }
-        }
+        fill(try VectorBlock(rows: rows, of: modality, in: reader))
+    }
+
+    /// Complexity: O(metrics × queries × rows × dimension), spread over the threads.
+    func fill(_ block: VectorBlock) -> ScoreTable {
         var filled = self
-        filled.rows = found
-        let (metrics, queries, block, count) = (metrics, queries, values, found.count)
-        filled.scores = Parallel.map(metrics.count, threads: threads) { metric in
-            queries.map { query in
-                var scores: [Double] = []
-                scores.reserveCapacity(count)
-                VectorScorer(metrics[metric], query: query).score(block.span, into: &scores)
-                return scores
-            }
+        filled.rows = block.rows
+        let (metrics, queries) = (metrics, queries)
+        filled.scores = Parallel.map(metrics.count * queries.count, threads: threads) { slot in
+            var scores: [Double] = []
+            scores.reserveCapacity(block.rows.count)
+            VectorScorer(metrics[slot / queries.count], query: queries[slot % queries.count])
+                .score(block.values.span, into: &scores)
+            return scores
         }
         return filled
     }
 
+    private func scores(_ metric: Int, _ query: Int) -> [Double] { scores[metric * queries.count + query] }
+
     /// The positions of the best k rows, best first, ties in row order.
     func best(_ k: Int, metric: Int, query: Int, excluding excluded: Set<Int>) -> [Int] {
         var list = TopList(k: k, largerIsBetter: metrics[metric].isSimilarity)
-        for (position, score) in scores[metric][query].enumerated() where !excluded.contains(position) {
+        for (position, score) in scores(metric, query).enumerated() where !excluded.contains(position) {
             list.insert(RowID(rawValue: Int64(position)), score)
         }
         return list.finish().prefix(k).map { Int($0.row.rawValue) }
@@ -142,7 +164,7 @@ struct ScoreTable {
 
     /// How many rows come before each of these, ties in row order. O(n log k).
     func ranks(of positions: [Int], metric: Int, query: Int, excluding excluded: Set<Int>) -> [Int] {
-        let scores = scores[metric][query]
+        let scores = scores(metric, query)
         let largerIsBetter = metrics[metric].isSimilarity
         func precedes(_ a: Int, _ b: Int) -> Bool {
             if scores[a] == scores[b] { return a < b }

@@ -1,6 +1,5 @@
 /// Links for queries of other modalities: which stored vectors are taken as sample queries, and whether what they gave is
 /// worth keeping. Choosing the links themselves is EdgeFixer's task.
-import Foundation
 import Platform
 import ProximityGraph
 import Storage
@@ -42,15 +41,15 @@ struct CrossModalFixing {
 
     let collection: EmbeddingCollection
     let target: ModalityRecord
-    let options: IndexOptions
+    let choice: IndexOptions.CrossModal
     let progress: ProgressHandler?
 
-    /// The modalities whose queries the options ask for, as far as their vectors can be compared with the target's.
+    /// The modalities whose queries are chosen, as far as their vectors can be compared with the target's.
     func sources(in reader: Reader) throws -> [ModalityRecord] {
         let others = try reader.modalities(of: target.collection).filter {
             $0.id != target.id && $0.dimension == target.dimension
         }
-        switch options.crossModal {
+        switch choice {
         case .automatic:
             return try others.filter { source in
                 let rows = try reader.rows(of: source.id)
@@ -63,13 +62,12 @@ struct CrossModalFixing {
         }
     }
 
-    /// Whether a graph built before has what these options ask for.
+    /// Whether a graph built before has what is chosen.
     func isSettled(_ record: GenerationSettings, in reader: Reader) throws -> Bool {
-        switch options.crossModal {
+        switch choice {
         case .automatic:
-            if record.requested != nil { return true }
             let known = Set(record.edges.map(\.from))
-            return try sources(in: reader).allSatisfy { known.contains($0.name) }
+            return try record.requested == nil && sources(in: reader).allSatisfy { known.contains($0.name) }
         case .modalities(let names):
             return record.requested.map(Set.init) == Set(names)
         }
@@ -87,20 +85,22 @@ struct CrossModalFixing {
         let start = clock.now
         let rows = try reader.rows(of: source.id)
         let wanted = max(Self.samplesFloor, min(Self.samplesMax, builder.rowCount / 10))
-        let samples = evenlySpaced(rows.filter { !HoldOut.contains($0) }, wanted)
-        let judges = try vectors(of: evenlySpaced(rows.filter(HoldOut.contains), Self.judgesMax), source, in: reader)
+        let samples = rows.filter { !HoldOut.contains($0) }.evenlySpaced(wanted)
+        let judges = try vectors(of: rows.filter(HoldOut.contains).evenlySpaced(Self.judgesMax), source, in: reader)
+        func report(_ done: Int) throws {
+            let step = Progress(stage: "edges for \(source.name) queries", done: done, total: samples.count)
+            if progress?(step) == false { throw CausewayError.cancelled }
+        }
+        try report(0)
         let fixer = try builder.edgeFixer()
         let before = try judge(fixer, judges, of: source)
-        let stage = "edges for \(source.name) queries"
         for first in stride(from: 0, to: samples.count, by: Self.chunk) {
             let part = Array(samples[first..<min(first + Self.chunk, samples.count)])
             try fixer.fix(vectors(of: part, source, in: reader))
-            let done = Progress(stage: stage, done: first + part.count, total: samples.count)
-            if progress?(done) == false { throw CausewayError.cancelled }
+            try report(first + part.count)
         }
         let after = try judge(fixer, judges, of: source)
-        var isForced = false
-        if case .modalities = options.crossModal { isForced = true }
+        let isForced = choice != .automatic
         let report = fixer.report
         let isKept = isForced || Self.pays(before: before.distances[1], after: after.distances[1])
         if !isKept { fixer.undo() }
@@ -124,11 +124,6 @@ struct CrossModalFixing {
         return after <= before * (1 - gainMin)
     }
 
-    private func evenlySpaced(_ rows: [RowID], _ wanted: Int) -> [RowID] {
-        guard rows.count > wanted else { return rows }
-        return (0..<wanted).map { rows[$0 * rows.count / wanted] }
-    }
-
     /// Those of the rows that are sound, one after the other.
     private func vectors(of rows: [RowID], _ source: ModalityRecord, in reader: Reader) throws -> [Float] {
         var values: [Float] = []
@@ -137,47 +132,5 @@ struct CrossModalFixing {
             for index in vector.indices { values.append(vector[index]) }
         }
         return values
-    }
-}
-
-/// What is recorded with a published graph: how it was built. JSON in the database, one flat object.
-struct GenerationSettings: Codable {
-    var graph: GraphSettings
-    /// The modalities named by the caller; nil when the choice was left to the build.
-    var requested: [String]?
-    var edges: [CrossModalEdges]
-
-    init(graph: GraphSettings, options: IndexOptions, edges: [CrossModalEdges]) {
-        self.graph = graph
-        self.edges = edges
-        if case .modalities(let names) = options.crossModal { requested = names.sorted() }
-    }
-
-    private enum Key: String, CodingKey { case requestedModalities, crossModalEdges }
-
-    init(from decoder: any Decoder) throws {
-        graph = try GraphSettings(from: decoder)
-        let container = try decoder.container(keyedBy: Key.self)
-        requested = try container.decodeIfPresent([String].self, forKey: .requestedModalities)
-        edges = try container.decodeIfPresent([CrossModalEdges].self, forKey: .crossModalEdges) ?? []
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        try graph.encode(to: encoder)
-        var container = encoder.container(keyedBy: Key.self)
-        try container.encodeIfPresent(requested, forKey: .requestedModalities)
-        try container.encode(edges, forKey: .crossModalEdges)
-    }
-
-    func jsonText() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
-
-    /// Nil for settings of another version.
-    init?(recorded record: GenerationRecord) {
-        guard let made = try? JSONDecoder().decode(Self.self, from: Data(record.settings.utf8)) else { return nil }
-        self = made
     }
 }

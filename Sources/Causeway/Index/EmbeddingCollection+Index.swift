@@ -25,8 +25,8 @@ extension EmbeddingCollection {
     }
 
     /// Queries that none of the graphs to be built could be asked.
-    private func refuseUnserved(_ crossModal: IndexOptions.CrossModal, by names: [String]) throws {
-        guard case .modalities(let wanted) = crossModal else { return }
+    private func refuseUnserved(_ crossModal: IndexOptions.CrossModal?, by names: [String]) throws {
+        guard case .modalities(let wanted)? = crossModal else { return }
         try database.read { reader in
             let targets = try names.map { try modality($0, in: reader) }
             for source in try wanted.map({ try modality($0, in: reader) }) {
@@ -49,7 +49,7 @@ extension EmbeddingCollection {
     /// - Parameter metric: nil is the collection's own.
     /// - Returns: the row of the table, or nil where nothing under the cap reaches it.
     /// - Throws: `.invalidArgument` for a metric on token sets where there are none, or of two token dimensions, and where
-    ///   there is no index or no embedding to measure with.
+    ///   there is no index or there are too few embeddings to measure with.
     public func tuneIndex(
         from: String, to: String, recall: Double, k: Int = 10, metric named: Metric? = nil, threads: Int? = nil,
         progress: ProgressHandler? = nil
@@ -67,14 +67,10 @@ extension EmbeddingCollection {
                         reason: "\(to) has no index, so every search of it is exact and there is nothing to tune",
                         remedy: "`causeway index build` makes one where there are enough embeddings to need it")
                 }
-                guard try tuner.tune(from: source, k: k, extraTarget: recall) else {
-                    throw CausewayError.invalidArgument(
-                        reason: "no embedding of \(from) is held out for measuring (about one in eight is)",
-                        remedy: "ingest more of them")
-                }
+                try tuner.tune(from: source, ks: [k], extraTarget: recall)
             } else if try !tuner.tuneCandidates(from: source, metric: metric, k: k, extraTarget: recall) {
                 throw CausewayError.invalidArgument(
-                    reason: "no embedding of \(from) that is held out for measuring can be compared by \(metric)",
+                    reason: "no embedding of \(from) to measure with can be compared by \(metric)",
                     remedy: "ingest tokens for more of them, or search with --exact")
             }
             return try indexStatus(of: to).tunings.first {
@@ -88,7 +84,7 @@ extension EmbeddingCollection {
         try database.read { reader in
             let record = try self.modality(modality, in: reader)
             var status = IndexStatus(modality: modality, state: .none, embeddings: try reader.count(of: record.id))
-            status.tunings = try tunings(of: record, in: reader, count: status.embeddings)
+            status.tunings = try tunings(of: record, in: reader)
             guard let generation = try reader.generation(of: record.id) else {
                 status.detail = status.embeddings < IndexBuilder.graphMin
                     ? "under \(IndexBuilder.graphMin) embeddings a scan is as fast" : "run `causeway index build`"
@@ -96,7 +92,9 @@ extension EmbeddingCollection {
             }
             status.generation = generation.generation
             status.file = generation.fileName
-            status.crossModal = GenerationSettings(recorded: generation)?.edges ?? []
+            let settings = GenerationSettings(recorded: generation)
+            status.quality = settings?.quality
+            status.crossModal = settings?.edges ?? []
             switch database.files.open(generation, of: record) {
             case .failure(let problem):
                 status.state = problem.isMissingFile ? .missing : .damaged
@@ -108,23 +106,27 @@ extension EmbeddingCollection {
                 let freshness = try reader.freshness(of: generation, in: record.id, inGraph: graph.count)
                 (status.changedSince, status.deletedSince) = (freshness.added, freshness.dead)
                 status.state = freshness.isCurrent ? .current : .stale
-                if freshness.deservesRebuild { status.detail = "`causeway index build` makes searches faster" }
+                if freshness.slowsSearches {
+                    status.detail = "`causeway index build` makes searches faster"
+                } else if status.tunings.contains(where: \.isStale) {
+                    status.detail = "its recall table is stale; `causeway index build` measures it anew"
+                }
             }
             return status
         }
     }
 
-    private func tunings(of modality: ModalityRecord, in reader: Reader, count: Int) throws -> [Tuning] {
+    private func tunings(of modality: ModalityRecord, in reader: Reader) throws -> [Tuning] {
         let names = Dictionary(
             try reader.modalities(of: modality.collection).map { ($0.id, $0.name) }, uniquingKeysWith: { a, _ in a })
-        return try reader.tunings(of: modality.id).compactMap { row in
+        let rows = try reader.tunings(of: modality.id)
+        let freshness = try TuningFreshness(of: rows, in: modality.id, reader: reader)
+        return rows.compactMap { row in
             guard let name = names[row.queryModality] else { return nil }
-            let changed = try reader.changedRows(of: modality.id, after: row.measuredAt).count
-                + reader.deletedRows(of: modality.id, after: row.measuredAt).count
             return Tuning(
                 from: name, metric: row.metric, k: row.k, recallTarget: row.recallTarget, width: row.width,
                 candidates: row.candidates, meanRecall: row.meanRecall, fifthPercentile: row.p5Recall,
-                minimum: row.minimumRecall, lowerBound: row.lowerBound, isStale: changed * 4 > count)
+                minimum: row.minimumRecall, lowerBound: row.lowerBound, isStale: freshness.isStale(row))
         }
     }
 }

@@ -1,11 +1,11 @@
-/// How far a graph is behind its modality, and when that deserves a new one. Counts only; whoever asks has read them.
+/// How far a graph is behind its modality, and what is to be done about it. Counts only; whoever asks has read them.
 import Storage
 
 /// Rows are searched beside the graph, and deleted ones walked through, so a graph that is behind is never wrong, only slow.
 struct IndexFreshness: Sendable, Equatable {
     /// From this share of deleted rows on, walks lose too much on nodes that cannot be returned (a tenth).
     static let deadShare = 10
-    /// From this share of rows beside the graph on, a new mean and new neighbours pay (a quarter).
+    /// From this share of rows beside the graph on, walks see too little of what there is (a quarter).
     static let addedShare = 4
     /// Comparing so many codes one after the other takes as long as a walk does.
     static let addedMax = 8_192
@@ -18,9 +18,15 @@ struct IndexFreshness: Sendable, Equatable {
 
     var isCurrent: Bool { dead == 0 && added == 0 }
 
-    var deservesRebuild: Bool {
+    /// A walk compares many that are dead, or as many beside the graph as in it.
+    var slowsSearches: Bool {
         dead * Self.deadShare >= max(inGraph, 1) || added * Self.addedShare >= max(inGraph, 1) || added > Self.addedMax
     }
+
+    /// In all, as many rows have come and gone as there are: the mean, and the links for other modalities' queries, were
+    /// chosen for others. Then a build from nothing is due; so rarely that it costs each row no more than one of its own.
+    /// - Parameter merged: what came and went by merges since the last build from nothing.
+    func outgrows(merged: Int) -> Bool { merged + dead + added >= max(inGraph - dead + added, 1) }
 }
 
 extension Reader {

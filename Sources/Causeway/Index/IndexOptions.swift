@@ -1,11 +1,10 @@
 /// How an index is built, and what came of it.
-import ProximityGraph
-
 public struct IndexOptions: Sendable {
     /// Trades build time and memory against the width that a recall needs.
     public enum Quality: String, Sendable, CaseIterable { case fast, balanced, high }
 
-    public var quality = Quality.balanced
+    /// Nil means as the graph that stands was built, balanced where there is none.
+    public var quality: Quality?
     /// Threads for building; the bytes of the graph do not depend on it.
     public var threads: Int
     /// Builds even where the index is sound and little has changed.
@@ -17,12 +16,15 @@ public struct IndexOptions: Sendable {
         /// Those of the modalities named, whether they pay or not; none at all when empty.
         case modalities([String])
     }
-    public var crossModal: CrossModal
+    /// Nil means as for the graph that stands, automatic where there is none.
+    public var crossModal: CrossModal?
+    /// Merges whatever changed, however little.
+    var mergesEverything = false
     /// The seed of levels, order and rotation.
     public var seed: UInt64 = 0x6361_7573_6577_6179
 
     public init(
-        quality: Quality = .balanced, threads: Int? = nil, rebuild: Bool = false, crossModal: CrossModal = .automatic
+        quality: Quality? = nil, threads: Int? = nil, rebuild: Bool = false, crossModal: CrossModal? = nil
     ) {
         self.quality = quality
         self.threads = threads ?? IndexOptions.processors
@@ -35,8 +37,10 @@ public struct IndexOptions: Sendable {
 public struct IndexReport: Sendable {
     public enum Outcome: Sendable, Equatable {
         case built
-        /// Kept: its file is sound, and of its rows under a tenth were deleted and under a quarter (at most 8,192) added since
-        /// it was built. Those are searched beside it; `rebuild` takes them in.
+        /// What changed was taken into the graph that stood.
+        case merged
+        /// Kept: it was built as the options ask, its file is sound, and of its rows under a tenth were deleted and under a
+        /// quarter (at most 8,192) added since. Those are searched beside it.
         case current
         /// So few embeddings that a scan is as fast; see `IndexBuilder.graphMin`.
         case tooSmall
@@ -76,6 +80,8 @@ public struct IndexStatus: Sendable {
     public var file: String?
     public var bytes = 0
     public var generation: Int64?
+    /// What the graph was built with; nil without one, or where its parameters are those of no quality.
+    public var quality: IndexOptions.Quality?
     public var tunings: [Tuning] = []
     public var crossModal: [CrossModalEdges] = []
 }
@@ -94,6 +100,6 @@ public struct Tuning: Sendable, Equatable {
     public var minimum: Double
     /// The lower 95 % confidence bound of the mean, which reaches the target.
     public var lowerBound: Double
-    /// True when the modality has changed by more than a quarter since it was measured.
+    /// Measured on another graph than the one in force, or before more than a quarter of the modality changed.
     public var isStale: Bool
 }

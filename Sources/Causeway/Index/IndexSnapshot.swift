@@ -44,11 +44,12 @@ final class IndexCache: Sendable {
     }
 
     private let files: GenerationFiles
+    private let store: Store
     private let entries = Mutex<[ModalityID: IndexSnapshot]>([:])
     /// Held while a snapshot is made: one that knows less must never put back into `beside` what a newer one took out.
     private let refreshing = Mutex<Void>(())
 
-    init(files: GenerationFiles) { self.files = files }
+    init(files: GenerationFiles, store: Store) { (self.files, self.store) = (files, store) }
 
     /// The index of a modality as of the reader's snapshot, opening and catching up as needed.
     /// Complexity: O(1) when nothing changed, otherwise O(changes since the last call).
@@ -59,7 +60,16 @@ final class IndexCache: Sendable {
         let change = try reader.lastChange(of: modality.id)
         if let state = known(modality.id, generation, change) { return state }
         return try refreshing.withLock { _ in
-            try known(modality.id, generation, change) ?? refreshed(modality, generation, change, in: reader)
+            if let state = known(modality.id, generation, change) { return state }
+            let state = try refreshed(modality, generation, change, in: reader)
+            guard case .missing = state else { return state }
+            // A newer graph may have replaced it since the reader's state began; it serves the reader too.
+            return try store.read { newer in
+                guard let next = try newer.generation(of: modality.id), next.generation > generation.generation else {
+                    return state
+                }
+                return try refreshed(modality, next, newer.lastChange(of: modality.id), in: newer)
+            }
         }
     }
 

@@ -5,6 +5,7 @@ import Storage
 /// A stored query and what its searches must not find: the query itself and all else of its item in the target. Users' queries
 /// mostly have no such twin there, and one that has is easier: its own links, or its pair's, lead straight to its neighbours.
 struct SampleQuery: Sendable {
+    var row: RowID
     var id: String
     /// Rows of the target.
     var hidden: [RowID]
@@ -21,7 +22,7 @@ struct SampleQuery: Sendable {
             var hidden = try reader.rows(ofItem: record.item, in: target.id)
             if hidden.count > hiddenMax { hidden = hidden.filter { $0 == record.row } }
             let names = try reader.names(hidden.sorted()).compactMap { $0?.id }
-            return SampleQuery(id: record.id, hidden: hidden, hiddenIDs: Set(names))
+            return SampleQuery(row: record.row, id: record.id, hidden: hidden, hiddenIDs: Set(names))
         }
     }
 
@@ -33,6 +34,39 @@ struct SampleQuery: Sendable {
 
     /// The best k of an answer without what is hidden.
     func others(_ hits: [Hit], k: Int) -> [Hit] { Array(hits.lazy.filter { !hiddenIDs.contains($0.id) }.prefix(k)) }
+}
+
+/// A sample query with its vector at hand, for measurements that search with it again and again.
+struct Judge: Sendable {
+    var sample: SampleQuery
+    var vector: [Float]
+
+    /// Of these rows of `source`, ascending; damaged ones are left out.
+    static func of(
+        _ rows: [RowID], from source: ModalityRecord, in target: ModalityRecord, reader: Reader
+    ) throws -> [Judge] {
+        var vectors: [RowID: [Float]] = [:]
+        _ = try reader.forEachVector(rows, of: source) { index, vector in
+            vectors[rows[index]] = vector.indices.map { vector[$0] }
+        }
+        return try SampleQuery.of(rows, from: source, in: target, reader: reader).compactMap { sample in
+            vectors[sample.row].map { Judge(sample: sample, vector: $0) }
+        }
+    }
+
+    func query(from source: ModalityRecord) -> Query {
+        var query = Query.vector(vector, from: source.name)
+        query.hidden = sample.hidden
+        return query
+    }
+}
+
+extension Array {
+    /// At most `wanted` elements, evenly spaced.
+    func evenlySpaced(_ wanted: Int) -> [Element] {
+        guard count > wanted else { return self }
+        return (0..<wanted).map { self[$0 * count / wanted] }
+    }
 }
 
 extension [SampleQuery] {

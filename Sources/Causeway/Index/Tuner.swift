@@ -1,14 +1,14 @@
-/// Measures, on held-out stored vectors, what width reaches which recall, and how many cosine candidates another metric needs.
+/// Measures, on stored vectors, what width reaches which recall, and how many cosine candidates another metric needs.
 /// Truth is always the exact scan; a hit counts when its exact score is as good as the true k-th, so that copies do no harm.
 import Platform
 import Storage
+import VectorMath
 
 struct Tuner {
-    /// The ladder of recalls the table promises.
+    /// The ladder of recalls the table promises, as far as there are queries enough to show them.
     static let targets = [0.90, 0.95, 0.98, 0.99, 0.995]
     /// A search for k uses the smallest of these that is not smaller.
     static let buckets = [10, 100]
-    private static let queriesMax = 256
     private static let widthMax = 8_192
 
     let collection: EmbeddingCollection
@@ -16,81 +16,118 @@ struct Tuner {
     let threads: Int
     let progress: ProgressHandler?
 
-    /// Makes the whole table anew: queries of every modality of the target's dimension, every metric.
-    func tuneAll() throws {
-        let sources = try collection.database.read { try $0.modalities(of: target.collection) }
-        for source in sources where source.dimension == target.dimension {
-            try tune(from: source, k: nil, extraTarget: nil)
+    /// Measures queries of every modality of the target's dimension whose rows of the table do not hold (any more), by every
+    /// metric on vectors. Stored modality by modality: an interrupted one goes on where it stopped.
+    func complete() throws {
+        for (source, ks) in try unmeasured() { try tune(from: source, ks: ks) }
+    }
+
+    /// The modalities that may ask and were not measured on the graph in force, each with all k that its rows are for.
+    private func unmeasured() throws -> [(source: ModalityRecord, ks: [Int])] {
+        try collection.database.read { reader in
+            let rows = try reader.tunings(of: target.id, metric: Metric.cosine.name)
+            let freshness = try TuningFreshness(of: rows, in: target.id, reader: reader)
+            return try reader.modalities(of: target.collection).compactMap { source in
+                let own = rows.filter { $0.queryModality == source.id }
+                let ks = Set(Self.buckets + own.map(\.k)).sorted()
+                let isMeasured = ks.allSatisfy { k in own.contains { $0.k == k && !freshness.isStale($0) } }
+                return isMeasured || source.dimension != target.dimension ? nil : (source, ks)
+            }
         }
     }
 
-    /// Measures queries of one modality and stores the rows: for `k`, or for all buckets.
-    /// - Returns: false when there is no index, or no held-out embedding of the source.
-    @discardableResult
-    func tune(from source: ModalityRecord, k: Int?, extraTarget: Double?) throws -> Bool {
-        let buckets = k.map { [$0] } ?? Self.buckets
-        let (sample, context) = try collection.database.read { reader in
-            let known = try reader.tunings(of: target.id).filter { $0.queryModality == source.id && buckets.contains($0.k) }
-            return (
-                try sampleQueries(of: source, in: reader),
-                try measurement(from: source, also: known.map(\.recallTarget) + [extraTarget].compactMap { $0 }, in: reader))
+    /// Measures queries of one modality on the graph in force and stores the rows, in place of all there were for these k. None
+    /// are stored where the queries are too few to show anything.
+    /// - Throws: `.invalidArgument` where they are too few to show `extraTarget`.
+    func tune(from source: ModalityRecord, ks: [Int], extraTarget: Double? = nil) throws {
+        let (judges, known, context) = try collection.database.read { reader in
+            let known = try reader.tunings(of: target.id).filter { replaces($0, from: source, ks) }
+            let targets = Self.targets + known.map(\.recallTarget) + [extraTarget].compactMap { $0 }
+            let rows = try self.judges(of: source, showing: targets.max() ?? 0, in: reader)
+            let judges = try Judge.of(rows, from: source, in: target, reader: reader)
+            let generation = try reader.generation(of: target.id)?.generation
+            return (judges, known, try measurement(from: source, generation, targets, queries: judges.count, in: reader))
         }
-        guard !sample.isEmpty, context.generation > 0 else { return false }
-        let searches = Searches(sample: sample, source: source, target: target, collection: collection, threads: threads)
-        // One exact pass over the rows is the truth for every k.
-        let truth = try searches.run(k: buckets.max() ?? 1, .exact)
-        var rows: [TuningRecord] = []
-        for bucket in buckets { rows += try widths(searches, truth.map { Array($0.prefix(bucket)) }, k: bucket, context) }
-        let budgets = CandidateBudgets(collection: collection, target: target, source: source, threads: threads)
-        rows += try budgets.measure(sample, buckets: buckets, widths: rows, context)
-        let measured = Set(rows.map { [$0.metric, String($0.k)] })
+        if let extraTarget { try refuseTooFew(judges.count, of: source, for: extraTarget) }
+        guard context.generation > 0, !context.targets.isEmpty || !known.isEmpty else { return }
+        let rows = context.targets.isEmpty ? [] : try measure(judges, from: source, ks, context)
         try collection.database.write { writer in
-            let kept = try writer.tunings(of: target.id).filter {
-                $0.queryModality != source.id || !measured.contains([$0.metric, String($0.k)])
-            }
+            let kept = try writer.tunings(of: target.id).filter { !replaces($0, from: source, ks) }
             try writer.replaceTunings(kept + rows, of: target.id)
         }
-        return true
     }
 
-    /// The ladder, with what was asked for before and now: a table forgets nothing.
-    private func measurement(from source: ModalityRecord, also more: [Double], in reader: Reader) throws -> Measurement {
-        Measurement(
-            queryModality: source.id, measuredAt: try reader.lastChange(of: target.id),
-            generation: try reader.generation(of: target.id)?.generation ?? 0,
-            targets: Set(Self.targets + more).sorted())
+    /// Whether a measurement of the graph measures this row anew. Metrics on token sets know no graph.
+    private func replaces(_ row: TuningRecord, from source: ModalityRecord, _ ks: [Int]) -> Bool {
+        row.queryModality == source.id && ks.contains(row.k) && VectorMetric(rawValue: row.metric) != nil
+    }
+
+    private func measure(
+        _ judges: [Judge], from source: ModalityRecord, _ ks: [Int], _ context: Measurement
+    ) throws -> [TuningRecord] {
+        let searches = Searches(
+            judges: judges, source: source, target: target, collection: collection, threads: threads, progress: progress)
+        // One exact pass over the rows is the truth for every k.
+        let truth = try searches.truth(k: ks.max() ?? 1)
+        var rows: [TuningRecord] = []
+        for k in ks { rows += try widths(searches, truth.map { $0.prefix(k) }, k: k, context) }
+        let budgets = CandidateBudgets(collection: collection, target: target, threads: threads)
+        return try rows + budgets.measure(judges, ks: ks, widths: rows, context) { try searches.report("budgets", $0) }
     }
 
     /// Measures how many cosine candidates a metric on token sets needs, and stores the rows. Needs no index.
-    /// - Returns: false when no held-out embedding of the source has tokens.
+    /// - Returns: false when none of the queries has tokens.
+    /// - Throws: `.invalidArgument` where they are too few to show the recall.
     func tuneCandidates(from source: ModalityRecord, metric: Metric, k: Int, extraTarget: Double) throws -> Bool {
-        let (ids, context) = try collection.database.read { reader in
-            let known = try reader.tunings(of: target.id, metric: metric.name).filter {
-                $0.queryModality == source.id && $0.k == k
-            }
-            return (
-                try heldOutIDs(of: source, in: reader),
-                try measurement(from: source, also: known.map(\.recallTarget) + [extraTarget], in: reader))
+        func replaces(_ row: TuningRecord) -> Bool {
+            row.queryModality == source.id && row.metric == metric.name && row.k == k
         }
-        let step = max(1, ids.count / TokenBudgets.queriesMax)
-        let sample = stride(from: 0, to: ids.count, by: step).prefix(TokenBudgets.queriesMax).map { ids[$0] }
+        let (ids, context) = try collection.database.read { reader in
+            let known = try reader.tunings(of: target.id, metric: metric.name).filter(replaces)
+            let targets = Self.targets + known.map(\.recallTarget) + [extraTarget]
+            let rows = try self.judges(of: source, showing: extraTarget, in: reader)
+            return (
+                try reader.embeddings(rows).compactMap { $0?.id },
+                try measurement(from: source, nil, targets, queries: rows.count, in: reader))
+        }
+        try refuseTooFew(ids.count, of: source, for: extraTarget)
         let budgets = TokenBudgets(
             collection: collection, target: target, source: source, metric: metric, threads: threads, progress: progress)
-        let rows = try budgets.measure(sample, k: k, context)
+        let rows = try budgets.measure(ids, k: k, context)
         guard !rows.isEmpty else { return false }
         try collection.database.write { writer in
-            let kept = try writer.tunings(of: target.id).filter {
-                $0.queryModality != source.id || $0.metric != metric.name || $0.k != k
-            }
-            try writer.replaceTunings(kept + rows, of: target.id)
+            try writer.replaceTunings(try writer.tunings(of: target.id).filter { !replaces($0) } + rows, of: target.id)
         }
         return true
     }
+
+    // MARK: Queries to measure with
+
+    /// Enough to show a recall, evenly spaced over those that made no links: a query finds what its own links lead to.
+    private func judges(of source: ModalityRecord, showing recall: Double, in reader: Reader) throws -> [RowID] {
+        let wanted = RecallSummary.queriesWanted(for: recall)
+        let rows = try reader.rows(of: source.id)
+        guard let generation = try reader.generation(of: target.id) else { return rows.evenlySpaced(wanted) }
+        let madeLinks = GenerationSettings(recorded: generation)?.hasEdges(from: source.name) ?? true
+        return (madeLinks ? rows.filter(HoldOut.contains) : rows).evenlySpaced(wanted)
+    }
+
+    private func refuseTooFew(_ count: Int, of source: ModalityRecord, for recall: Double) throws(CausewayError) {
+        let needed = RecallSummary.queriesNeeded(for: recall)
+        guard count < needed else { return }
+        throw .invalidArgument(
+            reason: "\(count) embeddings of \(source.name) can be measured with, and a recall of \(recall) cannot be shown "
+                + "with fewer than \(needed), even if every search finds everything",
+            remedy: "ingest more of them, ask for a smaller recall, or search with --exact")
+    }
+
+    // MARK: Rows
 
     /// What all rows of one measurement share.
     struct Measurement {
         var queryModality: ModalityID
         var measuredAt: ChangeSequence
+        /// 0 where no graph was searched.
         var generation: Int64
         var targets: [Double]
 
@@ -103,64 +140,89 @@ struct Tuner {
         }
     }
 
-    private func heldOutIDs(of source: ModalityRecord, in reader: Reader) throws -> [String] {
-        try reader.embeddings(heldOut(of: source, in: reader)).compactMap { $0?.id }
-    }
-
-    private func sampleQueries(of source: ModalityRecord, in reader: Reader) throws -> [SampleQuery] {
-        try SampleQuery.of(heldOut(of: source, in: reader), from: source, in: target, reader: reader)
-    }
-
-    private func heldOut(of source: ModalityRecord, in reader: Reader) throws -> [RowID] {
-        let rows = try reader.rows(of: source.id).filter(HoldOut.contains)
-        let step = max(1, rows.count / Self.queriesMax)
-        return stride(from: 0, to: rows.count, by: step).prefix(Self.queriesMax).map { rows[$0] }
+    /// - Parameter targets: those beyond what so many queries can show are left out.
+    private func measurement(
+        from source: ModalityRecord, _ generation: Int64?, _ targets: [Double], queries: Int, in reader: Reader
+    ) throws -> Measurement {
+        let attainable = RecallSummary.attainable(queries: queries)
+        return Measurement(
+            queryModality: source.id, measuredAt: try reader.lastChange(of: target.id), generation: generation ?? 0,
+            targets: Set(targets).filter { $0 <= attainable }.sorted())
     }
 
     /// One row per target that the ladder of widths reaches, the smallest width for each.
     private func widths(
-        _ searches: Searches, _ truth: [[Hit]], k: Int, _ context: Measurement
+        _ searches: Searches, _ truth: [ArraySlice<Double>], k: Int, _ context: Measurement
     ) throws -> [TuningRecord] {
         var rows: [TuningRecord] = []
         var remaining = context.targets
-        var width = k
+        var (width, done) = (k, 0)
         while !remaining.isEmpty && width <= Self.widthMax {
-            let recalls = zip(truth, try searches.run(k: k, .width(width))).map(recall)
-            let summary = RecallSummary(recalls)
+            let found = try searches.run(k: k, width: width) { try searches.report("widths", done + $0) }
+            let summary = RecallSummary(zip(truth, found).map(recall))
+            done += found.count
             while let next = remaining.first, summary.lowerBound >= next {
                 rows.append(
                     context.row(
                         metric: Metric.cosine.name, k: k, target: next, width: width, candidates: width, summary))
                 remaining.removeFirst()
             }
-            let step = Progress(stage: "tune \(searches.source.name) to \(target.name)", done: rows.count, total: nil)
-            if progress?(step) == false { throw CausewayError.cancelled }
             width = max(width + 2, width * 5 / 4)
         }
         return rows
     }
 
-    private func recall(truth: [Hit], found: [Hit]) -> Double {
-        guard let worst = truth.last?.score else { return 1 }
+    private func recall(truth: ArraySlice<Double>, found: [Hit]) -> Double {
+        guard let worst = truth.last else { return 1 }
         return Double(found.count { $0.score >= worst }) / Double(truth.count)
     }
 }
 
-/// The sample queries of one measurement, searched as a user's would be.
+/// The queries of one measurement, searched as a user's would be; asks now and then whether to go on.
 private struct Searches {
-    let sample: [SampleQuery]
+    /// Queries between two questions.
+    private static let group = 256
+
+    let judges: [Judge]
     let source: ModalityRecord
     let target: ModalityRecord
     let collection: EmbeddingCollection
     let threads: Int
+    let progress: ProgressHandler?
 
-    /// The best k per query, of what is not hidden from it.
-    func run(k: Int, _ effort: SearchOptions.Effort) throws -> [[Hit]] {
-        // A graph hides what a scan returns.
-        let options = SearchOptions(k: effort == .exact ? k + sample.hiddenMax : k, metric: .cosine, effort: effort)
-        let answers = try collection.search(
-            sample.map { $0.query(from: source) }, in: target.name, options: options, threads: threads)
-        return zip(sample, answers).map { query, answer in query.others(answer.hits, k: k) }
+    func report(_ part: String, _ done: Int, of total: Int? = nil) throws {
+        let step = Progress(stage: "tune \(source.name) to \(target.name), \(part)", done: done, total: total)
+        if progress?(step) == false { throw CausewayError.cancelled }
+    }
+
+    /// The exact scores of the best k that each query may find, best first. One pass over the rows.
+    func truth(k: Int) throws -> [[Double]] {
+        try collection.database.read { reader in
+            let hiddenMax = judges.map(\.sample).hiddenMax
+            let scan = ExactScan(modality: target, metric: .cosine, k: k + hiddenMax, threads: threads)
+            let total = try reader.count(of: target.id)
+            let result = try scan.run(judges.map(\.vector), rows: nil, in: reader) {
+                try report("truth", $0, of: total)
+            }
+            return zip(judges, result.best).map { judge, best in
+                let hidden = Set(judge.sample.hidden)
+                return best.lazy.filter { !hidden.contains($0.row) }.prefix(k).map(\.score)
+            }
+        }
+    }
+
+    /// The best k of every query by a search of that width, without what is hidden.
+    func run(k: Int, width: Int, searched: (_ queries: Int) throws -> Void) throws -> [[Hit]] {
+        let options = SearchOptions(k: k, effort: .width(width))
+        var found: [[Hit]] = []
+        for start in stride(from: 0, to: judges.count, by: Self.group) {
+            try searched(start)
+            let part = judges[start..<min(start + Self.group, judges.count)]
+            let answers = try collection.search(
+                part.map { $0.query(from: source) }, in: target.name, options: options, threads: threads)
+            found += zip(part, answers).map { $0.sample.others($1.hits, k: k) }
+        }
+        return found
     }
 }
 
@@ -169,25 +231,5 @@ enum HoldOut {
     static func contains(_ row: RowID) -> Bool {
         var hash = SeededRandom(seed: UInt64(bitPattern: row.rawValue))
         return hash.next() % 8 == 0
-    }
-}
-
-/// Recalls of many queries: the mean hides the tail, so the tail is reported too.
-struct RecallSummary: Sendable, Equatable {
-    var mean: Double
-    var fifthPercentile: Double
-    var minimum: Double
-    /// One-sided 95 % confidence bound of the mean (normal approximation).
-    var lowerBound: Double
-
-    init(_ recalls: [Double]) {
-        let n = Double(max(recalls.count, 1))
-        let sorted = recalls.sorted()
-        let mean = recalls.reduce(0, +) / n
-        let variance = recalls.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(n - 1, 1)
-        self.mean = mean
-        fifthPercentile = sorted.isEmpty ? 0 : sorted[Int(0.05 * n)]
-        minimum = sorted.first ?? 0
-        lowerBound = mean - 1.645 * (variance / n).squareRoot()
     }
 }

@@ -35,6 +35,7 @@ struct Ingestor {
             ? Rehearsal(database: collection.database, collection: collection.name, fit: fit) : nil
         while let (batch, encoded) = try batches.next() {
             let counts = try rehearsal?.check(batch, of: source) ?? write(batch, encoded, key: key, source: source)
+            if rehearsal == nil { collection.noteChanges(counts.inserted + 2 * counts.replaced) }
             report.inserted += counts.inserted
             report.replaced += counts.replaced
             report.skipped += counts.skipped

@@ -75,8 +75,7 @@ extension EmbeddingCollection {
         if let index = vector.firstIndex(where: { !$0.isFinite }) {
             throw CausewayError.badInput("component \(index) of the query is not finite", remedy: "repair the query")
         }
-        return PreparedQuery(
-            vector: vector, modality: modality, isModalityKnown: query.isModalityKnown, hidden: query.hidden)
+        return PreparedQuery(vector: vector, modality: modality, hidden: query.hidden)
     }
 }
 

@@ -19,14 +19,15 @@ struct ExactScan {
     }
 
     /// Scores all rows of the modality, or the given ones (ascending), for every query.
+    /// - Parameter visited: told now and then how many rows have been read; what it throws ends the scan.
     /// Complexity: O(queries × rows × dimension).
-    func run(_ queries: [[Float]], rows: [RowID]?, in reader: Reader, cancellation: Cancellation? = nil) throws -> Result {
+    func run(
+        _ queries: [[Float]], rows: [RowID]?, in reader: Reader, visited: ((_ rows: Int) throws -> Void)? = nil
+    ) throws -> Result {
         let state = ScanState(queries: queries, metric: metric, k: k, threads: threads, dimension: modality.dimension)
         var result = Result(best: [])
         let visit: (RowID, Span<Float>) throws -> Void = { row, vector in
-            if state.append(row, vector) {
-                if cancellation?.isCancelled == true { throw CausewayError.cancelled }
-            }
+            if state.append(row, vector) { try visited?(state.rowsRead) }
         }
         if let rows {
             result.damaged = try reader.forEachVector(rows, of: modality) { try visit(rows[$0], $1) }

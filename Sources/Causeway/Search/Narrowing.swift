@@ -37,7 +37,7 @@ struct Narrowing {
         let clock = ContinuousClock()
         let start = clock.now
         let snapshot = plan.snapshot
-        let crossModal = query.modality.id != target || !query.isModalityKnown
+        let crossModal = query.modality.id != target
         let graph = snapshot.graph
         let coded = graph.coded(query.vector.span, hiding: query.hidden.map(\.rawValue))
         let answer = if let coded, let labels = admission.labels {

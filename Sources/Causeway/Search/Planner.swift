@@ -48,6 +48,7 @@ struct Planner {
     private let matchCount: Int?
     private let rowCount: Int
     private let tunings: [TuningRecord]
+    private let freshness: TuningFreshness
     private let index: IndexCache.State
     private let newestRow: RowID
 
@@ -72,6 +73,7 @@ struct Planner {
                 []
             }
         }
+        freshness = try TuningFreshness(of: tunings, in: target.id, reader: reader)
     }
 
     /// Rows that may answer: of the modality, or of the filter.
@@ -106,7 +108,7 @@ struct Planner {
     private func staleness(_ snapshot: IndexSnapshot) -> [String] {
         let freshness = IndexFreshness(
             inGraph: snapshot.graph.count, dead: snapshot.deadCount, added: snapshot.beside.count)
-        guard freshness.deservesRebuild else { return [] }
+        guard freshness.slowsSearches else { return [] }
         return [
             "\(freshness.dead + freshness.added) rows changed since the index was built; "
                 + "`causeway index build` makes searches faster",
@@ -125,7 +127,7 @@ struct Planner {
             let wide = max(width, options.k, options.candidates ?? 0)
             return Budget(width: wide, candidates: options.candidates ?? wide)
         case .recall(let recall):
-            if let tuned = tuned(for: query, recall: recall) { return tuned }
+            if let tuned = tuned(from: query.modality.id, recall: recall) { return tuned }
             if let candidates = options.candidates {
                 return Budget(width: max(defaultWidth(for: query), candidates, options.k), candidates: candidates)
             }
@@ -135,14 +137,6 @@ struct Planner {
                 width: width, candidates: width,
                 notes: ["no tuning is stored for \(query.modality.name) queries; the default width was used"])
         }
-    }
-
-    /// What was measured for queries of the query's modality; of an unknown one, what serves the most demanding.
-    private func tuned(for query: PreparedQuery, recall: Double) -> Budget? {
-        guard !query.isModalityKnown else { return tuned(from: query.modality.id, recall: recall) }
-        let budgets = Set(tunings.map(\.queryModality)).map { tuned(from: $0, recall: recall) }
-        guard !budgets.contains(where: { $0 == nil }) else { return nil }
-        return budgets.compactMap { $0 }.max { ($0.width, $0.candidates) < ($1.width, $1.candidates) }
     }
 
     /// The cheapest measured row of the table that promises the recall for at least this k.
@@ -157,16 +151,26 @@ struct Planner {
         guard let row = ladder.first(where: { $0.recallTarget >= recall }) else {
             guard options.metric == .cosine, let best = ladder.last else { return nil }
             let width = scaled(best.width * 2)
+            notes += staleness(of: best)
             notes.append("recall \(recall) is above the largest measured, \(best.recallTarget); twice its width was used")
             return Budget(width: max(width, options.candidates ?? 0), candidates: options.candidates ?? width, notes: notes)
         }
+        notes += staleness(of: row)
         let candidates = options.candidates ?? scaled(row.candidates)
         return Budget(width: max(scaled(row.width), candidates, options.k), candidates: candidates, notes: notes)
     }
 
+    private func staleness(of row: TuningRecord) -> [String] {
+        guard freshness.isStale(row) else { return [] }
+        return [
+            "the recall table is stale: the index, or over a quarter of the embeddings, changed since it was measured; "
+                + "`causeway index build` measures it anew",
+        ]
+    }
+
     /// Starting widths by dimension, for queries of the target's own modality and of another; tuning replaces them.
     private func defaultWidth(for query: PreparedQuery) -> Int {
-        let own = query.modality.id == target.id && query.isModalityKnown
+        let own = query.modality.id == target.id
         switch target.dimension {
         case ..<513: return own ? 64 : 128
         case ..<1024: return own ? 80 : 192

@@ -17,12 +17,8 @@ public struct Query: Sendable {
     /// Rows of the target that are not stored as far as this query is concerned.
     var hidden: [RowID] = []
 
-    /// False for a vector that names no modality: it may be of any.
-    var isModalityKnown: Bool {
-        if case .stored = source { true } else { modality != nil }
-    }
-
-    /// A vector that is not stored. `modality` names where it comes from, which picks the tuning measured for such queries.
+    /// A vector that is not stored. `modality` names where it comes from, the target's own when nil: it picks the tuning measured
+    /// for such queries, and the links made for them. One of another modality that does not say so is searched too narrowly.
     /// - Parameter tokens: what the metrics on token sets compare; the vector then proposes candidates by cosine.
     public static func vector(_ vector: [Float], tokens: TokenSet? = nil, from modality: String? = nil) -> Query {
         Query(source: .vector(vector), modality: modality, tokens: tokens)

@@ -10,8 +10,6 @@ struct PreparedQuery: Sendable {
     var vector: [Float]
     /// The modality it comes from, the target's own where none was named.
     var modality: ModalityRecord
-    /// False for a vector that came without a modality: it may be of any.
-    var isModalityKnown = true
     /// Rows of the target that are not stored as far as this query is concerned.
     var hidden: [RowID] = []
 

@@ -46,13 +46,23 @@ package enum BackupCommand: Command {
 package enum CompactCommand: Command {
     package static let description = CommandDescription(
         "compact", topic: .care, summary: "Give back the space of deleted embeddings and old graph files",
-        discussion: ["Atomic. Needs free space for a second copy while it runs."],
+        discussion: [
+            "Atomic. Needs free space for a second copy while it runs. Graphs that hold deleted embeddings are merged with what "
+                + "changed since they were built.",
+        ],
         positionals: [.database()], examples: ["causeway compact photos.db"], printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let database = try arguments.database(.readWrite)
-        let before = try database.info().bytes
-        try database.compact()
-        try context.print(["bytesBefore": .integer(before), "bytesAfter": .integer(try database.info().bytes)])
+        let before = try database.info()
+        let (handler, finish) = context.progressHandler(unit: "embeddings")
+        defer { finish() }
+        try database.compact(progress: handler)
+        finish()
+        let after = try database.info()
+        try context.print([
+            "bytesBefore": .integer(before.bytes), "bytesAfter": .integer(after.bytes),
+            "indexBytesBefore": .integer(before.indexBytes), "indexBytesAfter": .integer(after.indexBytes),
+        ])
     }
 }

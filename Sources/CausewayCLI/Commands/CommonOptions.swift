@@ -13,6 +13,8 @@ extension OptionDescription {
         "modality", "M", short: "m", help: "the modality; all of them when left out")
     static let filter = OptionDescription.value(
         "where", "EXPR", help: "only embeddings whose metadata match, such as \"year >= 2019 AND tags CONTAINS 'cat'\"")
+    static let noMerge = OptionDescription.flag(
+        "no-merge", help: "leave indexes as they are, however far behind: what is new is searched beside them")
     static let threads = OptionDescription.value(
         "threads", "N", kind: .integer(1...256), help: "threads to use; all processors when left out")
     static let seed = OptionDescription.value(
@@ -24,10 +26,10 @@ extension ParsedArguments {
     func database(_ access: Database.Access) throws -> Database {
         let path = text("DB")
         do {
-            return try Database(path: path, access: access)
+            return try Database(path: path, access: access, upkeep: .manual)
         } catch CausewayError.olderFormat {
-            try Database(path: path, access: .readWrite).close()
-            return try Database(path: path, access: access)
+            try Database(path: path, access: .readWrite, upkeep: .manual).close()
+            return try Database(path: path, access: access, upkeep: .manual)
         }
     }
 
@@ -52,6 +54,25 @@ extension Context {
             bars.show(progress)
             return !cancellation.isCancelled
         }, { bars.finish() })
+    }
+}
+
+extension Context {
+    /// Takes what the command wrote into the indexes that exist, where enough has come together. It is on disk and searched
+    /// already: nothing that goes wrong here but an interruption fails the command.
+    func maintainIndexes(of collection: EmbeddingCollection) throws {
+        let (handler, finish) = progressHandler(unit: "embeddings")
+        defer { finish() }
+        do {
+            for report in try collection.maintainIndexes(progress: handler) {
+                finish()
+                note("index of \(report.modality): \(report.outcome.words) in \(rounded(report.seconds)) s")
+            }
+        } catch CausewayError.cancelled {
+            throw CausewayError.cancelled
+        } catch {
+            note("the indexes were left as they are: \(error)")
+        }
     }
 }
 

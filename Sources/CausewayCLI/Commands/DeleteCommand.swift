@@ -11,7 +11,7 @@ package enum DeleteCommand: Command {
             .values("id", "ID", .oneOrMore, help: "the ids to delete"),
             .value("ids", "FILE", kind: .file, help: "the ids to delete, one a line; - is standard input"),
             .filter,
-            .flag("ignore-missing", help: "pass over ids that are not there"),
+            .flag("ignore-missing", help: "pass over ids that are not there"), .noMerge,
         ],
         constraints: [.exactlyOne(["id", "ids", "where"])],
         examples: ["causeway delete photos.db --collection photos --modality image --where \"license = 'unknown'\""],
@@ -28,5 +28,6 @@ package enum DeleteCommand: Command {
             deleted = try collection.delete(ids: ids, from: modality, ignoringMissing: arguments.flag("ignore-missing"))
         }
         try context.print(["deleted": .integer(deleted)])
+        if deleted > 0 && !arguments.flag("no-merge") { try context.maintainIndexes(of: collection) }
     }
 }

@@ -47,7 +47,7 @@ private struct Demo {
         try say("A corpus of \(pairs) photos and their captions, seed \(seed): two encoders of \(DemoCorpus.dimension) "
             + "dimensions, whose clouds lie apart.")
         try corpus.write(to: directory)
-        let database = try Database(path: databasePath)
+        let database = try Database(path: databasePath, upkeep: .manual)
         let photos = database.collection("photos")
         try ingest(photos)
         try index(photos)

@@ -4,11 +4,13 @@ import Causeway
 private let buildOptions: [OptionDescription] = [
     .anyCollection, .anyModality, .threads,
     .value(
-        "quality", "Q", kind: .choice(IndexOptions.Quality.allCases.map(\.rawValue)), default: "balanced",
-        help: "fast, balanced or high: more build time for narrower searches"),
+        "quality", "Q", kind: .choice(IndexOptions.Quality.allCases.map(\.rawValue)),
+        help: "fast, balanced or high: more build time for narrower searches; as the index was built, else balanced, "
+            + "when left out"),
     .value(
         "for", "M1,M2", repeats: true,
-        help: "add edges for queries of these modalities, none for no edges; by default of all where they pay"),
+        help: "add edges for queries of these modalities, none for no edges, auto of all where they pay; as the index was "
+            + "built, else auto, when left out"),
 ]
 
 package enum IndexBuildCommand: Command {
@@ -42,7 +44,7 @@ package enum IndexRebuildCommand: Command {
 private func buildIndexes(_ arguments: ParsedArguments, _ context: Context, rebuild: Bool) throws {
     let database = try arguments.database(.readWrite)
     let options = IndexOptions(
-        quality: arguments.choice("quality", as: IndexOptions.Quality.self),
+        quality: arguments.choiceIfGiven("quality", as: IndexOptions.Quality.self),
         threads: arguments.integerIfGiven("threads"), rebuild: rebuild, crossModal: crossModal(arguments))
     let (handler, finish) = context.progressHandler(unit: "embeddings")
     defer { finish() }
@@ -57,10 +59,11 @@ private func buildIndexes(_ arguments: ParsedArguments, _ context: Context, rebu
     try results.finish()
 }
 
-/// `none` is no modality's name here; one that is called so is served by the default.
-private func crossModal(_ arguments: ParsedArguments) -> IndexOptions.CrossModal {
-    guard arguments.isGiven("for") else { return .automatic }
-    return .modalities(arguments.texts("for").flatMap(commaSeparated).filter { $0 != "none" })
+/// Neither `none` nor `auto` is a modality's name here; one that is called so is served by `auto`.
+private func crossModal(_ arguments: ParsedArguments) -> IndexOptions.CrossModal? {
+    guard arguments.isGiven("for") else { return nil }
+    let names = arguments.texts("for").flatMap(commaSeparated)
+    return names == ["auto"] ? .automatic : .modalities(names.filter { $0 != "none" })
 }
 
 extension CrossModalEdges {
@@ -90,9 +93,10 @@ extension IndexReport {
 }
 
 extension IndexReport.Outcome {
-    fileprivate var words: String {
+    var words: String {
         switch self {
         case .built: "built"
+        case .merged: "merged"
         case .current: "current"
         case .tooSmall: "too small to need one"
         case .superseded: "another build was first"

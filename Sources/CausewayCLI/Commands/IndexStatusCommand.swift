@@ -89,6 +89,7 @@ extension IndexStatus {
         if let detail { members.append(JSONMember("detail", .text(detail))) }
         if let file { members.append(JSONMember("file", .text(file))) }
         if let generation { members.append(JSONMember("generation", .integer(generation))) }
+        if let quality { members.append(JSONMember("quality", .text(quality.rawValue))) }
         if !crossModal.isEmpty { members.append(JSONMember("crossModal", .array(crossModal.map(\.json)))) }
         if !tunings.isEmpty { members.append(JSONMember("tunings", .array(tunings.map(\.json)))) }
         return .object(members)

@@ -37,7 +37,7 @@ package enum IngestCommand: Command {
                 help: "what becomes of an id that exists: error, skip or replace"),
             .value("batch", "N", kind: .integer(1...100_000), default: "1000", help: "embeddings a transaction"),
             .flag("resume", help: "go on where an interrupted ingest of the same files stopped"),
-            .flag("dry-run", help: "read and check everything, write nothing"),
+            .flag("dry-run", help: "read and check everything, write nothing"), .noMerge,
         ],
         constraints: [
             .requires("token-offsets", "tokens"), .requires("token-weights", "tokens"), .requires("token-mask", "tokens"),
@@ -87,6 +87,7 @@ package enum IngestCommand: Command {
         finish()
         withExtendedLifetime(scratch) {}
         try context.print(report.json(dryRun: options.dryRun))
+        if !options.dryRun && !arguments.flag("no-merge") { try context.maintainIndexes(of: collection) }
     }
 
     private static func matrices(_ arguments: ParsedArguments, _ paths: [String]) -> MatrixFiles {

@@ -1,0 +1,26 @@
+/// Which rows of the recall table still hold: those measured on the graph in force, before too much of the data changed.
+/// Only says so; TuningRecords are replaced by Tuner.
+import Storage
+
+struct TuningFreshness {
+    /// From this share of changed rows on, what was measured says little (a quarter).
+    private static let changedShare = 4
+
+    private let generation: Int64?
+    /// When rows were measured that too much has changed since.
+    private let outdated: Set<ChangeSequence>
+
+    /// - Complexity: O(1) where little changed since the rows were measured, else O(changes).
+    init(of rows: [TuningRecord], in modality: ModalityID, reader: Reader) throws {
+        generation = try reader.generation(of: modality)?.generation
+        let most = try reader.count(of: modality) / Self.changedShare
+        outdated = try Set(rows.map(\.measuredAt)).filter {
+            try reader.hasChanged(modality, after: $0, inMoreThan: most)
+        }
+    }
+
+    /// Rows of generation 0 were measured without a graph, and hold for any.
+    func isStale(_ row: TuningRecord) -> Bool {
+        (row.generation != 0 && row.generation != generation) || outdated.contains(row.measuredAt)
+    }
+}
