@@ -35,8 +35,8 @@ public struct IndexOptions: Sendable {
 public struct IndexReport: Sendable {
     public enum Outcome: Sendable, Equatable {
         case built
-        /// Kept: it was built as the options ask, its file is sound, and of its rows under a tenth were deleted and under a quarter (at most 8,192) added since
-        /// it was built. Those are searched beside it; `rebuild` takes them in.
+        /// Kept: it was built as the options ask, its file is sound, and of its rows under a tenth were deleted and under a
+        /// quarter (at most 8,192) added since. Those are searched beside it; `rebuild` takes them in.
         case current
         /// So few embeddings that a scan is as fast; see `IndexBuilder.graphMin`.
         case tooSmall
