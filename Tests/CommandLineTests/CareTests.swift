@@ -45,7 +45,9 @@ import Testing
         #expect(isSame, "another embedding has changed")
         let again = try database.run("repair")
         #expect(again.succeeded && again.output.isEmpty && again.errorText.contains("sound"), "\(again.summary)")
-        #expect(try database.run("index", "build").succeeded)
+        let built = try database.run("index", "build")
+        #expect(built.objects.first?["outcome"] as? String == "built", "\(built.summary)")
+        try expectGraph(database.path, database.program)
         try database.expectSound("repaired and indexed")
     }
 
@@ -61,11 +63,35 @@ import Testing
             #expect(check.succeeded && check.output.isEmpty, "\(check.summary)")
             let status = try program.run(["index", "status", copy])
             #expect(status.objects.first?["state"] as? String == "none", "\(status.summary)")
-            #expect(try program.run(["index", "build", copy]).succeeded)
+            let built = try program.run(["index", "build", copy])
+            #expect(built.objects.first?["outcome"] as? String == "built", "\(built.summary)")
+            try expectGraph(copy, program)
             #expect(try program.run(["check", copy, "--deep"]).succeeded)
         }
         let left = try FileManager.default.contentsOfDirectory(atPath: database.folder.file("other"))
         #expect(!left.contains { $0.hasPrefix(".") }, "\(left)")
+    }
+
+    /// The index is in force and answers.
+    private func expectGraph(_ path: String, _ program: Executable) throws {
+        let status = try program.run(["index", "status", path])
+        #expect(status.objects.first?["state"] as? String == "current", "\(status.summary)")
+        let found = try program.run(["search", path, "--collection", "c", "--to", "m", "--id", "3", "--explain"])
+        let explanation = found.object?["explain"] as? [String: Any]
+        #expect(explanation?["plan"] as? String == "graph", "\(found.summary)")
+    }
+
+    @Test func aStaleRecallTableIsToldOnceABatch() throws {
+        let (database, _) = try indexed()
+        var dice = Dice(seed: 72)
+        try database.fill(
+            dice.floats(800 * Self.dimension), dimension: Self.dimension, name: "n.npy", ["--on-conflict", "replace"])
+        let tunings = try database.run("index", "status").objects.first?["tunings"] as? [[String: Any]] ?? []
+        #expect(!tunings.isEmpty && tunings.allSatisfy { $0["stale"] as? Bool == true }, "\(tunings)")
+        let words = ["--collection", "c", "--to", "m", "--from", "m", "--queries", "n.npy", "--recall", "0.9"]
+        let found = try database.run("search", with: words)
+        #expect(found.succeeded && found.objects.count == 800)
+        #expect(found.errorText.components(separatedBy: "the recall table is stale").count == 2, "\(found.summary)")
     }
 
     @Test func aMissingGraphFileIsNoDamage() throws {

@@ -29,7 +29,7 @@ public struct Evaluation: Sendable {
         public var k: Int
         /// The share asked for.
         public var recall: Double
-        /// Nil where no number up to `candidatesMax` reaches the share, at 95 % confidence.
+        /// Nil where no number up to `candidatesMax` reaches the share at 95 % confidence, or too few queries could show it.
         public var candidates: Int?
 
         /// The most queries that are measured.

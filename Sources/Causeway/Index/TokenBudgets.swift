@@ -6,8 +6,8 @@ import Storage
 import VectorMath
 
 struct TokenBudgets {
-    /// Exact comparisons with all token sets cost seconds a query on large stores: fewer queries than for widths.
-    static let queriesMax = 64
+    /// Exact comparisons with all token sets cost seconds a query on large stores: no more queries than show 0.99.
+    static let queriesMax = RecallSummary.queriesWanted(for: 0.99)
     private static let sampleMax = 8_192
     /// No search is told to read more token sets than this.
     static let budgetMax = 10_000
