@@ -1,6 +1,6 @@
 /// How many of the nearest by cosine must be compared exactly so that the best by a metric on token sets are among them.
-/// Measured with held-out stored queries against all token sets, or above a number against an even sample of them, with the
-/// ranks scaled up to all. Finds no answers for users; CandidateSource reads what is recorded here.
+/// Measured with held-out stored queries, without what shows their own items, against all token sets, or above a number against
+/// an even sample of them, with the ranks scaled up to all. Finds no answers for users; CandidateSource reads what is recorded.
 import Platform
 import Storage
 import VectorMath
