@@ -172,7 +172,7 @@ package class Reader {
         _ modality: ModalityID, after sequence: ChangeSequence, inMoreThan count: Int
     ) throws(StorageError) -> Bool {
         // Every insertion and every deletion takes a number of its own; other modalities and metadata take them too.
-        guard try lastChange(of: modality).rawValue - sequence.rawValue > Int64(count) else { return false }
+        guard try lastChange(of: modality).rawValue > sequence.rawValue &+ Int64(count) else { return false }
         let changes = try first(
             """
             SELECT (SELECT count(*) FROM embedding WHERE modality = ?1 AND row > ?2)
