@@ -57,7 +57,7 @@ struct UpkeepTests {
     }
 
     /// The graph's mean and its links for other modalities were chosen for rows that are gone.
-    @Test func asMuchChangeAsThereIsDeservesABuildFromNothing() throws {
+    @Test func whereHalfOfTheRowsAreNewTheGraphIsBuiltFromNothing() throws {
         let temporary = try indexed(2_500)
         var outcomes: [IndexReport.Outcome] = []
         for round in UInt64(10)..<15 {
@@ -82,7 +82,7 @@ struct UpkeepTests {
         let first = try collection.indexStatus(of: "v").generation
         try insert(1_500, seed: 5, into: temporary)
         try wait { try collection.indexStatus(of: "v").generation != first }
-        #expect(try collection.indexStatus(of: "v").embeddingsInGraph == 4_000)
+        #expect(try collection.indexStatus(of: "v").embeddingsInGraph > 2_500)
         try collection.delete(ids: (0..<1_200).map(String.init), from: "v")
         try wait { try collection.indexStatus(of: "v").deletedSince == 0 }
         #expect(try recall(temporary) >= 0.93)

@@ -85,7 +85,8 @@ import Testing
         let (database, _) = try indexed()
         var dice = Dice(seed: 72)
         try database.fill(
-            dice.floats(800 * Self.dimension), dimension: Self.dimension, name: "n.npy", ["--on-conflict", "replace"])
+            dice.floats(800 * Self.dimension), dimension: Self.dimension, name: "n.npy",
+            ["--on-conflict", "replace", "--no-merge"])
         let tunings = try database.run("index", "status").objects.first?["tunings"] as? [[String: Any]] ?? []
         #expect(!tunings.isEmpty && tunings.allSatisfy { $0["stale"] as? Bool == true }, "\(tunings)")
         let words = ["--collection", "c", "--to", "m", "--from", "m", "--queries", "n.npy", "--recall", "0.9"]

@@ -8,7 +8,7 @@ struct GenerationSettings: Codable {
     /// The modalities named by the caller; nil when the choice was left to the build.
     var requested: [String]?
     var edges: [CrossModalEdges]
-    /// Rows that came and went by merges since the graph was built from nothing.
+    /// Rows that came by merges since the graph was built from nothing.
     var merged = 0
 
     init(graph: GraphSettings, crossModal: IndexOptions.CrossModal, edges: [CrossModalEdges]) {

@@ -48,7 +48,7 @@ struct IndexBuilder {
         report.take(loaded, try run(loaded.builder))
         report.crossModal = try merging?.settings.edges ?? fixing.run(loaded.builder)
         var settings = GenerationSettings(graph: loaded.builder.settings, crossModal: crossModal, edges: report.crossModal)
-        settings.merged = merging.map { $0.settings.merged + loaded.changes } ?? 0
+        settings.merged = merging.map { $0.settings.merged + loaded.added } ?? 0
         // The builder goes when the graph is written: tuning maps that, which would be as much memory again.
         let published = try publish(consume loaded, settings, of: modality, replacing: old, carrying: merging != nil)
         report.seconds = clock.now.seconds(since: start)

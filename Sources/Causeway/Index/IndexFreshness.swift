@@ -23,10 +23,10 @@ struct IndexFreshness: Sendable, Equatable {
         dead * Self.deadShare >= max(inGraph, 1) || added * Self.addedShare >= max(inGraph, 1) || added > Self.addedMax
     }
 
-    /// In all, as many rows have come and gone as there are: the mean, and the links for other modalities' queries, were
-    /// chosen for others. Then a build from nothing is due; so rarely that it costs each row no more than one of its own.
-    /// - Parameter merged: what came and went by merges since the last build from nothing.
-    func outgrows(merged: Int) -> Bool { merged + dead + added >= max(inGraph - dead + added, 1) }
+    /// Half of the rows have come since the graph was built from nothing: the mean, and the links for other modalities' queries,
+    /// were chosen for others. Then it is built from nothing again; so rarely that each row costs two insertions more at most.
+    /// - Parameter merged: rows that came by merges since then.
+    func outgrows(merged: Int) -> Bool { 2 * (merged + added) >= inGraph - dead + added }
 }
 
 extension Reader {

@@ -17,8 +17,8 @@ public enum IndexUpkeep: Sendable {
 
 extension EmbeddingCollection {
     /// Merges into the indexes that exist what changed, where it has come to slow searches down: a tenth of an index's rows
-    /// deleted, or as many new as a quarter of it or 8,192. Costs a copy of the graph and an insertion for each new row; built
-    /// anew instead once, in all, as many rows have come or gone as it has. The recall table is measured anew when it is stale.
+    /// deleted, or as many new as a quarter of it or 8,192. Costs a copy of the graph and an insertion for each new row; it is
+    /// built from nothing instead once half of its rows have come by merges. The recall table is measured anew when it is stale.
     /// - Returns: what was done; empty where nothing was due.
     /// - Throws: as `buildIndex`.
     @discardableResult

@@ -10,8 +10,8 @@ struct LoadedGraph {
     var through: ChangeSequence
     /// Rows left out because they do not match their checksum.
     var damaged: Int
-    /// Rows that came and went since the graph it goes on from; 0 without one.
-    var changes = 0
+    /// Rows that came since the graph it goes on from; 0 without one.
+    var added = 0
 }
 
 /// The graph in force, sound and as wanted, and how far it is behind.
@@ -60,7 +60,7 @@ extension IndexBuilder {
                 threads: options.threads)
             let damaged = try append(rows, rows.count, of: modality, in: reader, to: builder)
             return LoadedGraph(
-                builder: builder, through: change, damaged: damaged, changes: gone.count + rows.count)
+                builder: builder, through: change, damaged: damaged, added: rows.count)
         }
     }
 
