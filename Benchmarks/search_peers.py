@@ -255,6 +255,8 @@ PEERS = {
 
 def build(engine, vectors, kept):
     """(wall, processor) seconds of building an index; those of then, where it is kept from an earlier run."""
+    if kept:
+        os.makedirs(kept, exist_ok=True)
     path = kept and os.path.join(kept, engine.name.replace(" ", "-"))
     if path and os.path.exists(path + ".json"):
         engine.load(path, vectors.shape[1])
