@@ -76,9 +76,9 @@ struct KeptLinks {
     private func links(of node: Int, _ level: Int) -> (living: [UInt32], healing: [UInt32]) {
         let list = level == 0 ? graph.view.base : graph.view.upper[graph.view.upper.count - level]
         func name(_ link: Int) -> UInt32 {
-            if level == 0 { return link < names.count ? names[link] : noLink }
             guard link < list.count else { return noLink }
-            return names[Int(graph.upperNames.u32(link))]
+            let node = level == 0 ? link : Int(graph.upperNames.u32(link))
+            return node < names.count ? names[node] : noLink
         }
         var living: [UInt32] = []
         var dead: [Int] = []

@@ -158,5 +158,12 @@ struct MetricTests {
             reached += approximate.hits.count { $0.score <= worst }
         }
         #expect(Double(reached) / Double(10 * ids.count) > 0.88)
+
+        let replaced = tokenEmbeddings(count / 4, dimension: 5, seed: 22)
+        try collection.insert(replaced, into: "v", options: IngestOptions(onConflict: .replace))
+        let options = SearchOptions(metric: .wasserstein, effort: .recall(0.95))
+        let notes = try collection.search(.embedding(id: "3"), in: "v", options: options).explanation.notes
+        #expect(notes.count == 1 && notes[0].hasPrefix("the recall table is stale"), "\(notes)")
+        #expect(notes.first?.contains("`causeway index tune --metric wasserstein`") == true)
     }
 }

@@ -36,11 +36,12 @@ struct CandidateSource {
     /// - Throws: `.dimensionMismatch` for a query whose vector cosine cannot compare, where it must.
     func candidates(for queries: [PreparedQuery]) throws -> [CandidateRows] {
         let eligible = try matches?.count ?? reader.count(of: target.id)
-        let tunings = options.effort == .exact ? [] : try reader.tunings(of: target.id)
+        let tunings = options.effort == .exact ? [] : try reader.tunings(of: target.id, metric: options.metric.name)
+        let freshness = try TuningFreshness(of: tunings, in: target.id, reader: reader)
         var found = [CandidateRows?](repeating: nil, count: queries.count)
         var narrowed: [Int: [(index: Int, notes: [String])]] = [:]
         for (index, query) in queries.enumerated() {
-            switch extent(for: query, tunings) {
+            switch extent(for: query, tunings, freshness) {
             case .nearest(let count, let notes) where count < eligible: narrowed[count, default: []].append((index, notes))
             case .nearest: found[index] = everything("\(eligible) rows are no more than the candidates")
             case .everything(let reason): found[index] = everything(reason)
@@ -133,18 +134,20 @@ struct CandidateSource {
 
     // MARK: How many
 
-    private func extent(for query: PreparedQuery, _ tunings: [TuningRecord]) -> Extent {
+    private func extent(
+        for query: PreparedQuery, _ tunings: [TuningRecord], _ freshness: TuningFreshness
+    ) -> Extent {
         switch options.effort {
         case .exact: return .everything("asked for")
         case .width(let width): return .nearest(options.candidates ?? max(width, options.k))
         case .recall(let recall):
             if let candidates = options.candidates { return .nearest(candidates) }
-            let rows = tunings.filter {
-                $0.queryModality == query.modality.id && $0.metric == options.metric.name && $0.k >= options.k
-            }
+            let rows = tunings.filter { $0.queryModality == query.modality.id && $0.k >= options.k }
             let bucket = rows.map(\.k).min()
             let ladder = rows.filter { $0.k == bucket }.sorted { $0.recallTarget < $1.recallTarget }
-            if let row = ladder.first(where: { $0.recallTarget >= recall }) { return .nearest(row.candidates) }
+            if let row = ladder.first(where: { $0.recallTarget >= recall }) {
+                return .nearest(row.candidates, notes: freshness.notes(of: row))
+            }
             return unreached(recall, query, best: ladder.last)
         }
     }

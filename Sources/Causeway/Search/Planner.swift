@@ -65,10 +65,9 @@ struct Planner {
             tunings = []
         } else {
             index = try cache.state(of: target, in: reader)
-            // Under another metric the rows of cosine tell which modalities were measured at all.
-            let metric = options.metric == .cosine ? options.metric.name : nil
             tunings = if case .recall = options.effort {
-                try reader.tunings(of: target.id, metric: metric, k: min(options.k, Tuner.buckets.max() ?? 1))
+                try reader.tunings(
+                    of: target.id, metric: options.metric.name, k: min(options.k, Tuner.buckets.max() ?? 1))
             } else {
                 []
             }
@@ -141,7 +140,7 @@ struct Planner {
 
     /// The cheapest measured row of the table that promises the recall for at least this k.
     private func tuned(from modality: ModalityID, recall: Double) -> Budget? {
-        let rows = tunings.filter { $0.queryModality == modality && $0.metric == options.metric.name }
+        let rows = tunings.filter { $0.queryModality == modality }
         guard let bucket = rows.map(\.k).filter({ $0 >= options.k }).min() ?? rows.map(\.k).max() else { return nil }
         // Beyond the largest bucket what it needed grows with k.
         let scale = max(1, Double(options.k) / Double(bucket))
@@ -151,21 +150,13 @@ struct Planner {
         guard let row = ladder.first(where: { $0.recallTarget >= recall }) else {
             guard options.metric == .cosine, let best = ladder.last else { return nil }
             let width = scaled(best.width * 2)
-            notes += staleness(of: best)
+            notes += freshness.notes(of: best)
             notes.append("recall \(recall) is above the largest measured, \(best.recallTarget); twice its width was used")
             return Budget(width: max(width, options.candidates ?? 0), candidates: options.candidates ?? width, notes: notes)
         }
-        notes += staleness(of: row)
+        notes += freshness.notes(of: row)
         let candidates = options.candidates ?? scaled(row.candidates)
         return Budget(width: max(scaled(row.width), candidates, options.k), candidates: candidates, notes: notes)
-    }
-
-    private func staleness(of row: TuningRecord) -> [String] {
-        guard freshness.isStale(row) else { return [] }
-        return [
-            "the recall table is stale: the index, or over a quarter of the embeddings, changed since it was measured; "
-                + "`causeway index build` measures it anew",
-        ]
     }
 
     /// Starting widths by dimension, for queries of the target's own modality and of another; tuning replaces them.

@@ -19,6 +19,8 @@ package enum IndexBuildCommand: Command {
         discussion: [
             "Resumable by modality: each index is published, in one transaction, as soon as it is built. Readers and a writer "
                 + "may go on meanwhile; what they add is searched beside the graph. Ends with measuring the recall table.",
+            "An index that is behind is merged with what changed, as ingest and delete do before they end; once half of its rows "
+                + "came by merges it is built from nothing.",
             "Token sets stored by an earlier version get the 8-bit codes that spare searches reading most of them.",
         ],
         positionals: [.database()], options: buildOptions,
