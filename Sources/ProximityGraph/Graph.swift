@@ -84,34 +84,30 @@ package final class Graph: Sendable {
     /// The best `width` nodes' labels for a query, best first. With `admitting`, only labels of that set are returned; the
     /// walk goes on until `budget` codes are scored (by default half of what a scan of the set costs). Where fewer than
     /// `sweepShare` of a node's neighbours are in the set, it looks past the others without scoring them; with 0 it is an
-    /// ordinary search that drops what was not asked for. It gives up at once where fewer than `localShare` of the nodes about
-    /// the place where it would begin are in the set. A query without a direction finds nothing. Extra links are walked when
+    /// ordinary search that drops what was not asked for. A query without a direction finds nothing. Extra links are walked when
     /// `crossModal`: they were chosen for queries of another modality and would only delay those of the graph's own.
     package func search(
-        _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0,
+        _ query: Span<Float>, width: Int, admitting: LabelSet? = nil, budget: Int? = nil,
         sweepShare: Double = Graph.sweepShare, crossModal: Bool = true
     ) -> GraphAnswer {
         guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
         return search(
-            coded, width: width, admitting: admitting, budget: budget, localShare: localShare, sweepShare: sweepShare,
-            crossModal: crossModal)
+            coded, width: width, admitting: admitting, budget: budget, sweepShare: sweepShare, crossModal: crossModal)
     }
 
     package func search(
-        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil, localShare: Double = 0,
+        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil,
         sweepShare: Double = Graph.sweepShare, crossModal: Bool = true
     ) -> GraphAnswer {
         run(query, width: width, admitting) { scratch, view, query, width in
             let base = crossModal ? view.base : view.base.plain
-            let entry = scratch.descend(
-                view.table, view.upper, names: upperNodes, query.walk, fallback: header.entry)
+            let entry = descend(scratch, query)
             guard let admitting else {
                 scratch.search(view.table, base, query.walk, from: entry, width: width)
                 return true
             }
             let nodes = admitting.nodes
             let admitted = nodes.span
-            if localShare > 0, scratch.share(of: admitted, around: entry, base) < localShare { return false }
             return scratch.walk(
                 view.table, base, query.walk, from: entry, seeds: admitting.spread(Graph.seedsOfWalk), width: width,
                 admitted: admitted, sweepShare: sweepShare, budget: budget ?? admitting.count / 2)
@@ -150,14 +146,18 @@ package final class Graph: Sendable {
     ) -> GraphAnswer {
         run(query, width: width, limit: limit, admitting) { scratch, view, query, width in
             let base = crossModal ? view.base : view.base.plain
-            let entry = scratch.descend(
-                view.table, view.upper, names: upperNodes, query.walk, fallback: header.entry)
+            let entry = descend(scratch, query)
             scratch.search(view.table, base, query.walk, from: entry, width: width)
             return true
         }
     }
 
-    private func run(
+    /// The node of level 0 to start from.
+    func descend(_ scratch: SearchScratch, _ query: QueryViews) -> Int {
+        scratch.descend(view.table, view.upper, names: upperNodes, query.walk, fallback: header.entry)
+    }
+
+    func run(
         _ query: CodedQuery, width: Int, limit: Int? = nil, _ admitting: LabelSet?,
         _ body: (SearchScratch, GraphView, QueryViews, Int) -> Bool
     ) -> GraphAnswer {

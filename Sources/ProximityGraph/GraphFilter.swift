@@ -7,6 +7,10 @@ extension Graph {
     static let dropShare = 0.9
     /// With fewer of the nodes about the query in the set, two hops do not find a list's worth of them.
     static let localShareMin = 0.02
+    /// With so many of the nodes about the query in the set, as a share of those everywhere, a walk would not get away.
+    static let thinnest = 0.5
+    /// So much fewer than everywhere there may be by chance.
+    static let thin = 0.8
     /// A scan keeps so many times the width: a set that shuns the query has hundreds of rows whose estimates are too close to
     /// tell apart. The certified bound of each says which of them the caller must read.
     static let scanBreadth = 4
@@ -15,7 +19,8 @@ extension Graph {
     /// many codes again as a scan of the set.
     ///
     /// Three ways: where nearly all nodes are in the set, an ordinary search a little wider; where the nodes about the query
-    /// are in it at least half as often as elsewhere, a walk that scores hardly others; otherwise, where the set is so
+    /// are in it at least half as often as elsewhere, a walk that scores hardly others, and is the wider the rarer they are there
+    /// (what may be kept then lies farther out, where more is equally far); otherwise, where the set is so
     /// small that even an unfiltered search would cost more, and where a walk gives up, a scan of the set. A set that shuns the
     /// query's place is scanned because a walk would have to leave, in all directions, a region that holds nothing it may keep.
     package func searchFiltered(
@@ -40,12 +45,29 @@ extension Graph {
             if answer.damage != nil || 10 * answer.nodes >= 9 * width { return answer }
             spent = answer  // what is near the query is gone: the walk must go farther
         }
-        var answer = search(
-            query, width: width, admitting: admitting, budget: max(matches / 2 - spent.distances, 0),
-            localShare: max(Self.localShareMin, share / 2), crossModal: crossModal)
+        var answer = walk(
+            query, width: width, admitting, share: share, budget: max(matches / 2 - spent.distances, 0), crossModal: crossModal)
         answer.visited += spent.visited
         answer.distances += spent.distances
         return answer.exhausted || answer.damage != nil ? answer : scanned(query, width, admitting, after: answer)
+    }
+
+    /// Not exhausted where it gave up: at once where too few about the query are in the set, or when the budget is spent.
+    private func walk(
+        _ query: CodedQuery, width: Int, _ admitting: LabelSet, share: Double, budget: Int, crossModal: Bool
+    ) -> GraphAnswer {
+        let widest = Int(Double(width) / Self.thinnest) + 1
+        return run(query, width: widest, admitting) { scratch, view, query, widest in
+            let base = crossModal ? view.base : view.base.plain
+            let entry = descend(scratch, query)
+            let nodes = admitting.nodes
+            let local = scratch.share(of: nodes.span, around: entry, base)
+            guard local >= max(Self.localShareMin, Self.thinnest * share) else { return false }
+            let wide = local < Self.thin * share ? min(widest, Int(Double(width) * share / local)) : width
+            return scratch.walk(
+                view.table, base, query.walk, from: entry, seeds: admitting.spread(Self.seedsOfWalk), width: wide,
+                admitted: nodes.span, sweepShare: Self.sweepShare, budget: budget)
+        }
     }
 
     private func scanned(_ query: CodedQuery, _ width: Int, _ admitting: LabelSet, after walk: GraphAnswer) -> GraphAnswer {
