@@ -125,6 +125,7 @@ class Faiss:
         faiss.write_index(self.index, path)
 
     def load(self, path, dimension):
+        faiss.omp_set_num_threads(1)
         self.index = faiss.read_index(path)
 
     def search(self, queries, width):
