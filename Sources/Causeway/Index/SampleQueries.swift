@@ -9,7 +9,6 @@ struct SampleQuery: Sendable {
     var id: String
     /// Rows of the target.
     var hidden: [RowID]
-    var hiddenIDs: Set<String>
 
     /// Of an item with more embeddings than this (a whole album under one name) only the query itself is hidden.
     private static let hiddenMax = 64
@@ -21,8 +20,7 @@ struct SampleQuery: Sendable {
         try reader.embeddings(rows).compactMap { $0 }.map { record in
             var hidden = try reader.rows(ofItem: record.item, in: target.id)
             if hidden.count > hiddenMax { hidden = hidden.filter { $0 == record.row } }
-            let names = try reader.names(hidden.sorted()).compactMap { $0?.id }
-            return SampleQuery(row: record.row, id: record.id, hidden: hidden, hiddenIDs: Set(names))
+            return SampleQuery(row: record.row, id: record.id, hidden: hidden)
         }
     }
 
@@ -31,9 +29,6 @@ struct SampleQuery: Sendable {
         query.hidden = hidden
         return query
     }
-
-    /// The best k of an answer without what is hidden.
-    func others(_ hits: [Hit], k: Int) -> [Hit] { Array(hits.lazy.filter { !hiddenIDs.contains($0.id) }.prefix(k)) }
 }
 
 /// A sample query with its vector at hand, for measurements that search with it again and again.

@@ -215,9 +215,7 @@ private struct Searches {
             let part = judges[start..<min(start + Self.group, judges.count)]
             let answers = try collection.search(
                 part.map { $0.query(from: source) }, in: target.name, options: options, threads: threads)
-            recalls += zip(zip(part, answers), truth[part.indices]).map { found, truth in
-                Self.recall(found.0.sample.others(found.1.hits, k: k), truth: truth.prefix(k))
-            }
+            recalls += zip(answers, truth[part.indices]).map { Self.recall($0.hits, truth: $1.prefix(k)) }
             let most = 1 - recalls.reduce(0) { $0 + (1 - $1) } / Double(judges.count)
             if RecallSummary.lowerBound(mean: most, queries: judges.count) < least { return nil }
         }

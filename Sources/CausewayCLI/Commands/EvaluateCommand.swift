@@ -8,8 +8,8 @@ package enum EvaluateCommand: Command {
             "Ranks exactly, for every embedding of M1, those of M2 with the same item; several right answers are allowed. "
                 + "recall@k is the share of queries with a right answer among the best k. Intervals are 95 %, by bootstrap.",
             "For a metric on token sets also how many candidates by cosine hold 95 % and 99 % of its exact best 10 "
-                + "of other items, measured on at most 64 of the queries: what search --candidates needs, and index tune "
-                + "--metric stores.",
+                + "of other items, measured on at most \(Evaluation.CandidateBudget.queriesMax) of the queries: what search "
+                + "--candidates needs, and index tune --metric stores.",
             "With --approximate the ordinary search, at its default settings, is compared with the exact one for stored queries "
                 + "of M1: recall@k is then the share of the exact best k that was found, with the worst queries by id.",
         ],
