@@ -210,9 +210,12 @@ package final class Writer: Reader {
                 guard let metadata = record.metadata else { continue }
                 try change(attributesOf: metadata, sql: Self.insertAttribute, row: record.row.rawValue, in: modality)
             }
-            guard let end = page.last else { return }
+            guard let end = page.last else { break }
             last = end.row
         }
+        // Who remembers what a filter listed before goes by the newest change.
+        _ = try nextSequence()
+        try record(modality, inserted: 0, deleted: 0)
     }
 
     /// Removes a row's attributes, which its metadata names; metadata that no longer parses costs a whole pass instead.

@@ -150,3 +150,12 @@ private func damagedFixture() throws -> Fixture {
         }
     }
 }
+
+/// Who remembers what a filter listed goes by the newest change, so a filter table that is refilled counts as one.
+@Test func aRefilledFilterTableCountsAsAChange() throws {
+    let fixture = try damagedFixture()
+    let before = try fixture.store.read { try $0.lastChange(of: fixture.modality.id) }
+    try execute("DELETE FROM attribute", on: fixture.path)
+    #expect(try fixture.store.repair(dryRun: false, copy: nil).repairs.count > 0)
+    #expect(try fixture.store.read { try $0.lastChange(of: fixture.modality.id) } > before)
+}

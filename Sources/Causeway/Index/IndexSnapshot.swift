@@ -16,6 +16,8 @@ final class IndexSnapshot: Sendable {
     let alive: LabelSet?
     /// Codes of the rows newer than the graph.
     let beside: FlatCodes
+    /// What filters were asked of this state.
+    let filters = Mutex(FilterMemory())
 
     init(
         generation: GenerationRecord, graph: Graph, lastChange: ChangeSequence, alive: LabelSet?, beside: FlatCodes
@@ -50,6 +52,11 @@ final class IndexCache: Sendable {
     private let refreshing = Mutex<Void>(())
 
     init(files: GenerationFiles, store: Store) { (self.files, self.store) = (files, store) }
+
+    /// What a search of that effort goes by: a scan of everything that was asked for leaves the index alone.
+    func state(of modality: ModalityRecord, for effort: SearchOptions.Effort, in reader: Reader) throws -> State {
+        effort == .exact ? .absent(reason: "asked for") : try state(of: modality, in: reader)
+    }
 
     /// The index of a modality as of the reader's snapshot, opening and catching up as needed.
     /// Complexity: O(1) when nothing changed, otherwise O(changes since the last call).

@@ -20,11 +20,11 @@ struct CandidateSource {
     private static let scanGroup = 256
 
     let reader: Reader
-    let cache: IndexCache
+    let index: IndexCache.State
     let target: ModalityRecord
     let options: SearchOptions.Decided
-    /// Rows of the filter; nil without one.
-    let matches: [RowID]?
+    /// Of the filter; nil without one.
+    let matches: FilterMatches?
     let threads: Int
 
     /// How many rows are compared for a query, and why.
@@ -35,7 +35,7 @@ struct CandidateSource {
 
     /// - Throws: `.dimensionMismatch` for a query whose vector cosine cannot compare, where it must.
     func candidates(for queries: [PreparedQuery]) throws -> [CandidateRows] {
-        let eligible = try matches?.count ?? reader.count(of: target.id)
+        let eligible = try matches?.rows.count ?? reader.count(of: target.id)
         let tunings = options.effort == .exact ? [] : try reader.tunings(of: target.id, metric: options.metric.name)
         let freshness = try TuningFreshness(of: tunings, in: target.id, reader: reader)
         var found = [CandidateRows?](repeating: nil, count: queries.count)
@@ -71,16 +71,14 @@ struct CandidateSource {
         let narrow = SearchOptions.Decided(
             k: count, metric: .cosine, effort: .width(Self.width(for: count)), candidates: count)
         let planner = try Planner(
-            target: target, options: narrow, matchCount: matches?.count, reader: reader, cache: cache)
+            target: target, options: narrow, matchCount: matches?.rows.count, index: index, reader: reader)
         var found = [CandidateRows?](repeating: nil, count: queries.count)
         var scanned: [Scanned] = []
-        var admission: Admission?
         for (index, query) in queries.enumerated() {
             switch planner.plan(for: query) {
             case .exactScan(let reason, let note): scanned.append(Scanned(index: index, reason: reason, note: note))
             case .candidates(let plan):
-                let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
-                admission = admitted
+                let admitted = Admission.of(matches, by: plan.snapshot)
                 var answer = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, narrow)
                 guard answer.isComplete else {
                     var scan = Scanned(
@@ -118,7 +116,7 @@ struct CandidateSource {
         let start = clock.now
         let hiddenMax = group.map { queries[$0.index].hidden.count }.max() ?? 0
         let scan = ExactScan(modality: target, metric: .cosine, k: count + hiddenMax, threads: threads)
-        let result = try scan.run(group.map { queries[$0.index].vector }, rows: matches, in: reader)
+        let result = try scan.run(group.map { queries[$0.index].vector }, rows: matches?.rows, in: reader)
         let seconds = clock.now.seconds(since: start) / Double(group.count)
         return zip(group, result.best).map { entry, best in
             var explanation = Explanation()

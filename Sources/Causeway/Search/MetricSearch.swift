@@ -28,18 +28,19 @@ struct MetricSearch {
         let comparisons = try zip(queries, tokens).map {
             try MetricQuery(options.metric, vector: $0.vector, tokens: $1)
         }
+        let index = try cache.state(of: target, for: options.effort, in: reader)
         let filterStart = clock.now
-        let matches = try options.filter.map { try reader.rows(of: target.id, matching: predicate(parsing: $0)) }
+        let matches = try index.matches(options.filter, of: target, in: reader)
         let filterSeconds = matches == nil ? nil : clock.now.seconds(since: filterStart)
         let candidates = try CandidateSource(
-            reader: reader, cache: cache, target: target, options: options, matches: matches, threads: threads
+            reader: reader, index: index, target: target, options: options, matches: matches, threads: threads
         ).candidates(for: queries)
         let hiddenMax = queries.map(\.hidden.count).max() ?? 0
-        var ranked = try rank(comparisons, candidates, k: options.k + hiddenMax, everything: matches)
+        var ranked = try rank(comparisons, candidates, k: options.k + hiddenMax, everything: matches?.rows)
         for index in queries.indices { ranked[index].outcome.entries = queries[index].admitted(ranked[index].outcome.entries) }
         return try queries.indices.map { index in
             var explanation = candidates[index].explanation
-            explanation.filterMatches = matches?.count
+            explanation.filterMatches = matches?.rows.count
             explanation.seconds[.filter] = filterSeconds
             return try answer(ranked[index], comparisons[index], explanation)
         }

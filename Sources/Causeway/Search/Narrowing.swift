@@ -13,21 +13,6 @@ struct Narrowed {
     var damage: String?
 }
 
-/// The rows that may answer, in the forms the two searches need. Made once for all queries of a call.
-struct Admission {
-    /// Label positions of the graph; nil admits all.
-    let labels: LabelSet?
-    /// Rows beside the graph; nil admits all.
-    let beside: [Int64]?
-
-    init(matches: [RowID]?, snapshot: IndexSnapshot) {
-        // Rows are numbered by the change that inserted them, so those beside the graph come last.
-        let newest = snapshot.generation.throughSequence.rawValue
-        beside = matches?.reversed().prefix { $0.rawValue > newest }.map(\.rawValue)
-        labels = matches.map { snapshot.graph.labelSet(containing: $0.map(\.rawValue)) } ?? snapshot.alive
-    }
-}
-
 struct Narrowing {
     let plan: CandidatePlan
     let admission: Admission

@@ -53,24 +53,18 @@ struct Planner {
     private let newestRow: RowID
 
     init(
-        target: ModalityRecord, options: SearchOptions.Decided, matchCount: Int?, reader: Reader, cache: IndexCache
+        target: ModalityRecord, options: SearchOptions.Decided, matchCount: Int?, index: IndexCache.State, reader: Reader
     ) throws {
         self.target = target
         self.options = options
         self.matchCount = matchCount
         rowCount = try reader.count(of: target.id)
         newestRow = RowID(rawValue: try reader.lastChange(of: target.id).rawValue)
-        if options.effort == .exact {
-            index = .absent(reason: "asked for")
-            tunings = []
+        self.index = index
+        tunings = if case .recall = options.effort {
+            try reader.tunings(of: target.id, metric: options.metric.name, k: min(options.k, Tuner.buckets.max() ?? 1))
         } else {
-            index = try cache.state(of: target, in: reader)
-            tunings = if case .recall = options.effort {
-                try reader.tunings(
-                    of: target.id, metric: options.metric.name, k: min(options.k, Tuner.buckets.max() ?? 1))
-            } else {
-                []
-            }
+            []
         }
         freshness = try TuningFreshness(of: tunings, in: target.id, reader: reader)
     }

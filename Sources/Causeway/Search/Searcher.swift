@@ -36,23 +36,22 @@ struct Searcher {
     /// One answer per query, in order. Exact plans share one pass over the rows.
     func answers(to queries: [PreparedQuery]) throws -> [SearchAnswer] {
         guard !queries.isEmpty else { return [] }
+        let index = try cache.state(of: target, for: options.effort, in: reader)
         let clock = ContinuousClock()
         let filterStart = clock.now
-        let matches = try filteredRows()
+        let matches = try index.matches(options.filter, of: target, in: reader)
         let filterSeconds = matches == nil ? nil : clock.now.seconds(since: filterStart)
         let planner = try Planner(
-            target: target, options: options, matchCount: matches?.count, reader: reader, cache: cache)
+            target: target, options: options, matchCount: matches?.rows.count, index: index, reader: reader)
         var answers = [SearchAnswer?](repeating: nil, count: queries.count)
         var scanned: [(index: Int, reason: String, note: String?)] = []
-        var admission: Admission?
         var group = GroupReranker(target: target, options: options, reader: reader, vectors: vectors)
         for (index, query) in queries.enumerated() {
             switch planner.plan(for: query) {
             case .exactScan(let reason, let note):
                 scanned.append((index, reason, note))
             case .candidates(let plan):
-                let admitted = admission ?? Admission(matches: matches, snapshot: plan.snapshot)
-                admission = admitted
+                let admitted = Admission.of(matches, by: plan.snapshot)
                 let narrowed = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, options)
                 if narrowed.isComplete {
                     group.append(narrowed, for: query, at: index)
@@ -65,18 +64,13 @@ struct Searcher {
             if group.isFull { scanned += try decide(&group, eligible: planner.eligible, into: &answers) }
         }
         scanned += try decide(&group, eligible: planner.eligible, into: &answers)
-        try scan(scanned, of: queries, matches: matches, into: &answers)
+        try scan(scanned, of: queries, matches: matches?.rows, into: &answers)
         return answers.map { answer in
             var answer = answer!
-            answer.explanation.filterMatches = matches?.count
+            answer.explanation.filterMatches = matches?.rows.count
             answer.explanation.seconds[.filter] = filterSeconds
             return answer
         }
-    }
-
-    private func filteredRows() throws -> [RowID]? {
-        guard let filter = options.filter else { return nil }
-        return try reader.rows(of: target.id, matching: predicate(parsing: filter))
     }
 
     /// The exact stage over the candidates of some queries, which share its time in equal parts.

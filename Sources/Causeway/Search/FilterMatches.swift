@@ -1,0 +1,88 @@
+/// The rows that match a filter, and the form of them that a graph search needs. Whoever asks the same of the same state of the
+/// data again, as a program with one filter and many queries does, gets the list that was made then.
+import ProximityGraph
+import Storage
+import Synchronization
+
+final class FilterMatches: Sendable {
+    /// Ascending.
+    let rows: [RowID]
+    private let made = Mutex<(generation: Int64, admission: Admission)?>(nil)
+
+    init(rows: [RowID]) { self.rows = rows }
+
+    fileprivate func admission(by snapshot: IndexSnapshot) -> Admission {
+        let generation = snapshot.generation.generation
+        return made.withLock { made in
+            if let made, made.generation == generation { return made.admission }
+            let admission = Admission(rows: rows, snapshot)
+            made = (generation, admission)
+            return admission
+        }
+    }
+}
+
+/// The rows that may answer, in the forms the two searches of an index need.
+struct Admission {
+    /// Label positions of the graph; nil admits all.
+    let labels: LabelSet?
+    /// Rows beside the graph; nil admits all.
+    let beside: [Int64]?
+
+    static func of(_ matches: FilterMatches?, by snapshot: IndexSnapshot) -> Admission {
+        matches?.admission(by: snapshot) ?? Admission(labels: snapshot.alive, beside: nil)
+    }
+
+    private init(labels: LabelSet?, beside: [Int64]?) { (self.labels, self.beside) = (labels, beside) }
+
+    fileprivate init(rows: [RowID], _ snapshot: IndexSnapshot) {
+        // Rows are numbered by the change that inserted them, so those beside the graph come last.
+        let newest = snapshot.generation.throughSequence.rawValue
+        self.init(
+            labels: snapshot.graph.labelSet(containing: rows.map(\.rawValue)),
+            beside: rows.reversed().prefix { $0.rawValue > newest }.map(\.rawValue))
+    }
+}
+
+/// What was listed for filters of one state of a modality, the latest asked last. Together no more rows than there are, so that
+/// filters never take more than eight bytes a row.
+struct FilterMemory {
+    private static let entriesMax = 16
+    private var entries: [(filter: String, matches: FilterMatches)] = []
+
+    mutating func matches(_ filter: String) -> FilterMatches? {
+        guard let place = entries.firstIndex(where: { $0.filter == filter }) else { return nil }
+        let entry = entries.remove(at: place)
+        entries.append(entry)
+        return entry.matches
+    }
+
+    mutating func keep(_ matches: FilterMatches, for filter: String, rowsMax: Int) {
+        entries.removeAll { $0.filter == filter }
+        entries.append((filter, matches))
+        var rows = entries.reduce(0) { $0 + $1.matches.rows.count }
+        while entries.count > Self.entriesMax || rows > rowsMax { rows -= entries.removeFirst().matches.rows.count }
+    }
+}
+
+extension IndexCache.State {
+    /// The rows of a modality that match a filter as of the reader's state; nil without a filter.
+    /// Complexity: O(1) where it was asked of that state before, otherwise what SQLite takes to list them.
+    /// - Throws: `.badFilter`.
+    func matches(_ filter: String?, of modality: ModalityRecord, in reader: Reader) throws -> FilterMatches? {
+        guard let filter else { return nil }
+        // A snapshot that is ahead of the reader knows lists of another state.
+        guard case .ready(let snapshot) = self, snapshot.lastChange == (try reader.lastChange(of: modality.id)) else {
+            return try listed(filter, modality, reader)
+        }
+        if let known = snapshot.filters.withLock({ $0.matches(filter) }) { return known }
+        let matches = try listed(filter, modality, reader)
+        let rowsMax = snapshot.graph.count + snapshot.beside.count
+        snapshot.filters.withLock { $0.keep(matches, for: filter, rowsMax: rowsMax) }
+        return matches
+    }
+
+    private func listed(_ filter: String, _ modality: ModalityRecord, _ reader: Reader) throws -> FilterMatches {
+        FilterMatches(rows: try reader.rows(of: modality.id, matching: predicate(parsing: filter)))
+    }
+}
