@@ -88,17 +88,23 @@ def flickr():
 def truth(base, queries, k=10):
     """Ids of the k best by cosine, float64 scores of them, in blocks; ids are row numbers."""
     unit = lambda x: x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30)  # noqa: E731
-    q = unit(queries.astype(np.float32))
-    best_scores = np.full((len(q), 0), -2, np.float32)
-    best = np.empty((len(q), 0), np.int64)
-    for start in range(0, len(base), 100_000):
-        scores = q @ unit(np.asarray(base[start : start + 100_000])).T
-        keep = min(2 * k, scores.shape[1])
-        top = np.argpartition(-scores, keep - 1, axis=1)[:, :keep]
-        best_scores = np.concatenate([best_scores, np.take_along_axis(scores, top, 1)], axis=1)
-        best = np.concatenate([best, top + start], axis=1)
-    order = np.argsort(-best_scores, axis=1, kind="stable")[:, : 2 * k]
-    best = np.take_along_axis(best, order, 1)
+    q, kept, block = unit(queries.astype(np.float32)), min(2 * k, len(base)), max(20_000, 2 * k)
+    best_scores, best = np.empty((len(q), 0), np.float32), np.empty((len(q), 0), np.int64)
+    for start in range(0, len(base), block):
+        scores = q @ unit(np.asarray(base[start : start + block])).T
+        if start == 0:
+            best = np.argpartition(-scores, kept - 1, axis=1)[:, :kept]
+            best_scores = np.take_along_axis(scores, best, 1)
+            continue
+        # Few of a later block are better than the worst that is kept.
+        row, place = np.nonzero(scores > best_scores.min(axis=1, keepdims=True))
+        row = np.concatenate([np.repeat(np.arange(len(q)), kept), row])
+        score = np.concatenate([best_scores.ravel(), scores[row[len(q) * kept :], place]])
+        found = np.concatenate([best.ravel(), place + start])
+        order = np.lexsort((-score, row))
+        starts = np.searchsorted(row[order], np.arange(len(q)))
+        order = order[starts[:, None] + np.arange(kept)]
+        best, best_scores = found[order], score[order]
     exact = cosines(base, queries, best)
     order = np.argsort(-exact, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(best, order, 1), np.take_along_axis(exact, order, 1)

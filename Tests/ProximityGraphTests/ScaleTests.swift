@@ -48,9 +48,9 @@ struct ScaleTests {
         }
         // As GraphQuality says.
         #expect(abs(beside(.standard(dimension: 768)) - 157) < 0.5)
-        #expect(abs(beside(.standard(dimension: 1024)) - 220) < 0.5)
+        #expect(abs(beside(.standard(dimension: 1024)) - 188.5) < 0.5)
         #expect(abs(beside(.standard(dimension: 768, quality: .high)) - 220) < 0.5)
-        #expect(abs(beside(.standard(dimension: 1024, quality: .high)) - 284) < 0.5)
+        #expect(abs(beside(.standard(dimension: 1024, quality: .high)) - 252) < 0.5)
     }
 
     @Test func tenMillionNodesOpenAreSearchedAndLoseARowAtOnce() throws {
