@@ -151,15 +151,18 @@ INLINE double pair_sum(int squared_distance, const float *x, const float *y, siz
     return fold(&sum[0], &sum[1]);
 }
 
-/// |x|^2 of `rows` rows at once.
+/// |x|^2 of `rows` rows at once, which is often their first touch: the rows after them are asked for on the way.
 INLINE void square_rows(int rows, const float *x, size_t dimension, double *squares) {
     f64x8 sum[ROWS][2];
     for (int r = 0; r < rows; r++)
         for (int h = 0; h < 2; h++) sum[r][h] = (f64x8){0};
     size_t i = 0;
     for (; i + LANES <= dimension; i += LANES)
-        for (int r = 0; r < rows; r++)
-            add_pair(0, x + (size_t)r * dimension + i, x + (size_t)r * dimension + i, sum[r]);
+        for (int r = 0; r < rows; r++) {
+            const float *at = x + (size_t)r * dimension + i;
+            __builtin_prefetch(at + rows * dimension);
+            add_pair(0, at, at, sum[r]);
+        }
     if (i < dimension) {
         for (int r = 0; r < rows; r++) {
             float tail[LANES] = {0};
