@@ -83,6 +83,10 @@ public final class Database: Sendable {
         try translatingErrors { try store.read(body) }
     }
 
+    func read<Result>(together count: Int, _ body: (Readers) throws -> Result) throws -> Result {
+        try translatingErrors { try store.read(together: count, body) }
+    }
+
     func write<Result>(_ body: (Writer) throws -> Result) throws -> Result {
         try translatingErrors { try store.write(body) }
     }

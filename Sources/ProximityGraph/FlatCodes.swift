@@ -1,62 +1,43 @@
 /// Codes in memory without a graph: the rows newer than the graph. Every search scans all of them.
 import Platform
-import Synchronization
 
-/// Safe to change and scan from many threads; a scan sees the rows of the moment it began.
-package final class FlatCodes: Sendable {
+/// A value: whoever holds one sees the rows of that moment. A copy that is changed costs about what one search of it does.
+package struct FlatCodes: Sendable {
     package let quantizer: VectorQuantizer
     private let meanNorm: Float
-    private let rows = Mutex(FlatRows())
+    private var rows = FlatRows()
 
     package init(quantizer: VectorQuantizer) {
         self.quantizer = quantizer
         meanNorm = Float(quantizer.mean.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot())
     }
 
-    package var count: Int { rows.withLock { $0.labels.count } }
-    package var labels: [Int64] { rows.withLock { $0.labels } }
+    package var count: Int { rows.labels.count }
 
-    /// Adds a raw vector, or replaces the one with this label. False when it has no direction (nothing is changed then).
-    package func append(label: Int64, vector: Span<Float>) -> Bool {
+    /// Adds a raw vector, unless the label is there. False when it has no direction (nothing is changed then).
+    /// Complexity: O(dimension · log dimension) where labels come ascending.
+    package mutating func insert(label: Int64, vector: Span<Float>) -> Bool {
         guard let code = quantizer.encode(vector: vector) else { return false }
-        rows.withLock { rows in
-            rows.remove(label, codeBytes: quantizer.codeBytes)
-            rows.slots[label] = rows.labels.count
-            rows.labels.append(label)
-            rows.codes += code.bytes
-            rows.scales += [code.scale, code.bias]
-            rows.errors.append(code.error)
-        }
+        rows.insert(label, code.bytes, scales: [code.scale, code.bias], code.error)
         return true
     }
 
-    /// Forgets a row; false when there is none with this label. O(1).
-    @discardableResult
-    package func remove(label: Int64) -> Bool {
-        rows.withLock { $0.remove(label, codeBytes: quantizer.codeBytes) }
+    /// Forgets the rows that are there of some labels. O(rows).
+    package mutating func remove(labels: [Int64]) {
+        guard let first = labels.compactMap(rows.slot).min() else { return }
+        rows.remove(Set(labels), from: first, codeBytes: quantizer.codeBytes)
     }
 
-    /// The best `limit` rows, copies (rows with one estimate) counted as one; of `admitting` only when given, never one of
-    /// `excluding`; best first, ties by label.
-    package func scan(
-        _ query: Span<Float>, limit: Int, admitting: [Int64]? = nil, excluding: [Int64] = []
-    ) -> GraphAnswer {
-        // Most of the time there is nothing to scan, and coding a query costs more than to find that out.
-        guard count > 0, let coded = quantizer.encode(query: query) else { return GraphAnswer() }
-        return scan(coded, limit: limit, admitting: admitting, excluding: excluding)
-    }
-
-    package func scan(
-        _ query: CodedQuery, limit: Int, admitting: [Int64]? = nil, excluding: [Int64] = []
-    ) -> GraphAnswer {
+    /// The best `limit` rows, copies (rows with one estimate) counted as one; of `admitting` only when given; best first, ties
+    /// by label.
+    package func scan(_ query: CodedQuery, limit: Int, admitting: [Int64]? = nil) -> GraphAnswer {
         precondition(limit >= 1, "a search returns at least one")
         precondition(query.coarse.count == quantizer.codeBytes, "a query of another quantizer")
-        let snapshot = rows.withLock { $0 }
         var answer = GraphAnswer()
-        guard !snapshot.labels.isEmpty else { return answer }
-        let scratch = SearchScratch(nodeCapacity: 0, width: min(limit, snapshot.labels.count) + 1)
-        let admitted = snapshot.admitted(admitting, excluding)
-        snapshot.withTable(codeBytes: quantizer.codeBytes) { table in
+        guard !rows.labels.isEmpty else { return answer }
+        let scratch = SearchScratch(nodeCapacity: 0, width: min(limit, rows.labels.count) + 1)
+        let admitted = admitting.map(rows.admitted)
+        rows.withTable(codeBytes: quantizer.codeBytes) { table in
             query.withViews { query in
                 answer.distances = scratch.scanCopiesAsOne(table, query.coarse, limit: limit, admitted: admitted)
                 scratch.refine(table, query)
@@ -64,8 +45,8 @@ package final class FlatCodes: Sendable {
         }
         for index in 0..<scratch.count {
             let (slot, similarity) = (scratch[index].node, scratch[index].similarity)
-            let bound = query.bound(error: snapshot.errors[slot], meanNorm: meanNorm)
-            answer.hits.append(GraphHit(label: snapshot.labels[slot], similarity: similarity, errorBound: bound))
+            let bound = query.bound(error: rows.errors[slot], meanNorm: meanNorm)
+            answer.hits.append(GraphHit(label: rows.labels[slot], similarity: similarity, errorBound: bound))
         }
         answer.hits.sort { ($1.similarity, $0.label) < ($0.similarity, $1.label) }
         return answer
@@ -107,42 +88,58 @@ extension SearchScratch {
     }
 }
 
-/// The rows of a FlatCodes, dense; a removed row's slot is taken by the last one.
+/// The rows of a FlatCodes, dense, labels ascending.
 struct FlatRows: Sendable {
     var codes: [UInt8] = []
     /// Scale and bias of each row.
     var scales: [Float] = []
     var errors: [Float] = []
     var labels: [Int64] = []
-    var slots: [Int64: Int] = [:]
 
-    @discardableResult
-    mutating func remove(_ label: Int64, codeBytes n: Int) -> Bool {
-        guard let slot = slots.removeValue(forKey: label) else { return false }
-        let last = labels.count - 1
-        if slot != last {
-            for byte in 0..<n { codes[slot * n + byte] = codes[last * n + byte] }
-            (scales[2 * slot], scales[2 * slot + 1]) = (scales[2 * last], scales[2 * last + 1])
-            (errors[slot], labels[slot]) = (errors[last], labels[last])
-            slots[labels[slot]] = slot
+    /// The first slot whose label is not less.
+    private func place(of label: Int64) -> Int {
+        var low = 0, high = labels.count
+        if let last = labels.last, last < label { return high }
+        while low < high {
+            let middle = (low + high) / 2
+            if labels[middle] < label { low = middle + 1 } else { high = middle }
         }
-        codes.removeLast(n)
-        scales.removeLast(2)
-        errors.removeLast()
-        labels.removeLast()
-        return true
+        return low
     }
 
-    /// A bit a slot; nil when every row is admitted.
-    func admitted(_ wanted: [Int64]?, _ excluded: [Int64]) -> [UInt64]? {
-        guard wanted != nil || !excluded.isEmpty else { return nil }
-        var words = [UInt64](repeating: wanted == nil ? .max : 0, count: (labels.count + 63) / 64)
-        for label in wanted ?? [] {
-            if let slot = slots[label] { words[slot >> 6] |= 1 << UInt64(slot & 63) }
+    func slot(of label: Int64) -> Int? {
+        let place = place(of: label)
+        return place < labels.count && labels[place] == label ? place : nil
+    }
+
+    mutating func insert(_ label: Int64, _ code: [UInt8], scales pair: [Float], _ error: Float) {
+        let place = place(of: label)
+        if place < labels.count, labels[place] == label { return }
+        labels.insert(label, at: place)
+        codes.insert(contentsOf: code, at: place * code.count)
+        scales.insert(contentsOf: pair, at: 2 * place)
+        errors.insert(error, at: place)
+    }
+
+    /// Closes the gaps that rows leave, of which `first` is the first.
+    mutating func remove(_ gone: Set<Int64>, from first: Int, codeBytes n: Int) {
+        var kept = first
+        for slot in first..<labels.count where !gone.contains(labels[slot]) {
+            for byte in 0..<n { codes[kept * n + byte] = codes[slot * n + byte] }
+            (scales[2 * kept], scales[2 * kept + 1]) = (scales[2 * slot], scales[2 * slot + 1])
+            (errors[kept], labels[kept]) = (errors[slot], labels[slot])
+            kept += 1
         }
-        for label in excluded {
-            if let slot = slots[label] { words[slot >> 6] &= ~(1 << UInt64(slot & 63)) }
-        }
+        codes.removeSubrange((kept * n)...)
+        scales.removeSubrange((2 * kept)...)
+        errors.removeSubrange(kept...)
+        labels.removeSubrange(kept...)
+    }
+
+    /// A bit a slot: those of some labels.
+    func admitted(_ wanted: [Int64]) -> [UInt64] {
+        var words = [UInt64](repeating: 0, count: (labels.count + 63) / 64)
+        for slot in wanted.compactMap(slot) { words[slot >> 6] |= 1 << UInt64(slot & 63) }
         return words
     }
 }

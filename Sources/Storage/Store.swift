@@ -89,6 +89,23 @@ package final class Store: Sendable {
         return result
     }
 
+    /// Runs `body` on so many readers of one consistent snapshot, each for one thread at a time; on one reader where other
+    /// programs change the database too fast for several to begin in one state.
+    package func read<R>(together count: Int, _ body: (Readers) throws -> R) throws -> R {
+        func gather(_ readers: [Reader]) throws -> R? {
+            guard readers.count < count else { return try body(Readers(readers)) }
+            return try read { reader in
+                // Every change of what is stored takes a number, so one number is one state.
+                if let first = readers.first, try first.sequence() != reader.sequence() { return nil }
+                return try gather(readers + [reader])
+            }
+        }
+        if count > 1 {
+            for _ in 0..<8 { if let result = try gather([]) { return result } }
+        }
+        return try read { try body(Readers($0)) }
+    }
+
     private func finish(_ connection: Connection) {
         // An immutable connection keeps writers away: it is closed as soon as it has been used.
         if connection.isImmutable { return connection.close() }

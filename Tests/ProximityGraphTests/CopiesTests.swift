@@ -51,18 +51,21 @@ struct CopiesTests {
 
     @Test func flatCodesCountCopiesAsOne() throws {
         let quantizer = VectorQuantizer(dimension: dimension, mean: mean(values, dimension), seed: 1)
-        let flat = FlatCodes(quantizer: quantizer)
-        for index in 0..<300 { _ = flat.append(label: Int64(index), vector: row(values, index, dimension).span) }
+        var flat = FlatCodes(quantizer: quantizer)
+        for index in 0..<300 { _ = flat.insert(label: Int64(index), vector: row(values, index, dimension).span) }
         let vector = row(values, 7, dimension)
-        for label in 1000..<1400 { _ = flat.append(label: Int64(label), vector: vector.span) }
+        for label in 1000..<1400 { _ = flat.insert(label: Int64(label), vector: vector.span) }
         let all: [Int64] = [7] + Array(1000..<1400)
+        let query = try coded(vector, quantizer)
         for limit in [1, 2, 10, 299, 300, 900] {
-            let hits = flat.scan(vector.span, limit: limit).hits
+            let hits = flat.scan(query, limit: limit).hits
             #expect(hits.prefix(401).map(\.label) == all, "limit \(limit)")
             #expect(hits.count == min(400 + limit, 700), "limit \(limit)")
         }
-        #expect(flat.scan(vector.span, limit: 9, excluding: all).hits.count == 9)
-        let few = flat.scan(vector.span, limit: 2, admitting: [3, 5] + all.suffix(30)).hits
+        var others = flat
+        others.remove(labels: all)
+        #expect(others.scan(query, limit: 9).hits.count == 9)
+        let few = flat.scan(query, limit: 2, admitting: [3, 5] + all.suffix(30)).hits
         #expect(few.count == 31)
         #expect(few.prefix(30).map(\.label) == Array(all.suffix(30)))
     }

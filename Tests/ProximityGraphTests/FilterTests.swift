@@ -61,16 +61,16 @@ struct FilterTests {
 
     @Test func flatCodesEqualAScanOfTheGraph() throws {
         let graph = try makeGraph(values, settings: .standard(dimension: dimension)).graph
-        let flat = FlatCodes(quantizer: graph.quantizer)
+        var flat = FlatCodes(quantizer: graph.quantizer)
         for index in 0..<1200 {
-            let isKept = flat.append(label: Int64(1000 + index), vector: row(values, index, dimension).span)
+            let isKept = flat.insert(label: Int64(1000 + index), vector: row(values, index, dimension).span)
             #expect(isKept)
         }
-        let isZeroKept = flat.append(label: 5, vector: [Float](repeating: 0, count: dimension).span)
+        let isZeroKept = flat.insert(label: 5000, vector: [Float](repeating: 0, count: dimension).span)
         #expect(!isZeroKept)
         for index in [0, 40, 700] {
             let query = row(values, index, dimension)
-            let hits = flat.scan(query.span, limit: 25).hits
+            let hits = flat.scan(try coded(query, graph.quantizer), limit: 25).hits
             let twin = graph.scan(query.span, limit: 25).hits
             #expect(hits.map(\.similarity) == twin.map(\.similarity))
             #expect(hits.map(\.errorBound) == twin.map(\.errorBound))
@@ -78,19 +78,23 @@ struct FilterTests {
         }
     }
 
-    @Test func flatCodesForgetAndReplaceRows() throws {
+    @Test func flatCodesForgetRowsAndKeepWhatACopyHolds() throws {
         let quantizer = VectorQuantizer(dimension: dimension, mean: mean(values, dimension), seed: 1)
-        let flat = FlatCodes(quantizer: quantizer)
-        for index in 0..<50 { _ = flat.append(label: Int64(index), vector: row(values, index, dimension).span) }
-        let query = row(values, 7, dimension)
-        #expect(flat.scan(query.span, limit: 1).hits.map(\.label) == [7])
-        #expect(flat.scan(query.span, limit: 50, excluding: [7]).hits.allSatisfy { $0.label != 7 })
-        #expect(flat.scan(query.span, limit: 9, admitting: [3, 4, 77]).hits.count == 2)
-        #expect(flat.remove(label: 7) && !flat.remove(label: 7))
-        #expect(flat.count == 49 && flat.scan(query.span, limit: 50).hits.allSatisfy { $0.label != 7 })
-        _ = flat.append(label: 9, vector: query.span)
-        #expect(flat.count == 49 && flat.scan(query.span, limit: 1).hits.map(\.label) == [9])
-        for label in Set(0..<50).subtracting([7]) { #expect(flat.remove(label: Int64(label))) }
-        #expect(flat.scan(query.span, limit: 3).hits.isEmpty)
+        var flat = FlatCodes(quantizer: quantizer)
+        for index in 0..<50 { _ = flat.insert(label: Int64(index), vector: row(values, index, dimension).span) }
+        let query = try coded(row(values, 7, dimension), quantizer)
+        #expect(flat.scan(query, limit: 1).hits.map(\.label) == [7])
+        #expect(flat.scan(query, limit: 9, admitting: [77, 4, 3]).hits.count == 2)
+        let before = flat
+        flat.remove(labels: [7, 0, 49, 7, 900])
+        #expect(flat.count == 47 && flat.scan(query, limit: 50).hits.allSatisfy { ![0, 7, 49].contains($0.label) })
+        let others = before.scan(query, limit: 50).hits.filter { ![0, 7, 49].contains($0.label) }
+        #expect(flat.scan(query, limit: 50).hits == others && before.count == 50)
+        _ = flat.insert(label: 51, vector: row(values, 9, dimension).span)
+        _ = flat.insert(label: 7, vector: row(values, 7, dimension).span)
+        _ = flat.insert(label: 51, vector: row(values, 7, dimension).span)
+        #expect(flat.scan(query, limit: 1).hits.map(\.label) == [7] && flat.count == 49)
+        flat.remove(labels: Array(0..<60))
+        #expect(flat.count == 0 && flat.scan(query, limit: 3).hits.isEmpty)
     }
 }

@@ -3,6 +3,7 @@ import CKernels
 import Foundation
 import Platform
 import ProximityGraph
+import Testing
 
 /// A seeded stream of numbers.
 struct Random {
@@ -46,6 +47,12 @@ func clustered(_ count: Int, _ dimension: Int, clusters: Int, spread: Float = 0.
 
 func row(_ values: [Float], _ index: Int, _ dimension: Int) -> [Float] {
     Array(values[(index * dimension)..<((index + 1) * dimension)])
+}
+
+/// A query that has a direction.
+func coded(_ query: [Float], _ quantizer: VectorQuantizer) throws -> CodedQuery {
+    let coded = quantizer.encode(query: query.span)
+    return try #require(coded)
 }
 
 func cosine(_ a: [Float], _ b: [Float]) -> Double {

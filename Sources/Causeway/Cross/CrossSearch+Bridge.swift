@@ -49,7 +49,7 @@ extension CrossSearch {
         wide.search.candidates = options.search.candidates.map { max($0, wanted) }
         if isAll { wide.search.effort = .exact }
         return CrossSearch(
-            collection: collection, options: wide, metric: metric, threads: threads, reader: reader, source: source)
+            collection: collection, options: wide, metric: metric, threads: threads, readers: readers, source: source)
     }
 
     private func lead(

@@ -33,10 +33,12 @@ extension EmbeddingCollection {
     public func calibrate(
         from: String, to: String, options: CrossSearchOptions = CrossSearchOptions(), threads: Int? = nil
     ) throws -> ScoreCalibration {
-        let record = try database.read { reader in
+        let threads = threads ?? IndexOptions.processors
+        let record = try database.read(together: max(threads, 1)) { readers in
+            let reader = readers.first
             let search = CrossSearch(
-                collection: self, options: options, metric: try metric(options.search.metric, in: reader),
-                threads: threads ?? IndexOptions.processors, reader: reader, source: try modality(from, in: reader))
+                collection: self, options: options, metric: try metric(options.search.metric, in: reader), threads: threads,
+                readers: readers, source: try modality(from, in: reader))
             return try search.calibrationRecord(to: modality(to, in: reader))
         }
         try database.write { writer in
@@ -109,7 +111,7 @@ extension CrossSearch {
         // No filter and no cut: what a score means must not depend on what else one search asks for.
         let lane = RankedSearch(
             collection: collection, scoring: scoring, source: source, target: target,
-            options: SearchOptions(k: Self.calibrationHits + 1, metric: metric), threads: threads, reader: reader)
+            options: SearchOptions(k: Self.calibrationHits + 1, metric: metric), readers: readers)
         var matched: [Double] = [], mismatched: [Double] = []
         for (index, answer) in try lane.answers(to: queries).enumerated() {
             let others = answer.hits.filter { !(source.id == target.id && $0.id == queries[index].id) }

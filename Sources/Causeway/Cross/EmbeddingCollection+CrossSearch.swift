@@ -21,10 +21,11 @@ extension EmbeddingCollection {
             throw CausewayError.invalidArgument(
                 reason: "the queries are of several modalities", remedy: "search with one modality at a time")
         }
-        return try database.read { reader in
+        return try database.read(together: max(1, min(threads, queries.count))) { readers in
+            let reader = readers.first
             let search = CrossSearch(
                 collection: self, options: options, metric: try metric(options.search.metric, in: reader), threads: threads,
-                reader: reader, source: try modality(sourceName, in: reader))
+                readers: readers, source: try modality(sourceName, in: reader))
             let prepared = try queries.map { try search.prepare($0) }
             if let via = options.via {
                 guard targets.count == 1 else {
@@ -46,9 +47,10 @@ struct CrossSearch {
     /// What decides where no model and no bank does.
     let metric: Metric
     let threads: Int
-    let reader: Reader
+    let readers: Readers
     let source: ModalityRecord
 
+    var reader: Reader { readers.first }
     var metricName: String { options.metricName(metric) }
     var isSimilarity: Bool { options.isSimilarity(metric) }
     /// The metric's name with what corrects it: what a calibration is of.
@@ -129,8 +131,7 @@ struct CrossSearch {
         var search = options.search
         search.metric = metric
         return RankedSearch(
-            collection: collection, scoring: scoring, source: source, target: target, options: search,
-            threads: threads, reader: reader)
+            collection: collection, scoring: scoring, source: source, target: target, options: search, readers: readers)
     }
 
     /// Mean and spread of the scores of chance pairs, so that answers of several modalities can be compared.

@@ -23,14 +23,14 @@ struct RankedSearch {
     let source: ModalityRecord
     let target: ModalityRecord
     let options: SearchOptions
-    let threads: Int
-    let reader: Reader
+    let readers: Readers
+
+    private var reader: Reader { readers.first }
 
     /// The best k of each query.
     func answers(to queries: [CrossQuery]) throws -> [SearchAnswer] {
         guard let scoring else {
-            return try collection.search(
-                queries.map(\.asked), in: target.name, options: options, threads: threads)
+            return try collection.answers(to: queries.map(\.asked), in: target.name, options: options, readers)
         }
         let vectors = Matrix(
             rows: queries.count, columns: source.dimension, elements: queries.flatMap(\.vector))
@@ -56,17 +56,11 @@ struct RankedSearch {
         let moved = scoring.moved(vectors), embedded = scoring.embedQueries(vectors)
         // A moved query looks like the target's own vectors, and is searched as one.
         let from = scoring.learned == nil ? source.name : target.name
-        let found = try collection.search(
-            (0..<moved.rows).map { .vector(Array(moved.row($0)), from: from) }, in: target.name, options: narrow,
-            threads: threads)
+        let found = try collection.answers(
+            to: (0..<moved.rows).map { .vector(Array(moved.row($0)), from: from) }, in: target.name, options: narrow, readers)
         return try found.enumerated().map { index, answer in
-            var hits: [Hit] = [], rows: [RowID] = []
-            for hit in answer.hits {
-                // A row may have gone since the candidates were found.
-                guard let row = try reader.row(id: hit.id, in: target.id) else { continue }
-                hits.append(hit)
-                rows.append(row)
-            }
+            var hits = answer.hits
+            let rows = try hits.compactMap { try reader.row(id: $0.id, in: target.id) }
             let candidates = scoring.embedCandidates(try matrix(of: rows, modality: target, in: reader))
             let scores = scoring.similarities(embedded.gathering([index]), candidates).elements
             let offsets = scoring.offsets(candidates, excluding: queries[index].row)

@@ -41,11 +41,14 @@ extension EmbeddingCollection {
                 let step = Progress(stage: "audit \(metric)", done: start, total: queries.count)
                 if progress?(step) == false { throw CausewayError.cancelled }
                 let block = Array(queries[start..<min(start + AuditRun.blockSize, queries.count)])
-                let truth = try run.answers(to: block, k: deepest, effort: .exact)
-                for slot in tables.indices {
-                    let found = try run.answers(to: block, k: tables[slot].k, effort: options.effort)
-                    for (index, query) in block.enumerated() {
-                        tables[slot].add(found[index], truth: truth[index].hits, id: query.id, metric: metric)
+                // Both sides see one state of the database.
+                try database.read(together: max(options.threads, 1)) { readers in
+                    let truth = try run.answers(to: block, k: deepest, effort: .exact, readers)
+                    for slot in tables.indices {
+                        let found = try run.answers(to: block, k: tables[slot].k, effort: options.effort, readers)
+                        for (index, query) in block.enumerated() {
+                            tables[slot].add(found[index], truth: truth[index].hits, id: query.id, metric: metric)
+                        }
                     }
                 }
             }
@@ -79,13 +82,15 @@ private struct AuditRun {
     let metric: Metric
     let options: IndexAuditOptions
 
-    func answers(to queries: [SampleQuery], k: Int, effort: SearchOptions.Effort?) throws -> [SearchAnswer] {
+    func answers(
+        to queries: [SampleQuery], k: Int, effort: SearchOptions.Effort?, _ readers: Readers
+    ) throws -> [SearchAnswer] {
         var options = SearchOptions(k: k, metric: metric, filter: options.filter)
         if let effort { options.effort = effort }
         // The ordinary side runs on one thread, so that its times are those of a search.
-        return try collection.search(
-            queries.map { $0.query(from: source) }, in: to, options: options,
-            threads: effort == .exact ? self.options.threads : 1)
+        return try collection.answers(
+            to: queries.map { $0.query(from: source) }, in: to, options: options,
+            effort == .exact ? readers : Readers(readers.first))
     }
 }
 

@@ -5,16 +5,14 @@ import ProximityGraph
 import Storage
 import Synchronization
 
-/// Immutable but for `beside`, which follows the newest reader: whoever searches passes over rows that his own state of the
-/// database does not have yet.
 final class IndexSnapshot: Sendable {
     let generation: GenerationRecord
     let graph: Graph
-    /// The newest change this snapshot knows.
+    /// The change that the modality was at.
     let lastChange: ChangeSequence
     /// Labels of the graph not deleted since it was built; nil when none was.
     let alive: LabelSet?
-    /// Codes of the rows newer than the graph.
+    /// Codes of the living rows newer than the graph.
     let beside: FlatCodes
     /// What filters were asked of this state.
     let filters = Mutex(FilterMemory())
@@ -27,6 +25,16 @@ final class IndexSnapshot: Sendable {
         self.lastChange = lastChange
         self.alive = alive
         self.beside = beside
+    }
+
+    convenience init(asBuilt generation: GenerationRecord, _ graph: Graph) {
+        self.init(
+            generation: generation, graph: graph, lastChange: generation.throughSequence, alive: nil,
+            beside: FlatCodes(quantizer: graph.quantizer))
+    }
+
+    func isNewer(than other: IndexSnapshot) -> Bool {
+        (generation.generation, lastChange) > (other.generation.generation, other.lastChange)
     }
 
     /// Labels of the graph deleted since it was built.
@@ -48,7 +56,7 @@ final class IndexCache: Sendable {
     private let files: GenerationFiles
     private let store: Store
     private let entries = Mutex<[ModalityID: IndexSnapshot]>([:])
-    /// Held while a snapshot is made: one that knows less must never put back into `beside` what a newer one took out.
+    /// Held while a snapshot is made, so that what many ask for is made once.
     private let refreshing = Mutex<Void>(())
 
     init(files: GenerationFiles, store: Store) { (self.files, self.store) = (files, store) }
@@ -58,8 +66,9 @@ final class IndexCache: Sendable {
         effort == .exact ? .absent(reason: "asked for") : try state(of: modality, in: reader)
     }
 
-    /// The index of a modality as of the reader's snapshot, opening and catching up as needed.
-    /// Complexity: O(1) when nothing changed, otherwise O(changes since the last call).
+    /// The index of a modality as of the reader's state, neither older nor newer, opening and catching up as needed.
+    /// Complexity: O(1) when nothing changed, otherwise O(changes since the last call); O(changes since the graph was built) for
+    /// a reader that began before another whose state is held.
     func state(of modality: ModalityRecord, in reader: Reader) throws -> State {
         guard let generation = try reader.generation(of: modality.id) else {
             return .absent(reason: "there is no index")
@@ -70,45 +79,45 @@ final class IndexCache: Sendable {
             if let state = known(modality.id, generation, change) { return state }
             let state = try refreshed(modality, generation, change, in: reader)
             guard case .missing = state else { return state }
-            // A newer graph may have replaced it since the reader's state began; it serves the reader too.
-            return try store.read { newer in
-                guard let next = try newer.generation(of: modality.id), next.generation > generation.generation else {
-                    return state
-                }
-                return try refreshed(modality, next, newer.lastChange(of: modality.id), in: newer)
-            }
+            // The graph that replaced it does not know what was deleted since the reader's state began.
+            let newest = try store.read { try $0.generation(of: modality.id) }
+            guard let newest, newest.generation > generation.generation else { return state }
+            return .absent(reason: "a newer index was published since this search began")
         }
     }
 
-    /// What is held, if it knows the reader's generation and newest change, or newer ones.
+    /// What is held, if it is of the reader's generation and change.
     private func known(_ modality: ModalityID, _ generation: GenerationRecord, _ change: ChangeSequence) -> State? {
-        guard let known = entries.withLock({ $0[modality] }), known.generation.generation >= generation.generation else {
-            return nil
-        }
+        guard let known = held(modality, generation) else { return nil }
         if let damage = known.graph.damage { return .damaged(damage) }
-        return known.lastChange >= change ? .ready(known) : nil
+        return known.lastChange == change ? .ready(known) : nil
+    }
+
+    private func held(_ modality: ModalityID, _ generation: GenerationRecord) -> IndexSnapshot? {
+        let held = entries.withLock { $0[modality] }
+        return held?.generation.generation == generation.generation ? held : nil
     }
 
     private func refreshed(
         _ modality: ModalityRecord, _ generation: GenerationRecord, _ change: ChangeSequence, in reader: Reader
     ) throws -> State {
-        let known = entries.withLock { $0[modality.id] }
         let base: IndexSnapshot
-        if let known, known.generation.generation == generation.generation {
-            base = known
+        if let held = held(modality.id, generation) {
+            base = held.lastChange <= change ? held : IndexSnapshot(asBuilt: generation, held.graph)
         } else {
             switch files.open(generation, of: modality) {
             case .failure(let problem):
                 return problem.isMissingFile
                     ? .missing(file: generation.fileName) : .damaged(problem.description)
-            case .success(let graph):
-                base = IndexSnapshot(
-                    generation: generation, graph: graph, lastChange: generation.throughSequence, alive: nil,
-                    beside: FlatCodes(quantizer: graph.quantizer))
+            case .success(let graph): base = IndexSnapshot(asBuilt: generation, graph)
             }
         }
         let snapshot = try caughtUp(base, to: change, of: modality, in: reader)
-        entries.withLock { $0[modality.id] = snapshot }
+        entries.withLock { entries in
+            // The state of a reader that began before others is nobody's next.
+            if let held = entries[modality.id], held.isNewer(than: snapshot) { return }
+            entries[modality.id] = snapshot
+        }
         return .ready(snapshot)
     }
 
@@ -120,13 +129,14 @@ final class IndexCache: Sendable {
         let deleted = try reader.deletedRows(of: modality.id, after: base.lastChange).map(\.rawValue)
         let added = try reader.changedRows(of: modality.id, after: base.lastChange).sorted()
         let inGraph = deleted.filter { $0 <= base.generation.throughSequence.rawValue }
-        for label in deleted where label > base.generation.throughSequence.rawValue { base.beside.remove(label: label) }
+        var beside = base.beside
+        beside.remove(labels: deleted)
         _ = try reader.forEachVector(added, of: modality) { index, vector in
-            _ = base.beside.append(label: added[index].rawValue, vector: vector)
+            _ = beside.insert(label: added[index].rawValue, vector: vector)
         }
         return IndexSnapshot(
             generation: base.generation, graph: base.graph, lastChange: change,
             alive: inGraph.isEmpty ? base.alive : base.graph.labelSet(excluding: inGraph, from: base.alive),
-            beside: base.beside)
+            beside: beside)
     }
 }

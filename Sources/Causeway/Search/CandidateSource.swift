@@ -29,7 +29,7 @@ struct CandidateSource {
 
     /// How many rows are compared for a query, and why.
     private enum Extent {
-        case everything(String)
+        case everything(String, isUnexpected: Bool = false)
         case nearest(Int, notes: [String] = [])
     }
 
@@ -44,7 +44,7 @@ struct CandidateSource {
             switch extent(for: query, tunings, freshness) {
             case .nearest(let count, let notes) where count < eligible: narrowed[count, default: []].append((index, notes))
             case .nearest: found[index] = everything("\(eligible) rows are no more than the candidates")
-            case .everything(let reason): found[index] = everything(reason)
+            case .everything(let reason, let isUnexpected): found[index] = everything(reason, isUnexpected: isUnexpected)
             }
         }
         for (count, entries) in narrowed.sorted(by: { $0.key < $1.key }) {
@@ -58,9 +58,10 @@ struct CandidateSource {
         return found.map { $0! }
     }
 
-    private func everything(_ reason: String) -> CandidateRows {
+    private func everything(_ reason: String, isUnexpected: Bool = false) -> CandidateRows {
         var explanation = Explanation()
         explanation.plan = "exact scan: \(reason)"
+        if isUnexpected { explanation.notes = [explanation.plan] }
         return CandidateRows(rows: nil, explanation: explanation)
     }
 
@@ -81,12 +82,9 @@ struct CandidateSource {
                 let admitted = Admission.of(matches, by: plan.snapshot)
                 var answer = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, narrow)
                 guard answer.isComplete else {
-                    var scan = Scanned(
-                        index: index, reason: "exact scan: the graph found too few rows that match the filter")
-                    if let damage = answer.damage, case .exactScan(let reason, let note) = Plan.damaged(damage) {
-                        (scan.reason, scan.note) = (reason, note)
+                    if case .exactScan(let reason, let note) = answer.fallback(isFiltered: options.filter != nil) {
+                        scanned.append(Scanned(index: index, reason: reason, note: note))
                     }
-                    scanned.append(scan)
                     continue
                 }
                 answer.explanation.plan += ", then \(options.metric)"
@@ -146,18 +144,20 @@ struct CandidateSource {
             if let row = ladder.first(where: { $0.recallTarget >= recall }) {
                 return .nearest(row.candidates, notes: freshness.notes(of: row))
             }
-            return unreached(recall, query, best: ladder.last)
+            return unreached(recall, query, best: ladder.last, freshness)
         }
     }
 
     /// Where no measured budget reaches the recall.
-    private func unreached(_ recall: Double, _ query: PreparedQuery, best: TuningRecord?) -> Extent {
+    private func unreached(
+        _ recall: Double, _ query: PreparedQuery, best: TuningRecord?, _ freshness: TuningFreshness
+    ) -> Extent {
         let metric = options.metric
         guard metric.operand == .tokenSets else {
-            return .everything("no number of cosine candidates is known to hold the best by \(metric)")
+            return .everything("no number of cosine candidates is known to hold the best by \(metric)", isUnexpected: true)
         }
         if let best {
-            return .nearest(best.candidates, notes: [
+            return .nearest(best.candidates, notes: freshness.notes(of: best) + [
                 "no measured candidate budget reaches recall \(recall) under \(metric): "
                     + "\(best.candidates) candidates reach \(best.recallTarget); --exact compares every row",
             ])

@@ -18,47 +18,54 @@ extension EmbeddingCollection {
     public func search(
         _ queries: [Query], in modality: String, options: SearchOptions = SearchOptions(), threads: Int = 1
     ) throws -> [SearchAnswer] {
+        try database.read(together: max(1, min(threads, queries.count))) {
+            try answers(to: queries, in: modality, options: options, $0)
+        }
+    }
+
+    /// As `search`, in the state that the readers share, of which each serves a thread.
+    func answers(
+        to queries: [Query], in modality: String, options: SearchOptions, _ readers: Readers
+    ) throws -> [SearchAnswer] {
         try options.validate()
-        let workers = max(1, min(threads, queries.count))
+        let workers = min(readers.count, queries.count)
         guard workers > 1, options.effort != .exact else {
-            return try answer(queries[...], in: modality, options: options, threads: workers)
+            return try answer(queries[...], in: modality, options: options, readers.first, threads: readers.count)
         }
         let share = (queries.count + workers - 1) / workers
         let parts = Mutex<[Result<[SearchAnswer], any Error>?]>(Array(repeating: nil, count: workers))
         Parallel.forEach(workers, threads: workers) { part, _ in
             let range = min(part * share, queries.count)..<min((part + 1) * share, queries.count)
-            let result = Result { try answer(queries[range], in: modality, options: options, threads: 1) }
+            let result = Result { try answer(queries[range], in: modality, options: options, readers[part], threads: 1) }
             parts.withLock { $0[part] = result }
         }
         return try parts.withLock { try $0.flatMap { try $0!.get() } }
     }
 
     private func answer(
-        _ queries: ArraySlice<Query>, in modality: String, options: SearchOptions, threads: Int
+        _ queries: ArraySlice<Query>, in modality: String, options: SearchOptions, _ reader: Reader, threads: Int
     ) throws -> [SearchAnswer] {
-        try database.read { reader in
-            let options = options.decided(try metric(options.metric, in: reader))
-            let target = try self.modality(modality, in: reader)
-            if options.metric.operand == .tokenSets { try refuseWithoutTokens(target, options.metric) }
-            var sources: [String: ModalityRecord] = [:]
-            for name in Set(queries.compactMap(\.modality)) { sources[name] = try self.modality(name, in: reader) }
-            let prepared = try queries.map { query in
-                try prepare(query, from: query.modality.flatMap { sources[$0] } ?? target, in: reader)
-            }
-            if options.metric.operand == .vectors { for query in prepared { try query.refuseUnfit(for: target) } }
-            guard options.metric.builtInVectorMetric != nil else {
-                let tokens = try zip(queries, prepared).map { query, prepared in
-                    try self.tokens(of: query, prepared, options.metric, for: target, in: reader)
-                }
-                return try MetricSearch(
-                    reader: reader, cache: database.indexes, target: target, options: options, threads: threads
-                ).answers(to: prepared, tokens: tokens)
-            }
-            let searcher = Searcher(
-                reader: reader, cache: database.indexes, vectors: database.vectors, target: target, options: options,
-                threads: threads)
-            return try searcher.answers(to: prepared)
+        let options = options.decided(try metric(options.metric, in: reader))
+        let target = try self.modality(modality, in: reader)
+        if options.metric.operand == .tokenSets { try refuseWithoutTokens(target, options.metric) }
+        var sources: [String: ModalityRecord] = [:]
+        for name in Set(queries.compactMap(\.modality)) { sources[name] = try self.modality(name, in: reader) }
+        let prepared = try queries.map { query in
+            try prepare(query, from: query.modality.flatMap { sources[$0] } ?? target, in: reader)
         }
+        if options.metric.operand == .vectors { for query in prepared { try query.refuseUnfit(for: target) } }
+        guard options.metric.builtInVectorMetric != nil else {
+            let tokens = try zip(queries, prepared).map { query, prepared in
+                try self.tokens(of: query, prepared, options.metric, for: target, in: reader)
+            }
+            return try MetricSearch(
+                reader: reader, cache: database.indexes, target: target, options: options, threads: threads
+            ).answers(to: prepared, tokens: tokens)
+        }
+        let searcher = Searcher(
+            reader: reader, cache: database.indexes, vectors: database.vectors, target: target, options: options,
+            threads: threads)
+        return try searcher.answers(to: prepared)
     }
 
     private func prepare(_ query: Query, from modality: ModalityRecord, in reader: Reader) throws -> PreparedQuery {

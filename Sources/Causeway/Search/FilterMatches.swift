@@ -7,16 +7,15 @@ import Synchronization
 final class FilterMatches: Sendable {
     /// Ascending.
     let rows: [RowID]
-    private let made = Mutex<(generation: Int64, admission: Admission)?>(nil)
+    private let made = Mutex<Admission?>(nil)
 
     init(rows: [RowID]) { self.rows = rows }
 
+    /// The snapshot is that of the state the rows were listed in.
     fileprivate func admission(by snapshot: IndexSnapshot) -> Admission {
-        let generation = snapshot.generation.generation
-        return made.withLock { made in
-            if let made, made.generation == generation { return made.admission }
-            let admission = Admission(rows: rows, snapshot)
-            made = (generation, admission)
+        made.withLock { made in
+            let admission = made ?? Admission(rows: rows, snapshot)
+            made = admission
             return admission
         }
     }
@@ -44,10 +43,10 @@ struct Admission {
     }
 }
 
-/// What was listed for filters of one state of a modality, the latest asked last. Together no more rows than there are, so that
-/// filters never take more than eight bytes a row.
+/// What was listed for filters of one state of a modality, the latest asked last. Together no more rows than there are: eight
+/// bytes a row, and a bit or two a row for each filter.
 struct FilterMemory {
-    private static let entriesMax = 16
+    private static let entriesMax = 8
     private var entries: [(filter: String, matches: FilterMatches)] = []
 
     mutating func matches(_ filter: String) -> FilterMatches? {
@@ -71,10 +70,7 @@ extension IndexCache.State {
     /// - Throws: `.badFilter`.
     func matches(_ filter: String?, of modality: ModalityRecord, in reader: Reader) throws -> FilterMatches? {
         guard let filter else { return nil }
-        // A snapshot that is ahead of the reader knows lists of another state.
-        guard case .ready(let snapshot) = self, snapshot.lastChange == (try reader.lastChange(of: modality.id)) else {
-            return try listed(filter, modality, reader)
-        }
+        guard case .ready(let snapshot) = self else { return try listed(filter, modality, reader) }
         if let known = snapshot.filters.withLock({ $0.matches(filter) }) { return known }
         let matches = try listed(filter, modality, reader)
         let rowsMax = snapshot.graph.count + snapshot.beside.count

@@ -11,6 +11,15 @@ struct Narrowed {
     var isComplete: Bool
     /// What of the graph is damaged; then nothing was found.
     var damage: String?
+
+    /// Instead of what was found, where that is too little.
+    func fallback(isFiltered: Bool) -> Plan {
+        if let damage { return .damaged(damage) }
+        return .exactScan(
+            reason: isFiltered
+                ? "exact scan: the graph found too few rows that match the filter"
+                : "exact scan: the graph found too few rows; zero vectors are not in it")
+    }
 }
 
 struct Narrowing {
@@ -35,12 +44,13 @@ struct Narrowing {
         if let damage = answer.damage ?? graph.damage {
             return Narrowed(candidates: [], explanation: Explanation(), isComplete: false, damage: damage)
         }
-        let beside = snapshot.beside.scan(
-            query.vector.span, limit: plan.width + query.hidden.count, admitting: admission.beside)
+        let beside = coded.map {
+            snapshot.beside.scan($0, limit: plan.width + query.hidden.count, admitting: admission.beside)
+        } ?? GraphAnswer()
         // What a scan finds beyond the width is read only where its certified bound says that it may be among the best.
         let isOpen = answer.isScan && options.metric == .cosine && options.candidates == nil
         let candidates = merge(
-            answer.hits, beside.hits, hiding: query.hidden, limit: isOpen ? answer.hits.count : plan.candidates)
+            answer.hits, beside.hits, hiding: query.hidden, limit: isOpen ? .max : plan.candidates)
         var explanation = Explanation()
         let scanned = options.filter == nil ? "code scan of the rows alive" : "code scan of the rows that match the filter"
         explanation.plan = answer.isScan ? scanned : "graph"
@@ -56,13 +66,10 @@ struct Narrowing {
     }
 
     private func merge(_ graph: [GraphHit], _ beside: [GraphHit], hiding hidden: [RowID], limit: Int) -> [Candidate] {
-        let newest = plan.newestRow.rawValue
-        // A walk returns what shares its node with another row, and what lies beside the graph.
-        func isAdmitted(_ hit: GraphHit) -> Bool { hit.label <= newest && !hidden.contains(RowID(rawValue: hit.label)) }
-        var all = graph.filter(isAdmitted)
+        var all = graph + beside
+        // A walk returns what shares its node with another row.
+        if !hidden.isEmpty { all.removeAll { hidden.contains(RowID(rawValue: $0.label)) } }
         if !beside.isEmpty {
-            var seen = Set(all.map(\.label))
-            all += beside.filter { isAdmitted($0) && seen.insert($0.label).inserted }
             all.sort { $0.similarity == $1.similarity ? $0.label < $1.label : $0.similarity > $1.similarity }
         }
         return all[..<Self.end(of: all, estimates: limit)].map {

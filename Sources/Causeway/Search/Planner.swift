@@ -9,6 +9,9 @@ enum Plan {
 }
 
 extension Plan {
+    /// Instead of what a user would expect, who is told.
+    static func unexpected(_ reason: String) -> Plan { .exactScan(reason: reason, note: reason) }
+
     /// Instead of an index whose file is not there.
     static func missing(_ file: String) -> Plan {
         .exactScan(
@@ -26,8 +29,6 @@ extension Plan {
 
 struct CandidatePlan {
     var snapshot: IndexSnapshot
-    /// Rows with a greater number were inserted after the state that is searched.
-    var newestRow: RowID
     /// Width of the graph search.
     var width: Int
     /// How many candidates, best estimate first, the exact metric may see.
@@ -50,7 +51,6 @@ struct Planner {
     private let tunings: [TuningRecord]
     private let freshness: TuningFreshness
     private let index: IndexCache.State
-    private let newestRow: RowID
 
     init(
         target: ModalityRecord, options: SearchOptions.Decided, matchCount: Int?, index: IndexCache.State, reader: Reader
@@ -59,7 +59,6 @@ struct Planner {
         self.options = options
         self.matchCount = matchCount
         rowCount = try reader.count(of: target.id)
-        newestRow = RowID(rawValue: try reader.lastChange(of: target.id).rawValue)
         self.index = index
         tunings = if case .recall = options.effort {
             try reader.tunings(of: target.id, metric: options.metric.name, k: min(options.k, Tuner.buckets.max() ?? 1))
@@ -76,14 +75,15 @@ struct Planner {
         let snapshot: IndexSnapshot
         switch index {
         case .ready(let ready): snapshot = ready
-        case .absent(let reason): return .exactScan(reason: "exact scan: \(reason)")
+        case .absent(let reason):
+            let scan = "exact scan: \(reason)"
+            return options.effort == .exact ? .exactScan(reason: scan) : .unexpected(scan)
         case .missing(let file): return .missing(file)
         case .damaged(let what): return .damaged(what)
         }
         if query.vector.allSatisfy({ $0 == 0 }) { return .exactScan(reason: "exact scan: the query is a zero vector") }
         guard let budget = budget(for: query) else {
-            return .exactScan(
-                reason: "exact scan: no number of cosine candidates is known to hold the best by \(options.metric)")
+            return .unexpected("exact scan: no number of cosine candidates is known to hold the best by \(options.metric)")
         }
         let readsMost = options.candidates == nil && budget.candidates * Self.randomReadCost > eligible
         if options.metric != .cosine && readsMost {
@@ -94,7 +94,7 @@ struct Planner {
         }
         return .candidates(
             CandidatePlan(
-                snapshot: snapshot, newestRow: newestRow, width: budget.width, candidates: budget.candidates,
+                snapshot: snapshot, width: budget.width, candidates: budget.candidates,
                 eligible: eligible, notes: budget.notes + staleness(snapshot)))
     }
 

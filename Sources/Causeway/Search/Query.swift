@@ -136,7 +136,7 @@ public struct Explanation: Sendable, Equatable {
     /// "graph", "code scan" or "exact scan", with the reason where it is not the usual one.
     public var plan = ""
     /// Between the plans of several modalities, each told once.
-    public static let planSeparator = "; "
+    static let planSeparator = "; "
     /// Width of the graph search, 0 where there was none.
     public var width = 0
     /// Nodes whose neighbours were looked at, and codes compared.

@@ -55,10 +55,8 @@ struct Searcher {
                 let narrowed = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, options)
                 if narrowed.isComplete {
                     group.append(narrowed, for: query, at: index)
-                } else if let damage = narrowed.damage, case .exactScan(let reason, let note) = Plan.damaged(damage) {
+                } else if case .exactScan(let reason, let note) = narrowed.fallback(isFiltered: options.filter != nil) {
                     scanned.append((index, reason, note))
-                } else {
-                    scanned.append((index, "exact scan: the graph found too few rows that match the filter", nil))
                 }
             }
             if group.isFull { scanned += try decide(&group, eligible: planner.eligible, into: &answers) }
@@ -89,7 +87,8 @@ struct Searcher {
         var short: [(index: Int, reason: String, note: String?)] = []
         for position in ranked.indices {
             guard hits[position].count >= min(options.k, eligible) else {
-                short.append((ranked[position].index, "exact scan: too many of the graph's candidates are damaged", nil))
+                let reason = "exact scan: too many of the graph's candidates are damaged"
+                short.append((ranked[position].index, reason, reason))
                 continue
             }
             ranked[position].explanation.seconds[.rerank] = seconds.rerank

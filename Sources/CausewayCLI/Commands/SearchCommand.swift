@@ -124,16 +124,8 @@ package enum SearchCommand: Command {
         try results.finish()
     }
 
-    /// Cautions, and a plan that is not the usual one, on standard error.
+    /// Cautions, on standard error.
     static func tell(_ explanation: Explanation, _ context: Context) {
-        let unusual = [
-            "exact scan: there is no index", "exact scan: the index cannot", "exact scan: too many",
-            "exact scan: no number of cosine candidates",
-        ]
-        for plan in explanation.plan.components(separatedBy: Explanation.planSeparator)
-        where unusual.contains(where: { plan.hasPrefix($0) }) {
-            context.note("note: \(plan)")
-        }
         for note in explanation.notes { context.note("note: \(note)") }
     }
 }
