@@ -89,7 +89,7 @@ extension CausewayError: CustomStringConvertible {
     }
 
     private static func place(_ file: String?, _ row: Int?, _ line: Int?) -> String {
-        let parts = [file, row.map { "row \($0)" }, line.map { "line \($0)" }].compactMap { $0 }
+        let parts = [file == "-" ? "standard input" : file, row.map { "row \($0)" }, line.map { "line \($0)" }].compactMap { $0 }
         return parts.isEmpty ? "" : parts.joined(separator: ", ") + ": "
     }
 

@@ -1,5 +1,6 @@
 /// What the executable needs of the layers below by name: it imports Causeway only.
 import Platform
+import Storage
 import VectorMath
 
 /// The flag that stops long work.
@@ -7,6 +8,9 @@ package typealias Cancellation = Platform.Cancellation
 
 /// Random numbers that follow from a seed.
 package typealias SeededRandom = VectorMath.SeededRandom
+
+/// Whether a collection or a modality can be called so.
+package func isName(_ text: String) -> Bool { StorageLimits.isName(text) }
 
 /// See Platform: for executables.
 package func returnLargeBlocks() { Platform.returnLargeBlocks() }

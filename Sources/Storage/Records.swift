@@ -191,6 +191,12 @@ package enum StorageLimits {
     /// The largest code of a set within those limits is smaller: FORMAT.md, § Token codes.
     package static let tokenCodeBytesMax = 1 << 28
     package static let nameBytesMax = 255
+
+    /// Whether a collection or a modality can be called so.
+    package static func isName(_ text: String) -> Bool {
+        (1...nameBytesMax).contains(text.utf8.count)
+            && !text.unicodeScalars.contains { $0.properties.generalCategory == .control }
+    }
     /// Metadata nesting.
     package static let metadataDepthMax = 64
 }

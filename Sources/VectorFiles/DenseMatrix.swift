@@ -1,5 +1,4 @@
 /// The two layouts of a matrix in a file: a row after the other, or a column after the other.
-import Foundation
 import Platform
 import Synchronization
 
@@ -21,7 +20,7 @@ final class RowMajorMatrix: MatrixReader {
 
     var path: String { array.source.path }
     var elementType: String { array.element.name }
-    var fingerprint: String { array.fingerprint }
+    var fingerprint: String? { array.fingerprint }
     var sequentialOnly: Bool { array.source.isSequential }
 
     func read(rows: Range<Int>) throws(VectorFileError) -> [Float] {
@@ -67,7 +66,7 @@ final class ColumnMajorMatrix: MatrixReader {
 
     var path: String { array.source.path }
     var elementType: String { array.element.name }
-    var fingerprint: String { array.fingerprint }
+    var fingerprint: String? { array.fingerprint }
     var sequentialOnly: Bool { false }
 
     func read(rows: Range<Int>) throws(VectorFileError) -> [Float] {
@@ -114,42 +113,9 @@ final class ColumnMajorMatrix: MatrixReader {
                 remedy: "save it to a file, or write it with numpy.ascontiguousarray")
         }
         var copy = array
+        copy.source = try VectorFiles.spooled(array.source, from: array.dataOffset, fileSystem: fileSystem)
         copy.dataOffset = 0
-        let total = size - array.dataOffset
-        if total <= Limits.spoolMemoryBytesMax {
-            copy.source = MemorySource(path: path, bytes: try array.source.require(total, at: array.dataOffset, "the array"))
-        } else {
-            copy.source = try spoolToFile(array, total, fileSystem)
-        }
+        guard copy.source.size == size - array.dataOffset else { throw .truncated(path, "the array") }
         return copy
     }
-
-    private static func spoolToFile(
-        _ array: StoredArray, _ total: Int, _ fileSystem: any FileSystem
-    ) throws(VectorFileError) -> any ByteSource {
-        let temporary = FileManager.default.temporaryDirectory.path + "/causeway-\(UUID().uuidString)"
-        let file = try reportingFiles { () throws(FileError) in try fileSystem.createExclusively(temporary) }
-        defer { try? fileSystem.remove(temporary) }  // the name goes, the open descriptor keeps the bytes
-        var done = 0
-        while done < total {
-            let part = try array.source.require(min(4 << 20, total - done), at: array.dataOffset + done, "the array")
-            try reportingFiles { () throws(FileError) in try file.append(part) }
-            done += part.count
-        }
-        try reportingFiles { () throws(FileError) in try file.close() }
-        return RenamedSource(path: array.source.path, base: try FileSource(path: temporary, fileSystem: fileSystem))
-    }
-}
-
-/// A spooled copy that names the original in errors.
-private final class RenamedSource: ByteSource {
-    let path: String
-    private let base: any ByteSource
-    init(path: String, base: any ByteSource) {
-        self.path = path
-        self.base = base
-    }
-    var size: Int? { base.size }
-    var isSequential: Bool { false }
-    func read(_ count: Int, at offset: Int) throws(VectorFileError) -> [UInt8] { try base.read(count, at: offset) }
 }

@@ -49,7 +49,7 @@ package final class LineReader: Sendable {
         if first > last || bytes[first...last].elementsEqual("null".utf8) { return "" }
         do throws(JSONFault) { try validateJSONObject(bytes) } catch {
             throw VectorFileError(
-                file: path, line: line, reason: "byte \(error.offset + 1): \(error.reason)",
+                file: path, line: line, reason: "metadata, byte \(error.offset + 1): \(error.reason)",
                 remedy: "write one JSON object a line")
         }
         return String(decoding: bytes[first...last], as: UTF8.self)

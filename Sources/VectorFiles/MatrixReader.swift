@@ -10,9 +10,8 @@ package protocol MatrixReader: AnyObject, Sendable {
     var dimension: Int { get }
     /// The type stored in the file, e.g. "float16" or "big-endian float64".
     var elementType: String { get }
-    /// The same text for the same content (size, and CRC-32C of the header and of the start, middle and end).
-    /// Of a stream, the header's alone.
-    var fingerprint: String { get }
+    /// The same text for the same content (size, and CRC-32C of the header and of the start, middle and end); nil for a stream.
+    var fingerprint: String? { get }
     /// True when ranges must ascend (compressed arrays, standard input); rows left out are read over.
     var sequentialOnly: Bool { get }
     /// rows × dimension numbers in C order. Refuses NaN, infinity and what float32 cannot hold, naming the first such
@@ -65,16 +64,16 @@ package enum VectorInput: Sendable {
     case records(RecordReader)
 }
 
-/// Opens a matrix or a file of records; "-" is standard input, told apart by its first bytes.
+/// Opens a matrix or a file of records, told apart by the name and else by the first bytes; "-" is standard input. Of a stream
+/// that is neither, the records' reader tells what is wrong; an empty one holds no records.
 package func openInput(
     _ path: String, array: String? = nil, fileSystem: any FileSystem = PosixFileSystem()
 ) throws(VectorFileError) -> VectorInput {
     let stream = try StreamSource(path: path, fileSystem: fileSystem)
     if !stream.isRegularFile {
-        guard VectorFileFormat(path: path, firstBytes: try stream.peek(64)) == .jsonl else {
-            return .matrix(try openStream(stream, array: array).matrix(singleVector: false, fileSystem: fileSystem))
-        }
-        return .records(RecordReader(source: stream))
+        let format = VectorFileFormat(path: path, firstBytes: try stream.peek(64))
+        guard let format, format != .jsonl else { return .records(RecordReader(source: stream)) }
+        return .matrix(try openStream(stream, array: array).matrix(singleVector: false, fileSystem: fileSystem))
     }
     if VectorFileFormat(path: path, firstBytes: try stream.peek(64)) == .jsonl {
         return .records(try RecordReader(path: path, fileSystem: fileSystem))
@@ -95,8 +94,8 @@ package func openMatrix(
 private func openStream(_ stream: StreamSource, array: String?) throws(VectorFileError) -> StoredArray {
     guard try stream.peek(npyMagic.count) == npyMagic else {
         throw VectorFileError(
-            file: stream.path, reason: "only .npy and JSONL can be read from standard input",
-            remedy: "save the data to a file and name it")
+            file: stream.path, reason: "no .npy, the only form in which a pipe or standard input can hold numbers here",
+            remedy: "write it as .npy, or save the data to a file and name it")
     }
     return try refusingArrayName(array, openNpy(stream))
 }

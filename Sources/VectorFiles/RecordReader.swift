@@ -41,8 +41,8 @@ package struct IngestRecord: Equatable, Sendable {
 
 package final class RecordReader: Sendable {
     package let path: String
-    /// As `MatrixReader.fingerprint`; of standard input, the same for every stream.
-    package let fingerprint: String
+    /// As `MatrixReader.fingerprint`.
+    package let fingerprint: String?
     private let lines: LineReader
     /// Components of the last vector: what the next one's memory is reserved for.
     private let expected = Mutex(0)
@@ -58,7 +58,7 @@ package final class RecordReader: Sendable {
 
     package init(source: any ByteSource, fingerprint: String? = nil) {
         path = source.path
-        self.fingerprint = fingerprint ?? "stream"
+        self.fingerprint = fingerprint
         lines = LineReader(source: source)
     }
 

@@ -11,7 +11,8 @@ struct StoredArray: Sendable {
     var isFortranOrder = false
     /// Bytes before each row (the dimension, in .fvecs and .bvecs).
     var rowPrefix = 0
-    var fingerprint: String
+    /// Nil for a stream.
+    var fingerprint: String?
 
     /// Product of the axes; nil when it overflows. An empty shape is one number.
     static func elementCount(_ shape: [Int]) -> Int? {

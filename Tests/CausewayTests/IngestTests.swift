@@ -102,6 +102,61 @@ struct IngestTests {
         #expect(again.resumedAfter == 50 && again.inserted == 0)
     }
 
+    /// Every file counts: those that go on must be those that were interrupted.
+    @Test(arguments: ["ids", "items", "metadata", "offsets", "weights", "mask"])
+    func anIngestWithOtherFilesIsAnotherIngest(changed: String) throws {
+        let temporary = try TemporaryDatabase()
+        let rows = 20
+        func numbers(_ name: String, _ values: [Float]) throws -> String {
+            try writeMatrix([values], to: temporary.file(name))
+            return temporary.file(name)
+        }
+        func offsets(_ second: Int) throws -> String {
+            let writer = try IDMatrixWriter(path: temporary.file("offsets.npy"), rows: 1, columns: rows + 1)
+            try writer.append(["0", "\(second)"] + (2...rows).map { "\(2 * $0)" })
+            try writer.finish()
+            return temporary.file("offsets.npy")
+        }
+        func lines(_ name: String, _ line: (Int) -> String) throws -> String {
+            try write((0..<rows).map(line), to: temporary.file(name))
+            return temporary.file(name)
+        }
+        try writeMatrix((0..<rows).map { [Float($0), 1] }, to: temporary.file("m.npy"))
+        try writeMatrix((0..<2 * rows).map { [Float($0), 1] }, to: temporary.file("tokens.npy"))
+        func files(changing changed: String?) throws -> MatrixFiles {
+            var files = MatrixFiles([temporary.file("m.npy")])
+            files.ids = try lines("ids") { "\($0)\($0 == 19 && changed == "ids" ? "new" : "")" }
+            files.items = try lines("items") { "\($0)\($0 == 19 && changed == "items" ? "new" : "")" }
+            files.metadata = try lines("metadata") { #"{"n":\#($0 == 19 && changed == "metadata" ? -1 : $0)}"# }
+            files.tokens = temporary.file("tokens.npy")
+            files.tokenOffsets = try offsets(changed == "offsets" ? 1 : 2)
+            files.tokenWeights = try numbers("weights.npy", [changed == "weights" ? 2 : 1] + Array(repeating: 1, count: 39))
+            files.tokenMask = try numbers("mask.npy", [changed == "mask" ? 0 : 1] + Array(repeating: 1, count: 39))
+            return files
+        }
+        let collection = temporary.collection()
+        #expect(throws: CausewayError.cancelled) {
+            try collection.ingest(files(changing: nil), into: "v", options: IngestOptions(batchSize: 5)) { $0.done < 10 }
+        }
+        var options = IngestOptions(onConflict: .skip, batchSize: 5, resume: true, dryRun: true)
+        let other = try collection.ingest(files(changing: changed), into: "v", options: options)
+        options.dryRun = false
+        #expect(other.resumedAfter == 0, "from the start, where every id that is there is a conflict")
+        let same = try collection.ingest(files(changing: nil), into: "v", options: options)
+        #expect(same.resumedAfter == 10 && same.inserted == 10)
+    }
+
+    @Test(arguments: ["01", "+2", "-0", "-1", " 1", "1.0", "image7", "٣", "9223372036854775808"])
+    func anotherSpellingOfARowNumberIsAnotherID(id: String) throws {
+        let temporary = try TemporaryDatabase()
+        let writer = try IDMatrixWriter(path: temporary.file("ids.npy"), rows: 2, columns: 2)
+        try writer.append(["0", "9223372036854775807"])
+        #expect { try writer.append([id]) } throws: { error in
+            guard case .badInput(_, _, _, let reason, _)? = error as? CausewayError else { return false }
+            return reason.contains("id \(id) ")
+        }
+    }
+
     @Test func aDryRunFindsTheSameFaultsAndWritesNothing() throws {
         let temporary = try TemporaryDatabase()
         let path = temporary.file("r.jsonl")

@@ -122,7 +122,7 @@ struct BadInputTests {
         let deep = String(repeating: "{\"a\":", count: 5_000) + "1" + String(repeating: "}", count: 5_000)
         try bench.expectAllRefused([
             beside("too few lines", "metadata", Plain.lines(["{}"]), says: ["side.txt", "1", "6"]),
-            metadata("an array", "[1]"), metadata("a number", "1"), metadata("null", "null"),
+            metadata("an array", "[1]"), metadata("a number", "1"), metadata("a word", "nul"),
             metadata("no JSON", "year=2019"), metadata("cut off", #"{"a":1"#), metadata("two objects", "{} {}"),
             metadata("a key twice", #"{"a":1,"a":2}"#, says: "twice|duplicate"),
             metadata("a key twice inside", #"{"x":{"a":1,"\u0061":2}}"#, says: "twice|duplicate"),

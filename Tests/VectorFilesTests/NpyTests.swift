@@ -147,7 +147,7 @@ import VectorFiles
         }
         #expect(try vector(2) == [1, 2])
         #expect(refusal { try vector(1) }?.reason.contains("follow") == true)
-        #expect(refusal { try stream(zip([])) }?.reason.contains("only .npy and JSONL") == true)
+        #expect(refusal { try stream(zip([])) }?.reason.contains("no .npy") == true)
         let line = MemoryFileSystem(pipe: Array(#" {"id":1,"vector":[2]}"#.utf8))
         guard case .records(let records) = try openInput("-", fileSystem: line)
         else { return #expect(Bool(false), "JSONL was not recognised") }

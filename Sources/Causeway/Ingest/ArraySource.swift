@@ -15,8 +15,6 @@ final class ArraySource: BatchSource {
 
     var fingerprint: String? { nil }
     var total: Int? { embeddings.count }
-    var file: String? { nil }
-    var placesAreLines: Bool { false }
 
     func skip(to position: Int) { next.store(position, ordering: .relaxed) }
 
@@ -25,7 +23,7 @@ final class ArraySource: BatchSource {
         guard start < embeddings.count else { return nil }
         let end = min(start + count, embeddings.count)
         next.store(end, ordering: .relaxed)
-        var assembler = BatchAssembler(file: nil, placesAreLines: false)
+        var assembler = BatchAssembler(BatchOrigin())
         for index in start..<end {
             let embedding = embeddings[index]
             try assembler.append(

@@ -9,15 +9,11 @@ struct BatchAssembler {
     static let metadataBytesMax = 1 << 20
     static let tokensMax = 65_536
 
-    let file: String?
-    let placesAreLines: Bool
+    private let origin: BatchOrigin
     private var parts: [ModalityBatch] = []
     private var positions: [String: Int] = [:]
 
-    init(file: String?, placesAreLines: Bool) {
-        self.file = file
-        self.placesAreLines = placesAreLines
-    }
+    init(_ origin: BatchOrigin) { self.origin = origin }
 
     func finish() -> [ModalityBatch] { parts }
 
@@ -26,8 +22,8 @@ struct BatchAssembler {
         modality: String, id: String, item: String?, metadata: String?, vector: [Float], tokens: TokenSet?, place: Int
     ) throws(CausewayError) {
         try check(name: modality, as: "modality", place)
-        try check(name: id, as: "id", place)
-        if let item { try check(name: item, as: "item", place) }
+        try check(name: id, as: "id", place, .id)
+        if let item { try check(name: item, as: "item", place, .item) }
         if let metadata { try check(metadata: metadata, place) }
         guard (1...Self.dimensionMax).contains(vector.count) else {
             throw bad(place, "a vector of \(vector.count) components", "use 1 to \(Self.dimensionMax)")
@@ -61,29 +57,31 @@ struct BatchAssembler {
 
     private mutating func start(_ modality: String, dimension: Int) -> Int {
         let input = BatchInput(dimension: dimension, ids: [], items: [], metadata: [], vectors: [], tokenSets: [])
-        parts.append(ModalityBatch(modality: modality, tokenDimension: nil, input: input, places: []))
+        parts.append(ModalityBatch(modality: modality, tokenDimension: nil, input: input, origin: origin, places: []))
         positions[modality] = parts.count - 1
         return parts.count - 1
     }
 
     // MARK: Checks
 
-    private func check(name: String, as what: String, _ place: Int) throws(CausewayError) {
-        guard !name.isEmpty else { throw bad(place, "an empty \(what)", "give every row a name") }
+    private func check(
+        name: String, as what: String, _ place: Int, _ part: BatchOrigin.Part = .row
+    ) throws(CausewayError) {
+        guard !name.isEmpty else { throw bad(place, "an empty \(what)", "give every row a name", part) }
         guard name.utf8.count <= Self.idBytesMax else {
-            throw bad(place, "an \(what) of \(name.utf8.count) bytes", "use at most \(Self.idBytesMax)")
+            throw bad(place, "an \(what) of \(name.utf8.count) bytes", "use at most \(Self.idBytesMax)", part)
         }
-        guard !name.utf8.contains(0) else { throw bad(place, "an \(what) with a NUL character", "remove it") }
+        guard !name.utf8.contains(0) else { throw bad(place, "an \(what) with a NUL character", "remove it", part) }
     }
 
     private func check(metadata: String, _ place: Int) throws(CausewayError) {
         guard metadata.utf8.count <= Self.metadataBytesMax else {
-            throw bad(place, "metadata of \(metadata.utf8.count) bytes", "use at most \(Self.metadataBytesMax)")
+            throw bad(place, "metadata of \(metadata.utf8.count) bytes", "use at most \(Self.metadataBytesMax)", .metadata)
         }
         do throws(JSONFault) {
             try validateJSONObject(metadata)
         } catch {
-            throw bad(place, "metadata, byte \(error.offset + 1): \(error.reason)", "give a JSON object")
+            throw bad(place, "metadata, byte \(error.offset + 1): \(error.reason)", "give a JSON object", .metadata)
         }
     }
 
@@ -93,23 +91,24 @@ struct BatchAssembler {
         else {
             throw bad(
                 place, "a token set of \(tokens.values.count) numbers in vectors of \(tokens.dimension)",
-                "give at least one token and at most \(Self.tokensMax), all of one dimension")
+                "give at least one token and at most \(Self.tokensMax), all of one dimension", .tokens)
         }
         if let index = tokens.values.firstIndex(where: { !$0.isFinite }) {
-            throw bad(place, "token \(index / tokens.dimension) is not finite", "remove or repair the row")
+            throw bad(place, "token \(index / tokens.dimension) is not finite", "remove or repair the row", .tokens)
         }
         guard let weights = tokens.weights else { return }
         guard weights.count == tokens.count else {
-            throw bad(place, "\(weights.count) weights for \(tokens.count) tokens", "give every token one weight")
+            throw bad(place, "\(weights.count) weights for \(tokens.count) tokens", "give every token one weight", .weights)
         }
         guard weights.allSatisfy({ $0.isFinite && $0 >= 0 }), weights.contains(where: { $0 > 0 }) else {
-            throw bad(place, "a weight is negative or not finite, or all are zero", "use weights of at least 0, not all 0")
+            throw bad(
+                place, "a weight is negative or not finite, or all are zero", "use weights of at least 0, not all 0", .weights)
         }
     }
 
-    private func bad(_ place: Int, _ reason: String, _ remedy: String) -> CausewayError {
-        .badInput(
-            file: file, row: placesAreLines ? nil : place, line: placesAreLines ? place : nil, reason: reason,
-            remedy: remedy)
+    private func bad(
+        _ place: Int, _ reason: String, _ remedy: String, _ part: BatchOrigin.Part = .row
+    ) -> CausewayError {
+        origin.bad(part, at: place, reason, remedy: remedy)
     }
 }

@@ -21,35 +21,38 @@ struct BatchFit {
     let options: IngestOptions
 
     /// - Throws: `.badInput` (or its kin where there is no file), `.producerMismatch`.
-    func check(_ part: ModalityBatch, against known: ModalityShape, of source: any BatchSource) throws {
+    func check(_ part: ModalityBatch, against known: ModalityShape) throws {
         guard known.dimension == part.input.dimension else {
-            throw mismatch("vectors", known.dimension, part.input.dimension, part: part, source: source)
+            throw mismatch("vectors", known.dimension, part.input.dimension, part)
         }
         if let producer = options.producer, let recorded = known.producer, recorded != producer {
             throw CausewayError.producerMismatch(expected: recorded, got: producer, modality: part.modality)
         }
         if let got = part.tokenDimension, let recorded = known.tokenDimension, recorded != got {
-            throw mismatch("tokens", recorded, got, part: part, source: source)
+            throw mismatch("tokens", recorded, got, part)
         }
     }
 
-    func duplicate(_ id: String, at place: Int, in source: any BatchSource, modality: String) -> CausewayError {
-        guard let file = source.file else { return .duplicateID(id: id, modality: modality, row: place) }
-        return .badInput(
-            file: file, row: source.placesAreLines ? nil : place, line: source.placesAreLines ? place : nil,
-            reason: "id \(id) is already in modality \(modality)",
+    /// The id at `index` is taken: by an embedding before it in the batch, or by one that is stored.
+    func duplicate(_ index: Int, of part: ModalityBatch) -> CausewayError {
+        let id = part.input.ids[index], place = part.places[index], origin = part.origin
+        guard origin.file != nil else { return .duplicateID(id: id, modality: part.modality, row: place) }
+        if let first = part.input.ids[..<index].firstIndex(where: { $0.utf8.elementsEqual(id.utf8) }) {
+            return origin.bad(
+                .id, at: place, "id \(id) is also that of \(origin.words(.id, part.places[first]))",
+                remedy: "give every embedding an id of its own, or choose --on-conflict replace or skip")
+        }
+        return origin.bad(
+            .id, at: place, "id \(id) is already in modality \(part.modality)",
             remedy: "choose --on-conflict replace or skip, or continue an interrupted ingest with --resume")
     }
 
-    private func mismatch(
-        _ what: String, _ expected: Int, _ got: Int, part: ModalityBatch, source: any BatchSource
-    ) -> CausewayError {
-        guard let file = source.file, let place = part.places.first else {
+    private func mismatch(_ what: String, _ expected: Int, _ got: Int, _ part: ModalityBatch) -> CausewayError {
+        guard part.origin.file != nil, let place = part.places.first else {
             return .dimensionMismatch(expected: expected, got: got, modality: part.modality)
         }
-        return .badInput(
-            file: file, row: source.placesAreLines ? nil : place, line: source.placesAreLines ? place : nil,
-            reason: "modality \(part.modality) holds \(what) of \(expected) dimensions, not \(got)",
+        return part.origin.bad(
+            at: place, "modality \(part.modality) holds \(what) of \(expected) dimensions, not \(got)",
             remedy: "use the model the modality was made with, or another modality")
     }
 }

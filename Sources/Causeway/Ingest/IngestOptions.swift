@@ -14,7 +14,7 @@ public struct IngestOptions: Sendable {
     public var batchSize = 1_000
     /// The model that made the vectors. Recorded once a modality; another one later is refused.
     public var producer: String?
-    /// Goes on where an interrupted ingest of the same source stopped.
+    /// Goes on where an interrupted ingest of the same source stopped: all its files count, those of ids and tokens too.
     public var resume = false
     /// How the numbers of tokens are kept, declared with the first tokens of a modality; nil follows what was declared,
     /// and is lossless where nothing was.
@@ -44,6 +44,15 @@ public struct IngestReport: Sendable, Equatable {
     public var bytesOfVectors = 0
     public var seconds = 0.0
     public init() {}
+
+    mutating func add(_ other: IngestReport) {
+        inserted += other.inserted
+        replaced += other.replaced
+        skipped += other.skipped
+        resumedAfter += other.resumedAfter
+        bytesOfVectors += other.bytesOfVectors
+        seconds += other.seconds
+    }
 }
 
 /// How far a long operation is.

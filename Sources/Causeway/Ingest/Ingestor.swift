@@ -7,12 +7,15 @@ struct Ingestor {
     let progress: ProgressHandler?
     private let fit: BatchFit
     private let rounding: TokenRounding
+    /// Of a dry run: one for all sources, as an id may occur in two of them.
+    private let rehearsal: Rehearsal?
 
     init(collection: EmbeddingCollection, options: IngestOptions, progress: ProgressHandler?) {
         self.collection = collection
         self.options = options
         self.progress = progress
         fit = BatchFit(options: options)
+        rehearsal = options.dryRun ? Rehearsal(database: collection.database, collection: collection.name, fit: fit) : nil
         rounding = TokenRounding(collection: collection, wanted: options.tokenPrecision)
     }
 
@@ -27,14 +30,12 @@ struct Ingestor {
         // Reading, checking and compressing run ahead on another thread; writing stays on this one.
         let batches = Prefetcher(depth: 2) { [options, rounding] in
             try source.next(options.batchSize).map { given in
-                let batch = try rounding.apply(to: given, of: source)
-                return (batch, try batch.parts.map { try EncodedBatch.encode($0.input) })
+                let batch = try rounding.apply(to: given)
+                return (batch, try batch.parts.map { try $0.encoded() })
             }
         }
-        let rehearsal = options.dryRun
-            ? Rehearsal(database: collection.database, collection: collection.name, fit: fit) : nil
         while let (batch, encoded) = try batches.next() {
-            let counts = try rehearsal?.check(batch, of: source) ?? write(batch, encoded, key: key, source: source)
+            let counts = try rehearsal?.check(batch) ?? write(batch, encoded, key: key)
             if rehearsal == nil { collection.noteChanges(counts.inserted + 2 * counts.replaced) }
             report.inserted += counts.inserted
             report.replaced += counts.replaced
@@ -59,7 +60,8 @@ struct Ingestor {
     private func resume(_ source: any BatchSource, key: String?, into report: inout IngestReport) throws {
         guard let key else {
             throw CausewayError.invalidArgument(
-                reason: "standard input cannot be resumed", remedy: "ingest from a file, or with --on-conflict skip")
+                reason: "what comes through standard input or a pipe cannot be resumed",
+                remedy: "ingest from a file, or with --on-conflict skip")
         }
         guard let position = try collection.database.read({ try $0.ingestPosition(source: key) }) else { return }
         try source.skip(to: position.rowsDone)
@@ -67,18 +69,16 @@ struct Ingestor {
     }
 
     /// One transaction: all parts of the batch and the position reached, or nothing.
-    private func write(
-        _ batch: SourceBatch, _ encoded: [EncodedBatch], key: String?, source: any BatchSource
-    ) throws -> InsertCounts {
+    private func write(_ batch: SourceBatch, _ encoded: [EncodedBatch], key: String?) throws -> InsertCounts {
         try collection.database.write { writer in
             var total = InsertCounts()
             for (part, encoded) in zip(batch.parts, encoded) {
-                let modality = try modality(for: part, in: writer, source: source)
+                let modality = try modality(for: part, in: writer)
                 do {
                     let counts = try writer.insert(encoded, into: modality, onConflict: options.onConflict.stored)
                     total = total + counts
-                } catch StorageError.duplicateID(let id, _, let index) {
-                    throw fit.duplicate(id, at: part.places[index], in: source, modality: part.modality)
+                } catch StorageError.duplicateID(_, _, let index) {
+                    throw fit.duplicate(index, of: part)
                 }
             }
             if let key {
@@ -90,7 +90,7 @@ struct Ingestor {
     }
 
     /// The modality a part goes into, made or completed as needed, and checked to fit.
-    private func modality(for part: ModalityBatch, in writer: Writer, source: any BatchSource) throws -> ModalityRecord {
+    private func modality(for part: ModalityBatch, in writer: Writer) throws -> ModalityRecord {
         let collection = try writer.ensureCollection(named: collection.name)
         guard let known = try writer.modality(named: part.modality, in: collection.id) else {
             let made = try writer.createModality(
@@ -99,7 +99,7 @@ struct Ingestor {
             if part.tokenDimension != nil { try rounding.declare(made, isFirst: true, in: writer) }
             return made
         }
-        try fit.check(part, against: ModalityShape(known), of: source)
+        try fit.check(part, against: ModalityShape(known))
         if let producer = options.producer, known.producer == nil { try writer.recordProducer(producer, for: known.id) }
         if let tokenDimension = part.tokenDimension {
             let isFirst = known.tokenDimension == nil
@@ -107,6 +107,19 @@ struct Ingestor {
             try rounding.declare(known, isFirst: isFirst, in: writer)
         }
         return try writer.modality(named: part.modality, in: collection.id)!
+    }
+}
+
+extension ModalityBatch {
+    /// - Throws: `.badInput` for what the store refuses beyond the checks of reading, such as a number too large in metadata.
+    fileprivate func encoded() throws -> EncodedBatch {
+        do {
+            return try EncodedBatch.encode(input)
+        } catch StorageError.invalidMetadata(let index, let what) {
+            throw origin.bad(.metadata, at: places[index], "metadata: \(what)", remedy: "give a JSON object")
+        } catch StorageError.invalidRow(let index, let what) {
+            throw origin.bad(at: places[index], what, remedy: "repair the row")
+        }
     }
 }
 

@@ -31,32 +31,27 @@ final class MatrixSource: BatchSource {
     /// Vectors and tokens of one batch stay below this, whatever the batch size: three batches are in flight at most.
     private static let batchBytesMax = 24 << 20
 
-    private struct State {
-        var row = 0
-        var ids: LineReader?
-        var items: LineReader?
-        var metadata: LineReader?
-    }
+    private struct State { var row = 0, ids: LineReader?, items: LineReader?, metadata: LineReader? }
 
     private let files: MatrixFiles
     private let modality: String
-    private let fileSystem: any FileSystem
     private let matrices: [any MatrixReader]
     /// First row of each matrix, and the number of rows in all.
     private let starts: [Int]
+    private let ids: LineFile?
+    private let items: LineFile?
+    private let metadata: LineFile?
     private let tokens: TokenFiles?
-    private let state: Mutex<State>
+    private let state = Mutex(State())
 
     let fingerprint: String?
     var total: Int? { starts.last }
-    var file: String? { files.paths.count == 1 ? files.paths[0] : nil }
-    var placesAreLines: Bool { false }
 
-    init(_ files: MatrixFiles, modality: String, fileSystem: any FileSystem) throws {
-        self.files = files
-        self.modality = modality
-        self.fileSystem = fileSystem
-        matrices = try files.paths.map { try openMatrix($0, array: files.array, fileSystem: fileSystem) }
+    /// - Parameter matrices: those that `files` names.
+    init(
+        _ files: MatrixFiles, _ matrices: [any MatrixReader], modality: String, fileSystem: any FileSystem
+    ) throws {
+        (self.files, self.matrices, self.modality) = (files, matrices, modality)
         starts = matrices.reduce(into: [0]) { $0.append($0.last! + $1.rowCount) }
         let rowCount = starts.last!
         let dimension = matrices[0].dimension
@@ -67,36 +62,23 @@ final class MatrixSource: BatchSource {
                 remedy: "give one modality files of one dimension")
         }
         tokens = try TokenFiles(files, rowCount: rowCount, fileSystem: fileSystem)
-        state = Mutex(State())
-        fingerprint = matrices.contains { $0.sequentialOnly && $0.path == "-" }
-            ? nil : ([modality] + matrices.map(\.fingerprint)).joined(separator: "\n")
-        for path in [files.ids, files.items, files.metadata].compactMap({ $0 }) {
-            let lines = try countLines(path)
-            guard lines == rowCount else {
-                throw CausewayError.badInput(
-                    file: path, row: nil, line: nil, reason: "\(lines) lines for \(rowCount) rows",
-                    remedy: "give every row one line")
-            }
+        func lines(_ path: String?) throws -> LineFile? {
+            try path.map { try LineFile($0, lineCount: rowCount, fileSystem) }
         }
+        (ids, items, metadata) = (try lines(files.ids), try lines(files.items), try lines(files.metadata))
+        var parts: [String?] = [modality] + matrices.map(\.fingerprint)
+        for (name, file) in [("ids", ids), ("items", items), ("metadata", metadata)] {
+            if let file { parts.append("\(name) \(file.fingerprint)") }
+        }
+        if let tokens { parts.append(tokens.fingerprint) }
+        fingerprint = parts.contains(nil) ? nil : parts.compactMap { $0 }.joined(separator: "\n")
         try skip(to: 0)
     }
 
-    private func countLines(_ path: String) throws -> Int {
-        let reader = try LineReader(path: path, fileSystem: fileSystem)
-        var count = 0
-        while try reader.nextBytes() != nil { count += 1 }
-        return count
-    }
-
     func skip(to position: Int) throws {
-        func open(_ path: String?) throws -> LineReader? {
-            guard let path else { return nil }
-            let reader = try LineReader(path: path, fileSystem: fileSystem)
-            for _ in 0..<position { _ = try reader.next() }
-            return reader
-        }
         let fresh = State(
-            row: position, ids: try open(files.ids), items: try open(files.items), metadata: try open(files.metadata))
+            row: position, ids: try ids?.reader(after: position), items: try items?.reader(after: position),
+            metadata: try metadata?.reader(after: position))
         state.withLock { $0 = fresh }
     }
 
@@ -109,13 +91,13 @@ final class MatrixSource: BatchSource {
             let rows = start..<min(start + limit(count, from: start), starts[matrixIndex + 1])
             let first = starts[matrixIndex]
             let values = try matrix.read(rows: rows.lowerBound - first..<rows.upperBound - first)
-            var assembler = BatchAssembler(file: matrix.path, placesAreLines: false)
+            var assembler = BatchAssembler(origin(of: matrix, rowsBefore: first))
             for row in rows {
                 let offset = (row - rows.lowerBound) * matrix.dimension
-                let id = try state.ids?.next() ?? String(row)
-                let metadata = try state.metadata?.next()
+                let metadata = try state.metadata.map { try $0.line(of: row) { try $0.nextObject() } }
                 try assembler.append(
-                    modality: modality, id: id, item: state.items?.next(),
+                    modality: modality, id: state.ids?.line(of: row) { try $0.next() } ?? String(row),
+                    item: state.items?.line(of: row) { try $0.next() },
                     metadata: metadata.flatMap { $0.isEmpty ? nil : $0 },
                     vector: Array(values[offset..<offset + matrix.dimension]), tokens: tokens?.read(row),
                     place: row - first)
@@ -123,6 +105,12 @@ final class MatrixSource: BatchSource {
             state.row = rows.upperBound
             return SourceBatch(parts: assembler.finish(), position: rows.upperBound)
         }
+    }
+
+    private func origin(of matrix: any MatrixReader, rowsBefore: Int) -> BatchOrigin {
+        BatchOrigin(
+            file: matrix.path, ids: files.ids, items: files.items, metadata: files.metadata, tokens: files.tokens,
+            weights: files.tokenWeights, rowsBefore: rowsBefore)
     }
 
     /// How many rows from `start` fit a batch by count and by bytes.
@@ -139,6 +127,43 @@ final class MatrixSource: BatchSource {
     }
 }
 
+/// A file with a line a row: counted before anything is written, then read, from the start or from where an ingest stopped.
+/// A pipe is copied for that.
+private struct LineFile {
+    private let source: any ByteSource
+    let fingerprint: String
+
+    /// - Throws: `.badInput` for another number of lines.
+    init(_ path: String, lineCount: Int, _ fileSystem: any FileSystem) throws {
+        source = try openRereadable(path, fileSystem: fileSystem)
+        fingerprint = try Fingerprint.of(source) ?? ""
+        let reader = LineReader(source: source)
+        var lines = 0
+        while try reader.nextBytes() != nil { lines += 1 }
+        guard lines == lineCount else {
+            throw CausewayError.badInput(
+                file: path, row: nil, line: nil, reason: "\(lines) lines for \(lineCount) rows",
+                remedy: "give every row one line")
+        }
+    }
+
+    func reader(after position: Int) throws -> LineReader {
+        let reader = LineReader(source: source)
+        for _ in 0..<position { _ = try reader.nextBytes() }
+        return reader
+    }
+}
+
+extension LineReader {
+    /// What `read` finds on the line of a row.
+    /// - Throws: `.badInput` where the file has become shorter since its lines were counted.
+    fileprivate func line(of row: Int, _ read: (LineReader) throws -> String?) throws -> String {
+        if let line = try read(self) { return line }
+        throw CausewayError.badInput(
+            file: path, row: nil, line: row + 1, reason: "the line is no longer there", remedy: "leave the file alone meanwhile")
+    }
+}
+
 /// Token sets by row, from a matrix of all tokens and the offsets at which each row's begin.
 final class TokenFiles: Sendable {
     private let tokens: any MatrixReader
@@ -147,6 +172,8 @@ final class TokenFiles: Sendable {
     /// Whether each token is content; nil when all are.
     private let mask: [Bool]?
     private let maskPath: String?
+    /// Nil where the tokens come through a pipe.
+    let fingerprint: String?
 
     /// Nil when no tokens are asked for.
     init?(_ files: MatrixFiles, rowCount: Int, fileSystem: any FileSystem) throws {
@@ -167,6 +194,11 @@ final class TokenFiles: Sendable {
         maskPath = files.tokenMask
         let count = tokens.rowCount
         mask = try files.tokenMask.map { try Self.mask($0, count: count, fileSystem) }
+        let kept = mask.map { "\nmask \(Fingerprint.of($0.map { $0 ? Int64(1) : 0 }))" } ?? ""
+        let weighed = weights.map { "\nweights \(Fingerprint.of($0))" } ?? ""
+        fingerprint = tokens.fingerprint.map { [offsets] in
+            "tokens \($0)\noffsets \(Fingerprint.of(offsets))" + weighed + kept
+        }
         func refuse(_ path: String, row: Int? = nil, _ reason: String) -> CausewayError {
             .badInput(
                 file: path, row: row, line: nil, reason: reason,
@@ -230,7 +262,9 @@ extension EmbeddingCollection {
         progress: ProgressHandler? = nil
     ) throws -> IngestReport {
         try translatingErrors {
-            let source = try MatrixSource(files, modality: modality, fileSystem: database.fileSystem)
+            let fileSystem = database.fileSystem
+            let matrices = try files.paths.map { try openMatrix($0, array: files.array, fileSystem: fileSystem) }
+            let source = try MatrixSource(files, matrices, modality: modality, fileSystem: fileSystem)
             return try ingest(source, options: options, progress: progress)
         }
     }

@@ -7,24 +7,19 @@ import VectorFiles
 final class RecordSource: BatchSource {
     private static let batchBytesMax = 24 << 20
 
-    private let path: String
     private let modality: String?
-    private let fileSystem: any FileSystem
+    private let origin: BatchOrigin
     private struct State { var reader: RecordReader, position = 0 }
     private let state: Mutex<State>
 
     let fingerprint: String?
     var total: Int? { nil }
-    var file: String? { path }
-    var placesAreLines: Bool { true }
 
     /// - Parameter modality: that of records which name none.
-    init(_ path: String, modality: String?, fileSystem: any FileSystem) throws {
-        self.path = path
+    init(_ reader: RecordReader, modality: String?) {
         self.modality = modality
-        self.fileSystem = fileSystem
-        let reader = try RecordReader(path: path, fileSystem: fileSystem)
-        fingerprint = path == "-" ? nil : "records\n\(modality ?? "")\n\(reader.fingerprint)"
+        origin = BatchOrigin(file: reader.path, placesAreLines: true)
+        fingerprint = reader.fingerprint.map { "records\n\(modality ?? "")\n\($0)" }
         state = Mutex(State(reader: reader))
     }
 
@@ -36,7 +31,7 @@ final class RecordSource: BatchSource {
 
     func next(_ count: Int) throws -> SourceBatch? {
         try state.withLock { state in
-            var assembler = BatchAssembler(file: path, placesAreLines: true)
+            var assembler = BatchAssembler(origin)
             var bytes = 0
             var taken = 0
             while taken < count, bytes < Self.batchBytesMax, let record = try state.reader.next() {
@@ -51,8 +46,8 @@ final class RecordSource: BatchSource {
 
     private func append(_ record: IngestRecord, to assembler: inout BatchAssembler) throws {
         guard let modality = record.modality ?? modality else {
-            throw CausewayError.badInput(
-                file: path, row: nil, line: record.line, reason: "the record names no modality",
+            throw origin.bad(
+                at: record.line, "the record names no modality",
                 remedy: "add \"modality\" to it, or name one for all with --modality")
         }
         let tokens = record.tokens.map {
@@ -75,8 +70,8 @@ extension EmbeddingCollection {
         progress: ProgressHandler? = nil
     ) throws -> IngestReport {
         try translatingErrors {
-            let source = try RecordSource(path, modality: modality, fileSystem: database.fileSystem)
-            return try ingest(source, options: options, progress: progress)
+            let reader = try RecordReader(path: path, fileSystem: database.fileSystem)
+            return try ingest(RecordSource(reader, modality: modality), options: options, progress: progress)
         }
     }
 }

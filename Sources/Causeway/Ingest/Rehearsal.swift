@@ -22,7 +22,7 @@ final class Rehearsal {
 
     /// What `write` would count.
     /// - Throws: what `write` would throw of the data.
-    func check(_ batch: SourceBatch, of source: any BatchSource) throws -> InsertCounts {
+    func check(_ batch: SourceBatch) throws -> InsertCounts {
         try database.read { reader in
             var counts = InsertCounts()
             for part in batch.parts {
@@ -31,7 +31,7 @@ final class Rehearsal {
                 }
                 var known = seen[part.modality] ?? Seen(
                     shape: stored.map(ModalityShape.init) ?? ModalityShape(madeBy: part, producer: fit.options.producer))
-                try fit.check(part, against: known.shape, of: source)
+                try fit.check(part, against: known.shape)
                 known.shape.tokenDimension = known.shape.tokenDimension ?? part.tokenDimension
                 for (index, id) in part.input.ids.enumerated() {
                     let isNew = known.ids.insert(id).inserted
@@ -40,7 +40,7 @@ final class Rehearsal {
                         continue
                     }
                     switch fit.options.onConflict {
-                    case .error: throw fit.duplicate(id, at: part.places[index], in: source, modality: part.modality)
+                    case .error: throw fit.duplicate(index, of: part)
                     case .skip: counts.skipped += 1
                     case .replace: counts.replaced += 1
                     }

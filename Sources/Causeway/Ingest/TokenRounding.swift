@@ -25,18 +25,15 @@ final class TokenRounding: Sendable {
     }
 
     /// - Throws: `.invalidArgument` where another precision was declared; `.badInput` naming the row for a value too large.
-    func apply(to batch: SourceBatch, of source: any BatchSource) throws -> SourceBatch {
+    func apply(to batch: SourceBatch) throws -> SourceBatch {
         var batch = batch
         for index in batch.parts.indices where batch.parts[index].tokenDimension != nil {
             guard try storage(of: batch.parts[index].modality) == .float16 else { continue }
             for row in batch.parts[index].input.tokenSets.indices {
                 guard var set = batch.parts[index].input.tokenSets[row] else { continue }
                 if let token = set.roundToHalves() {
-                    let place = batch.parts[index].places[row]
-                    throw CausewayError.badInput(
-                        file: source.file, row: source.placesAreLines ? nil : place,
-                        line: source.placesAreLines ? place : nil,
-                        reason: "token \(token) holds a number too large for float16",
+                    throw batch.parts[index].origin.bad(
+                        .tokens, at: batch.parts[index].places[row], "token \(token) holds a number too large for float16",
                         remedy: "scale the tokens, or ingest into a modality with --token-storage float32")
                 }
                 batch.parts[index].input.tokenSets[row] = set

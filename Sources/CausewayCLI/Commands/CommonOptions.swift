@@ -4,13 +4,13 @@ import Synchronization
 
 extension OptionDescription {
     static let collection = OptionDescription.value(
-        "collection", "C", short: "c", isRequired: true, help: "the collection, such as photos")
+        "collection", "C", short: "c", kind: .name, isRequired: true, help: "the collection, such as photos")
     static let anyCollection = OptionDescription.value(
-        "collection", "C", short: "c", help: "the collection; all of them when left out")
+        "collection", "C", short: "c", kind: .name, help: "the collection; all of them when left out")
     static let modality = OptionDescription.value(
-        "modality", "M", short: "m", isRequired: true, help: "the modality, such as image or text")
+        "modality", "M", short: "m", kind: .name, isRequired: true, help: "the modality, such as image or text")
     static let anyModality = OptionDescription.value(
-        "modality", "M", short: "m", help: "the modality; all of them when left out")
+        "modality", "M", short: "m", kind: .name, help: "the modality; all of them when left out")
     static let filter = OptionDescription.value(
         "where", "EXPR", help: "only embeddings whose metadata match, such as \"year >= 2019 AND tags CONTAINS 'cat'\"")
     static let noMerge = OptionDescription.flag(

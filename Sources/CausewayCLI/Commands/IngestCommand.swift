@@ -7,7 +7,7 @@ package enum IngestCommand: Command {
         "ingest", topic: .data, summary: "Take embeddings in from files",
         discussion: [
             "A FILE is a matrix with an embedding a row (.npy .npz .fvecs .bvecs .safetensors) or JSON records, one a line "
-                + "(.jsonl, or - for standard input). Rows of several files count on from one to the next.",
+                + "(.jsonl). - is standard input: records or a .npy. Rows of several files count on from one to the next.",
             "Every batch is a transaction: kept whole or not at all, and on disk before the next begins. Bad input is refused "
                 + "with file, row and reason, and nothing of its batch is kept. An interrupted ingest goes on with --resume.",
         ],
@@ -17,11 +17,11 @@ package enum IngestCommand: Command {
         ],
         options: [
             .collection,
-            .value("modality", "M", short: "m", help: "the modality; needed for matrices, the default for records"),
+            .value("modality", "M", short: "m", kind: .name, help: "the modality; needed for matrices, the default for records"),
             .value("array", "NAME", help: "the array inside .npz or .safetensors"),
             .value("ids", "FILE", kind: .file, help: "ids, a line a row; row numbers when left out"),
             .value("items", "FILE", kind: .file, help: "items, a line a row; the ids when left out"),
-            .value("metadata", "FILE", kind: .file, help: "JSON objects, a line a row"),
+            .value("metadata", "FILE", kind: .file, help: "JSON objects, a line a row; null or nothing where there are none"),
             .value("tokens", "FILE", kind: .file, help: "all tokens, a (T, t) matrix"),
             .value("token-offsets", "FILE", kind: .file, help: "n + 1 integers: row i owns tokens offsets[i] ..< offsets[i+1]"),
             .value("token-weights", "FILE", kind: .file, help: "a weight a token"),
@@ -36,7 +36,7 @@ package enum IngestCommand: Command {
                 "on-conflict", "POLICY", kind: .choice(IngestOptions.Conflict.allCases.map(\.rawValue)), default: "error",
                 help: "what becomes of an id that exists: error, skip or replace"),
             .value("batch", "N", kind: .integer(1...100_000), default: "1000", help: "embeddings a transaction"),
-            .flag("resume", help: "go on where an interrupted ingest of the same files stopped"),
+            .flag("resume", help: "go on where an interrupted ingest of the same files stopped, ids and tokens included"),
             .flag("dry-run", help: "read and check everything, write nothing"), .noMerge,
         ],
         constraints: [
@@ -50,39 +50,19 @@ package enum IngestCommand: Command {
         printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
-        let files = arguments.texts("FILE")
-        let isRecords = files.map { $0 == "-" || $0.hasSuffix(".jsonl") || $0.hasSuffix(".ndjson") }
-        guard isRecords.allSatisfy({ $0 == isRecords[0] }) else {
-            throw arguments.usageError("JSON records and matrices in one call; ingest them one after the other")
-        }
+        let inputs = try inputs(arguments)
         let (handler, finish) = context.progressHandler(unit: "embeddings")  // before there is a folder to take away again
         let scratch = arguments.flag("dry-run") ? try ScratchDatabase(insteadOf: arguments.text("DB")) : nil
         let database = try scratch?.database ?? arguments.database(arguments.flag("dry-run") ? .readOnly : .create)
         let collection = database.collection(arguments.text("collection"))
-        var options = IngestOptions(
-            onConflict: arguments.choice("on-conflict", as: IngestOptions.Conflict.self),
-            batchSize: arguments.integer("batch"), producer: arguments.textIfGiven("model"),
-            resume: arguments.flag("resume"), dryRun: arguments.flag("dry-run"))
-        if arguments.isGiven("token-storage") {
-            options.tokenPrecision = arguments.choice("token-storage", as: TokenPrecision.self)
-        }
+        let options = options(arguments)
         defer { finish() }
-        var report = IngestReport()
-        if isRecords[0] {
-            for name in ["array", "ids", "items", "metadata", "tokens"] where arguments.isGiven(name) {
-                throw arguments.usageError("--\(name) goes with a matrix; records carry their own")
-            }
-            for file in files {
-                report.add(
-                    try collection.ingestRecords(
-                        file, defaultModality: arguments.textIfGiven("modality"), options: options, progress: handler))
-            }
+        let modality = arguments.textIfGiven("modality")
+        let report = if !inputs[0].isRecords, let modality {
+            try collection.ingest(
+                matrices: inputs, matrices(arguments), into: modality, options: options, progress: handler)
         } else {
-            guard let modality = arguments.textIfGiven("modality") else {
-                throw arguments.usageError("a matrix needs --modality")
-            }
-            report = try collection.ingest(
-                matrices(arguments, files), into: modality, options: options, progress: handler)
+            try collection.ingest(records: inputs, defaultModality: modality, options: options, progress: handler)
         }
         finish()
         withExtendedLifetime(scratch) {}
@@ -90,8 +70,37 @@ package enum IngestCommand: Command {
         if !options.dryRun && !arguments.flag("no-merge") { try context.maintainIndexes(of: collection) }
     }
 
-    private static func matrices(_ arguments: ParsedArguments, _ paths: [String]) -> MatrixFiles {
-        var files = MatrixFiles(paths, array: arguments.textIfGiven("array"))
+    /// Either matrices, for which there is a modality, or records, which have no files beside them.
+    private static func inputs(_ arguments: ParsedArguments) throws -> [IngestInput] {
+        let beside = ["ids", "items", "metadata", "tokens", "token-offsets", "token-weights", "token-mask"]
+        try arguments.refuseSharedStandardInput(among: ["FILE"] + beside)
+        let inputs = try arguments.texts("FILE").map { try IngestInput($0, array: arguments.textIfGiven("array")) }
+        guard inputs.allSatisfy({ $0.isRecords == inputs[0].isRecords }) else {
+            throw arguments.usageError("JSON records and matrices in one call; ingest them one after the other")
+        }
+        if inputs[0].isRecords {
+            for name in ["array"] + beside where arguments.isGiven(name) {
+                throw arguments.usageError("--\(name) goes with a matrix; records carry their own")
+            }
+        } else if !arguments.isGiven("modality") {
+            throw arguments.usageError("a matrix needs --modality")
+        }
+        return inputs
+    }
+
+    private static func options(_ arguments: ParsedArguments) -> IngestOptions {
+        var options = IngestOptions(
+            onConflict: arguments.choice("on-conflict", as: IngestOptions.Conflict.self),
+            batchSize: arguments.integer("batch"), producer: arguments.textIfGiven("model"),
+            resume: arguments.flag("resume"), dryRun: arguments.flag("dry-run"))
+        if arguments.isGiven("token-storage") {
+            options.tokenPrecision = arguments.choice("token-storage", as: TokenPrecision.self)
+        }
+        return options
+    }
+
+    private static func matrices(_ arguments: ParsedArguments) -> MatrixFiles {
+        var files = MatrixFiles(arguments.texts("FILE"), array: arguments.textIfGiven("array"))
         files.ids = arguments.textIfGiven("ids")
         files.items = arguments.textIfGiven("items")
         files.metadata = arguments.textIfGiven("metadata")
@@ -123,15 +132,6 @@ private final class ScratchDatabase {
 }
 
 extension IngestReport {
-    fileprivate mutating func add(_ other: IngestReport) {
-        inserted += other.inserted
-        replaced += other.replaced
-        skipped += other.skipped
-        resumedAfter += other.resumedAfter
-        bytesOfVectors += other.bytesOfVectors
-        seconds += other.seconds
-    }
-
     fileprivate func json(dryRun: Bool) -> JSONValue {
         let taken = inserted + replaced + skipped
         return [

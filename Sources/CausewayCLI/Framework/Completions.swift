@@ -35,7 +35,7 @@ enum CompletionOffer: Equatable {
         case .choice(let words), .choices(let words), .suggested(let words): self = .words(words)
         case .file: self = .files
         case .directory: self = .directories
-        case .text, .integer, .integers, .real: self = .nothing
+        case .text, .name, .integer, .integers, .real: self = .nothing
         }
     }
 }

@@ -1,4 +1,6 @@
 /// One option of a command: its spellings, how many values it takes and of which kind. Holds no value a user gave.
+import Causeway
+
 package struct OptionDescription: Sendable {
     package enum Values: Equatable, Sendable {
         case none
@@ -84,6 +86,8 @@ extension OptionDescription {
 /// What a value must look like, and what a shell may offer for it.
 package enum ValueKind: Sendable {
     case text
+    /// A collection or a modality.
+    case name
     /// Any text, with words that completions offer.
     case suggested([String])
     case file
@@ -100,6 +104,7 @@ package enum ValueKind: Sendable {
     func problem(with value: String) -> String? {
         switch self {
         case .text, .suggested, .directory: return nil
+        case .name: return isName(value) ? nil : "expected 1 to 255 bytes without control characters, got \(quoted(value))"
         case .file: return value.isEmpty ? "expected a file, got an empty text" : nil
         case .integer(let range):
             guard let number = Int(value), range.contains(number) else {
