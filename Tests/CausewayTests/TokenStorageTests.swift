@@ -65,7 +65,7 @@ struct TokenStorageTests {
         }
         var files = MatrixFiles([try write("v.npy", [[1, 0], [0, 1]])])
         files.tokens = try write("t.npy", [[1, 1], [2, 2], [0, 0], [3, 3], [0, 0]])
-        let offsets = try IDMatrixWriter(path: temporary.file("o.npy"), columns: 3)
+        let offsets = try IDMatrixWriter(path: temporary.file("o.npy"), rows: 1, columns: 3)
         try offsets.append(["0", "3", "5"])
         try offsets.finish()
         files.tokenOffsets = temporary.file("o.npy")

@@ -70,24 +70,25 @@ package func writeMatrix(_ rows: [[Float]], to path: String) throws {
     }
 }
 
-/// A matrix of ids as int64 .npy: what benchmarks compare. Ids must be integers, as row numbers are.
+/// A matrix of ids as int64 .npy: what benchmarks compare. Ids must be row numbers, written as `ingest` writes them: another
+/// spelling is another id, and -1 means that there is none.
 package final class IDMatrixWriter {
     private let writer: NpyWriter
     private let columns: Int
     private let path: String
 
-    package init(path: String, columns: Int) throws {
+    package init(path: String, rows: Int, columns: Int) throws {
         self.path = path
         self.columns = columns
-        writer = try translatingErrors { try NpyWriter(path: path, type: .int64, dimension: columns) }
+        writer = try translatingErrors { try NpyWriter(path: path, type: .int64, dimension: columns, rowCount: rows) }
     }
 
     /// One query's ids, best first; -1 fills the row.
     package func append(_ ids: [String]) throws {
         var row = try ids.map { id in
-            guard let number = Int64(id) else {
+            guard let number = Int64(id), number >= 0, id.utf8.elementsEqual(String(number).utf8) else {
                 throw CausewayError.badInput(
-                    file: path, row: writer.rowCount, line: nil, reason: "id \(id) is not an integer",
+                    file: path, row: writer.rowCount, line: nil, reason: "id \(id) is no row number",
                     remedy: "leave --output out: the JSON lines can say it")
             }
             return number

@@ -22,14 +22,13 @@ struct BatchSearch {
         let file = try QueryFile(path: path)
         let tokens = try request.queryTokens.map { try QueryTokenFile($0, count: file.count) }
         let results = context.results(["query", "rank", "id", "item", .init(request.metric.key)])
-        let matrix = try request.output.map { try IDMatrixWriter(path: $0, columns: request.options.k) }
+        let matrix = try request.output.map { try IDMatrixWriter(path: $0, rows: file.count, columns: request.options.k) }
         let progress = context.progress("search", unit: "queries", total: file.count)
         var timing = Timing(threads: request.threads)
         var told: Set<String> = []
         let inMemory = Self.blockBytesMax / (4 * max(file.dimension, 1))
         let blockMax = min(tokens == nil ? Self.blockMax : Self.tokenBlockMax, inMemory)
-        let isScan = request.options.effort == .exact
-        var block = request.batch ?? max(1, isScan ? min(blockMax, Self.firstBlock) : blockMax)
+        var block = try request.batch ?? max(1, isScan() ? min(blockMax, Self.firstBlock) : blockMax)
         var start = 0
         while start < file.count {
             if cancellation.isCancelled { throw CausewayError.cancelled }
@@ -64,6 +63,12 @@ struct BatchSearch {
         try matrix?.finish()
         if matrix == nil { try results.finish() }
         if request.timing { context.warn(timing.json.compact) }
+    }
+
+    /// Whether every query is compared with every row: asked for, or for want of an index.
+    private func isScan() throws -> Bool {
+        guard request.options.effort != .exact else { return true }
+        return try ![.current, .stale].contains(collection.indexStatus(of: request.target).state)
     }
 
     private func print(_ answer: SearchAnswer, query: Int, _ results: ResultPrinter) throws {

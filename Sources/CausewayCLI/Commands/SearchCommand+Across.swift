@@ -75,7 +75,7 @@ struct AcrossSearch {
     private func run() throws {
         tellRecall()
         if let path = arguments.textIfGiven("queries") { return try batch(QueryFile(path: path)) }
-        let query = try query()
+        let query = try arguments.query(from: source)
         var timing = Timing(threads: threads)
         let answer = try timing.measure(\.explanation) {
             try collection.search([query], across: targets, options: options, threads: threads)
@@ -98,14 +98,6 @@ struct AcrossSearch {
 
     private var threads: Int { arguments.integer("threads") }
 
-    private func query() throws -> Query {
-        if let id = arguments.textIfGiven("id") { return .embedding(id: id, from: source) }
-        let text = arguments.text("vector")
-        if text.drop(while: { $0 == " " }).hasPrefix("[") { return .vector(try parseVector(text), from: source) }
-        let rows = try QueryFile(path: text).vectors(rows: arguments.integerIfGiven("row") ?? 0, count: 1)
-        return .vector(rows[0], from: source)
-    }
-
     /// Of a hit, as far as this search fills them.
     private var columns: [ResultPrinter.Column] {
         var columns: [ResultPrinter.Column] = ["id", "item"]
@@ -119,7 +111,9 @@ struct AcrossSearch {
         let cancellation = context.cancellation  // before there is a file to take away again
         let tokens = try arguments.queryTokens.map { try QueryTokenFile($0, count: file.count) }
         let results = context.results(["query", "rank"] + columns)
-        let matrix = try arguments.textIfGiven("output").map { try IDMatrixWriter(path: $0, columns: options.search.k) }
+        let matrix = try arguments.textIfGiven("output").map {
+            try IDMatrixWriter(path: $0, rows: file.count, columns: options.search.k)
+        }
         let progress = context.progress("search", unit: "queries", total: file.count)
         var timing = Timing(threads: threads), told: Set<String> = []
         let block = arguments.integerIfGiven("batch") ?? (tokens == nil ? Self.blockMax : Self.tokenBlockMax)

@@ -68,6 +68,7 @@ package enum SearchCommand: Command {
         printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        try arguments.refuseContradictions()
         if arguments.isGiven("queries") && arguments.flag("explain") && context.format == .table && !arguments.isGiven("output") {
             throw arguments.usageError("a table of --queries has no place for --explain: choose --format json or jsonl")
         }
@@ -77,7 +78,7 @@ package enum SearchCommand: Command {
         if let path = arguments.textIfGiven("queries") {
             try BatchSearch(collection: collection, request: request, context: context).run(path)
         } else {
-            try single(request.query(arguments), request, collection, context)
+            try single(arguments.query(from: request.source), request, collection, context)
         }
     }
 
@@ -163,16 +164,6 @@ struct SearchRequest {
         output = arguments.textIfGiven("output")
         batch = arguments.integerIfGiven("batch")
     }
-
-    func query(_ arguments: ParsedArguments) throws -> Query {
-        if let id = arguments.textIfGiven("id") { return .embedding(id: id, from: source) }
-        let text = arguments.text("vector")
-        guard text.drop(while: { $0 == " " }).hasPrefix("[") else {
-            let file = try QueryFile(path: text)
-            return .vector(try file.vectors(rows: arguments.integerIfGiven("row") ?? 0, count: 1)[0], from: source)
-        }
-        return .vector(try parseVector(text), from: source)
-    }
 }
 
 extension ParsedArguments {
@@ -180,6 +171,26 @@ extension ParsedArguments {
     func refuseUselessTokens(_ metric: Metric, _ score: String) throws {
         guard isGiven("query-tokens"), metric.operand != .tokenSets else { return }
         throw usageError("--query-tokens is of no use: \(score) compares vectors")
+    }
+
+    /// The query of --id or --vector.
+    func query(from source: String?) throws -> Query {
+        if let id = textIfGiven("id") { return .embedding(id: id, from: source) }
+        let text = self.text("vector")
+        if vectorIsText { return .vector(try parseVector(text), from: source) }
+        return .vector(try QueryFile(path: text).vectors(rows: integerIfGiven("row") ?? 0, count: 1)[0], from: source)
+    }
+
+    private var vectorIsText: Bool { text("vector").drop { $0 == " " }.hasPrefix("[") }
+
+    /// What the description cannot say of the options of `search`.
+    fileprivate func refuseContradictions() throws {
+        if isGiven("row") && vectorIsText { throw usageError("--row goes with a file; --vector gives the one vector itself") }
+        if let candidates = integerIfGiven("candidates"), candidates < integer("k") {
+            throw usageError("--candidates \(candidates) cannot hold the \(integer("k")) hits of -k")
+        }
+        try refuseSharedStandardInput(
+            among: ["vector", "queries", "query-tokens", "query-token-offsets", "query-token-weights", "query-token-mask"])
     }
 
     /// Which files hold the tokens of --queries.
