@@ -60,6 +60,18 @@ struct UsageTests {
         try expect(2, database, ["search", "DB", "--id", "1", "--recall", "1.5"] + to, says: "1.5")
         try expect(2, database, ["info", "DB", "--format", "xml"], says: "xml")
         try expect(2, database, ["info", "DB", "more"], says: "more")
+        try expect(2, database, ["search", "DB", "--id", "1", "--candidates", "3"] + to, says: "--candidates 3", "10")
+        try expect(2, database, ["search", "DB", "--vector", "[1,2,3,4]", "--row", "3"] + to, says: "--row")
+        try expect(2, database, ["list", "DB", "--all", "-n", "2"] + TestDatabase.of("m"), says: "--all", "--limit")
+        for name in ["", "a\nb", String(repeating: "a", count: 256)] {
+            try expect(2, database, ["ingest", "DB", "m.npy", "-c", name, "-m", "m"], says: "--collection", "255")
+            try expect(2, database, ["ingest", "DB", "m.npy", "-c", "c", "-m", name], says: "--modality", "255")
+        }
+        for (file, other) in [("x.npy", "x.npy"), ("x.npy", "./x.npy"), ("-", "-")] {
+            let export = ["export", "DB", "--to", file, "--ids", other] + TestDatabase.of("m")
+            try expect(2, database, export, says: "--to", "--ids")
+        }
+        #expect(!FileManager.default.fileExists(atPath: database.folder.file("x.npy")))
         try expect(2, database, ["delete", "DB"] + TestDatabase.of("m"), says: "--id")
     }
 

@@ -37,8 +37,9 @@ package enum BackupCommand: Command {
         examples: ["causeway backup photos.db photos-monday.db"])
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
-        try arguments.database(.readOnly).backup(to: arguments.text("DEST"))
         let copy = arguments.text("DEST")
+        guard copy != "-" else { throw arguments.usageError("a database is no stream: DEST must be a file") }
+        try arguments.database(.readOnly).backup(to: copy)
         context.note("wrote \(copy), without indexes; `causeway index build \(copy)` makes them")
     }
 }

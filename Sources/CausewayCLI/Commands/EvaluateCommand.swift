@@ -57,8 +57,9 @@ package enum EvaluateCommand: Command {
             from: arguments.text("from"), to: arguments.text("to"), scores: scores, normalization: normalization,
             options: options, progress: handler)
         if let path = arguments.textIfGiven("report") {
-            try writeReport(evaluationPage(evaluation, of: collection, options), to: path)
-            context.note("wrote \(path)")
+            finish()
+            try context.write(report: evaluationPage(evaluation, of: collection, options), to: path)
+            if path == "-" { return }
         }
         finish()
         try print(evaluation, context)

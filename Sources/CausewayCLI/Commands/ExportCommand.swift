@@ -30,6 +30,7 @@ package enum ExportCommand: Command {
         printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
+        try arguments.refuseSharedOutput(among: ["to", "ids", "tokens", "token-offsets", "token-weights"])
         let collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
         let (handler, finish) = context.progressHandler(unit: "embeddings")
         defer { finish() }

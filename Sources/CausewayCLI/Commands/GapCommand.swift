@@ -31,8 +31,8 @@ package enum GapCommand: Command {
         finish()
         if let path = arguments.textIfGiven("report") {
             let picture = try collection.picture(between: names[0], and: names[1], seed: options.seed)
-            try writeReport(gapPage(report, picture, collection: collection.name), to: path)
-            context.note("wrote \(path)")
+            try context.write(report: gapPage(report, picture, collection: collection.name), to: path)
+            if path == "-" { return }
         }
         try print(report, context)
     }

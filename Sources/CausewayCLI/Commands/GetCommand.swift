@@ -35,6 +35,7 @@ package enum ListCommand: Command {
             .value("after", "ID", help: "go on after this id"),
             .flag("all", help: "list everything"),
         ],
+        constraints: [.atMostOne(["all", "limit"])],
         examples: ["causeway list photos.db -c photos -m image --where 'year >= 2019' -n 20"], printsResults: true)
 
     /// Rows fetched at a time, so that memory stays small whatever is listed.

@@ -4,7 +4,17 @@ import Foundation
 
 extension OptionDescription {
     static let report = OptionDescription.value(
-        "report", "FILE.html", kind: .file, help: "also write one self-contained page with pictures")
+        "report", "FILE.html", kind: .file,
+        help: "also write one self-contained page with pictures; - is standard output, and then the page is all of it")
+}
+
+extension Context {
+    /// "-" is standard output.
+    func write(report html: String, to path: String) throws {
+        if path == "-" { return try output.write(html) }
+        try writeReport(html, to: path)
+        note("wrote \(path)")
+    }
 }
 
 /// Replaces the file at once, so that a reader never sees half a page.
