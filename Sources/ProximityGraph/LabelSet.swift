@@ -123,6 +123,17 @@ extension Graph {
         return LabelSet(count: count - gone.count, .allBut(gone), of: self)
     }
 
+    /// Those of some labels (ascending) that this graph does not have. O(n log N) or O(N), whichever is less.
+    package func missing(of labels: [Int64]) -> [Int64] {
+        var found = slots(of: labels).makeIterator()
+        var next = found.next().map(label)
+        return labels.filter { label in
+            guard label == next else { return true }
+            next = found.next().map(self.label)
+            return false
+        }
+    }
+
     // MARK: Slots
 
     /// Slots in LABL of the labels that are there; none once the file is found damaged, which every search then says.
