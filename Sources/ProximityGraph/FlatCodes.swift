@@ -36,26 +36,22 @@ package final class FlatCodes: Sendable {
         rows.withLock { $0.remove(label, codeBytes: quantizer.codeBytes) }
     }
 
-    /// The best `limit` rows, copies (rows with one estimate) counted as one; of `admitting` only when given, never one of
-    /// `excluding`; best first, ties by label.
-    package func scan(
-        _ query: Span<Float>, limit: Int, admitting: [Int64]? = nil, excluding: [Int64] = []
-    ) -> GraphAnswer {
+    /// The best `limit` rows, copies (rows with one estimate) counted as one; of `admitting` only when given; best first, ties by
+    /// label.
+    package func scan(_ query: Span<Float>, limit: Int, admitting: [Int64]? = nil) -> GraphAnswer {
         // Most of the time there is nothing to scan, and coding a query costs more than to find that out.
         guard count > 0, let coded = quantizer.encode(query: query) else { return GraphAnswer() }
-        return scan(coded, limit: limit, admitting: admitting, excluding: excluding)
+        return scan(coded, limit: limit, admitting: admitting)
     }
 
-    package func scan(
-        _ query: CodedQuery, limit: Int, admitting: [Int64]? = nil, excluding: [Int64] = []
-    ) -> GraphAnswer {
+    package func scan(_ query: CodedQuery, limit: Int, admitting: [Int64]? = nil) -> GraphAnswer {
         precondition(limit >= 1, "a search returns at least one")
         precondition(query.coarse.count == quantizer.codeBytes, "a query of another quantizer")
         let snapshot = rows.withLock { $0 }
         var answer = GraphAnswer()
         guard !snapshot.labels.isEmpty else { return answer }
         let scratch = SearchScratch(nodeCapacity: 0, width: min(limit, snapshot.labels.count) + 1)
-        let admitted = snapshot.admitted(admitting, excluding)
+        let admitted = admitting.map(snapshot.admitted)
         snapshot.withTable(codeBytes: quantizer.codeBytes) { table in
             query.withViews { query in
                 answer.distances = scratch.scanCopiesAsOne(table, query.coarse, limit: limit, admitted: admitted)
@@ -133,15 +129,11 @@ struct FlatRows: Sendable {
         return true
     }
 
-    /// A bit a slot; nil when every row is admitted.
-    func admitted(_ wanted: [Int64]?, _ excluded: [Int64]) -> [UInt64]? {
-        guard wanted != nil || !excluded.isEmpty else { return nil }
-        var words = [UInt64](repeating: wanted == nil ? .max : 0, count: (labels.count + 63) / 64)
-        for label in wanted ?? [] {
+    /// A bit a slot.
+    func admitted(_ wanted: [Int64]) -> [UInt64] {
+        var words = [UInt64](repeating: 0, count: (labels.count + 63) / 64)
+        for label in wanted {
             if let slot = slots[label] { words[slot >> 6] |= 1 << UInt64(slot & 63) }
-        }
-        for label in excluded {
-            if let slot = slots[label] { words[slot >> 6] &= ~(1 << UInt64(slot & 63)) }
         }
         return words
     }

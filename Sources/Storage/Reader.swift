@@ -143,17 +143,10 @@ package class Reader {
         try rows("SELECT row FROM embedding WHERE modality = ? ORDER BY row", [modality.rawValue], Self.rowID)
     }
 
-    /// Live rows inserted after a sequence, ascending. Metadata updates keep a row and its vector: see `updatedRows`.
+    /// Live rows inserted after a sequence, ascending. Metadata updates keep a row and its vector.
     package func changedRows(of modality: ModalityID, after sequence: ChangeSequence) throws(StorageError) -> [RowID] {
         try rows(
             "SELECT row FROM embedding WHERE modality = ? AND row > ? ORDER BY row",
-            [modality.rawValue, sequence.rawValue], Self.rowID)
-    }
-
-    /// Live rows whose metadata was set after a sequence, ascending by that change.
-    package func updatedRows(of modality: ModalityID, after sequence: ChangeSequence) throws(StorageError) -> [RowID] {
-        try rows(
-            "SELECT row FROM embedding WHERE modality = ? AND sequence > ? AND sequence <> row ORDER BY sequence",
             [modality.rawValue, sequence.rawValue], Self.rowID)
     }
 

@@ -61,7 +61,6 @@ struct CopiesTests {
             #expect(hits.prefix(401).map(\.label) == all, "limit \(limit)")
             #expect(hits.count == min(400 + limit, 700), "limit \(limit)")
         }
-        #expect(flat.scan(vector.span, limit: 9, excluding: all).hits.count == 9)
         let few = flat.scan(vector.span, limit: 2, admitting: [3, 5] + all.suffix(30)).hits
         #expect(few.count == 31)
         #expect(few.prefix(30).map(\.label) == Array(all.suffix(30)))

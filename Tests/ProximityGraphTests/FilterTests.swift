@@ -84,7 +84,6 @@ struct FilterTests {
         for index in 0..<50 { _ = flat.append(label: Int64(index), vector: row(values, index, dimension).span) }
         let query = row(values, 7, dimension)
         #expect(flat.scan(query.span, limit: 1).hits.map(\.label) == [7])
-        #expect(flat.scan(query.span, limit: 50, excluding: [7]).hits.allSatisfy { $0.label != 7 })
         #expect(flat.scan(query.span, limit: 9, admitting: [3, 4, 77]).hits.count == 2)
         #expect(flat.remove(label: 7) && !flat.remove(label: 7))
         #expect(flat.count == 49 && flat.scan(query.span, limit: 50).hits.allSatisfy { $0.label != 7 })

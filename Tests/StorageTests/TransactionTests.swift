@@ -71,8 +71,6 @@ import Testing
         #expect(try first < second && second < reader.lastChange(of: id))
         let added = try reader.changedRows(of: id, after: first)
         #expect(added.count == 2 && added.allSatisfy { !rows.contains($0) })
-        #expect(try reader.updatedRows(of: id, after: first) == [rows[1]])
-        #expect(try reader.updatedRows(of: id, after: second) == [])
         #expect(try reader.deletedRows(of: id, after: second) == [rows[0], rows[3]])
         #expect(try reader.deletedRows(of: id, after: reader.lastChange(of: id)) == [])
         let record = try reader.embeddings([rows[1]])[0]
