@@ -65,8 +65,7 @@ package final class Writer: Reader {
     // MARK: Collections and modalities
 
     func validate(name: String) throws(StorageError) {
-        let isClean = !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
-        guard isClean, (1...StorageLimits.nameBytesMax).contains(name.utf8.count) else { throw .invalidName(name) }
+        guard StorageLimits.nameFault(name) == nil else { throw .invalidName(name) }
     }
 
     /// The collection of that name, made when there is none.

@@ -89,6 +89,28 @@ struct UpkeepTests {
         #expect(try recall(temporary) >= 0.93)
     }
 
+    /// A tenth of the rows is enough, in whatever portions it goes.
+    @Test func fewChangesThatAreEnoughAreMerged() throws {
+        let temporary = try indexed(2_500, upkeep: .automatic)
+        let collection = temporary.collection()
+        let first = try collection.indexStatus(of: "v").generation
+        for start in stride(from: 0, to: 300, by: 20) {
+            try collection.delete(ids: (start..<(start + 20)).map(String.init), from: "v")
+        }
+        try wait { try collection.indexStatus(of: "v").generation != first }
+    }
+
+    /// Another program left it so, or this one ended too early.
+    @Test func anIndexThatIsBehindIsMergedAtTheFirstChange() throws {
+        let temporary = try indexed(2_500)
+        let first = try temporary.collection().indexStatus(of: "v").generation
+        try temporary.collection().delete(ids: (0..<300).map(String.init), from: "v")
+        let other = try Database(path: temporary.path)
+        defer { other.close() }
+        try other.collection("c").insert([Embedding(id: "new", vector: [Float](repeating: 1, count: dimension))], into: "v")
+        try wait { try other.collection("c").indexStatus(of: "v").generation != first }
+    }
+
     @Test func aProgramMayKeepThemUpItself() throws {
         let temporary = try indexed(2_500)
         try insert(1_500, seed: 6, into: temporary)
