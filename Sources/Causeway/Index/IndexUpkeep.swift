@@ -45,15 +45,6 @@ extension EmbeddingCollection {
     }
 }
 
-extension IndexFreshness {
-    /// So many rows deleted or added could make an index slow searches down that does not yet; fewer cannot.
-    fileprivate var changesLeft: Int {
-        let deadLeft = (inGraph + Self.deadShare - 1) / Self.deadShare - dead
-        let addedLeft = (inGraph + Self.addedShare - 1) / Self.addedShare - added
-        return min(deadLeft, addedLeft, Self.addedMax + 1 - added)
-    }
-}
-
 /// Looks after the indexes of one open database in the background.
 final class IndexKeeper: Sendable {
     /// A look costs a read of what changed since the graph was built, so not every row deserves one.
