@@ -209,11 +209,12 @@ package class Reader {
 
     // MARK: Graphs and ingest
 
+    /// Nil also where the database names one that cannot be.
     package func generation(of modality: ModalityID) throws(StorageError) -> GenerationRecord? {
         try first(
             """
             SELECT generation, file_name, checksum, through_sequence, node_count, settings, created_at
-            FROM generation WHERE modality = ?
+            FROM generation WHERE modality = ? AND \(DerivedTable.generation.isSound)
             """,
             [modality.rawValue]
         ) { row in
@@ -224,9 +225,13 @@ package class Reader {
         }
     }
 
-    /// The greatest generation number ever published, also after a drop; 0 at first. The next must be greater.
+    /// No smaller than any generation number ever published, also after a drop; 0 at first. The next must be greater.
     package func lastGenerationNumber(of modality: ModalityID) throws(StorageError) -> Int64 {
-        try first("SELECT last_generation FROM modality WHERE id = ?", [modality.rawValue]) { $0.int(0) } ?? 0
+        let last = try first("SELECT last_generation FROM modality WHERE id = ?", [modality.rawValue]) { $0.int(0) } ?? 0
+        guard (0...DerivedTable.numberMax).contains(last) else {
+            throw .corrupt(path: connection.path, what: "the newest graph of modality \(modality.rawValue) is number \(last)")
+        }
+        return max(last, try generation(of: modality)?.generation ?? 0)
     }
 
     /// What was measured; of one metric where it is named, for `k` and above.
@@ -237,7 +242,7 @@ package class Reader {
             """
             SELECT query_modality, metric, k, recall_target, width, candidates, recall_mean, recall_p5, recall_minimum,
                 recall_lower, measured_at, generation
-            FROM tuning WHERE modality = ?1 AND k >= ?2 AND (?3 IS NULL OR metric = ?3)
+            FROM tuning WHERE modality = ?1 AND k >= ?2 AND (?3 IS NULL OR metric = ?3) AND \(DerivedTable.tuning.isSound)
             ORDER BY query_modality, metric, k, recall_target
             """)
         defer { connection.give(statement) }
