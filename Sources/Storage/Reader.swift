@@ -150,32 +150,6 @@ package class Reader {
             [modality.rawValue, sequence.rawValue], Self.rowID)
     }
 
-    /// Rows deleted or replaced after a sequence, ascending by row. Deletions that no graph can still need are forgotten
-    /// when a generation is published (`Writer.publish`).
-    package func deletedRows(of modality: ModalityID, after sequence: ChangeSequence) throws(StorageError) -> [RowID] {
-        try rows(
-            "SELECT row FROM tombstone WHERE modality = ? AND sequence > ?", [modality.rawValue, sequence.rawValue],
-            Self.rowID
-        ).sorted()
-    }
-
-    /// Whether more than so many embeddings were inserted, deleted or replaced (which counts twice) after a sequence.
-    /// O(1) where the database's counter shows that they cannot be so many, else O(changes).
-    package func hasChanged(
-        _ modality: ModalityID, after sequence: ChangeSequence, inMoreThan count: Int
-    ) throws(StorageError) -> Bool {
-        // Every insertion and every deletion takes a number of its own; other modalities and metadata take them too.
-        guard try lastChange(of: modality).rawValue > sequence.rawValue &+ Int64(count) else { return false }
-        let changes = try first(
-            """
-            SELECT (SELECT count(*) FROM embedding WHERE modality = ?1 AND row > ?2)
-                + (SELECT count(*) FROM tombstone WHERE modality = ?1 AND sequence > ?2)
-            """,
-            [modality.rawValue, sequence.rawValue]
-        ) { Int($0.int(0)) } ?? 0
-        return changes > count
-    }
-
     // MARK: Items
 
     /// Ascending.
@@ -225,7 +199,8 @@ package class Reader {
         }
     }
 
-    /// No smaller than any generation number ever published, also after a drop; 0 at first. The next must be greater.
+    /// No smaller than any generation number ever published, also after a drop; 0 at first. The next must be greater. It also
+    /// grows when deletions are forgotten that a graph of an earlier state would have to be told of.
     package func lastGenerationNumber(of modality: ModalityID) throws(StorageError) -> Int64 {
         let last = try first("SELECT last_generation FROM modality WHERE id = ?", [modality.rawValue]) { $0.int(0) } ?? 0
         guard (0...DerivedTable.numberMax).contains(last) else {
