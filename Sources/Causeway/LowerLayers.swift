@@ -10,7 +10,7 @@ package typealias Cancellation = Platform.Cancellation
 package typealias SeededRandom = VectorMath.SeededRandom
 
 /// Whether a collection or a modality can be called so.
-package func isName(_ text: String) -> Bool { StorageLimits.isName(text) }
+package func isName(_ text: String) -> Bool { StorageLimits.nameFault(text) == nil }
 
 /// See Platform: for executables.
 package func returnLargeBlocks() { Platform.returnLargeBlocks() }

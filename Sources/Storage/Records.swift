@@ -191,12 +191,16 @@ package enum StorageLimits {
     /// The largest code of a set within those limits is smaller: FORMAT.md, § Token codes.
     package static let tokenCodeBytesMax = 1 << 28
     package static let nameBytesMax = 255
-
-    /// Whether a collection or a modality can be called so.
-    package static func isName(_ text: String) -> Bool {
-        (1...nameBytesMax).contains(text.utf8.count)
-            && !text.unicodeScalars.contains { $0.properties.generalCategory == .control }
-    }
     /// Metadata nesting.
     package static let metadataDepthMax = 64
+    /// Of a LIKE: what it compares grows with its length times the text's.
+    package static let patternBytesMax = 4_096
+
+    /// What keeps a text from naming a collection, a modality or a model; nil where nothing does.
+    package static func nameFault(_ name: String) -> String? {
+        if name.isEmpty { return "is empty" }
+        if name.utf8.count > nameBytesMax { return "has \(name.utf8.count) bytes" }
+        let isClean = !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
+        return isClean ? nil : "has a control character"
+    }
 }

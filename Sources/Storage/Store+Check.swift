@@ -1,8 +1,8 @@
 /// Whether the database holds what it says: findings with place and remedy. Repairs nothing, stops at nothing.
 
 extension Store {
-    /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema and counters. Deep, in O(database): also its
-    /// integrity check, foreign keys, every checksum, and attributes against metadata.
+    /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema, counters and measurements. Deep, in O(database):
+    /// also its integrity check, foreign keys, every checksum, and attributes against metadata.
     package func check(deep: Bool) throws -> [Finding] {
         try read { try Check.findings(in: $0, deep: deep) }
     }
@@ -24,6 +24,7 @@ struct Check {
             try check.pages(deep: deep)
             try check.schema()
             try check.counters(deep: deep)
+            try check.derivedRows()
         } catch {
             check.report(error)
         }
@@ -81,6 +82,16 @@ struct Check {
             """
         ) { ("modality \($0.text(0) ?? "")", "it says \($0.int(1)) embeddings, \($0.int(2)) are there") }
         for (place, problem) in wrong { damage(place, problem, remedy: Self.repair) }
+    }
+
+    private mutating func derivedRows() throws(StorageError) {
+        for table in DerivedTable.all {
+            let count = try connection.integer("SELECT count(*) FROM \(table.name) WHERE \(table.isSound) IS NOT TRUE")
+            guard count > 0 else { continue }
+            damage(
+                table.name, "\(count) rows hold numbers that cannot be, and count as absent",
+                remedy: "run `causeway repair`, which removes them; then \(table.remake)")
+        }
     }
 
     mutating func contents() throws {

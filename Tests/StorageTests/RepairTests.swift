@@ -29,6 +29,11 @@ private struct Damage: CustomStringConvertible {
         Damage("UPDATE embedding SET metadata = 'oops' WHERE row = 3", "c/m id 'r2'"),
         Damage("INSERT INTO vector VALUES (77, 0, 0, x'00')", "vector row 77"),
         Damage("INSERT INTO tombstone VALUES (5, 1, 1)", "tombstone"),
+        Damage(
+            "INSERT INTO generation VALUES (1, 9223372036854775807, 'f', 0, 9223372036854775807, 0, '{}', '')", "generation"),
+        Damage("INSERT INTO tuning VALUES (1, 1, 'cosine', 10, 2.0, 10, 10, 1, 1, 1, 1, 1, 0)", "tuning"),
+        Damage("INSERT INTO tuning VALUES (1, 1, 'cosine', 10, 0.9, 10, 10, 1, 1, 1, 1, 99, 0)", "tuning"),
+        Damage("INSERT INTO calibration VALUES (1, 1, 's', NULL, 9e999, 0, NULL, 1, 10, 1, 1, 5, 5, '')", "calibration"),
     ]
 }
 

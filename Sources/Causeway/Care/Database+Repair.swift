@@ -22,7 +22,7 @@ extension Database {
     /// Brings a database whose damage `check(deep: true)` reports back to a sound state, in one transaction. Embeddings whose
     /// vector does not match its checksum are removed, and each is listed; every other stays bit for bit. Token sets,
     /// metadata and models that cannot be read are removed alone. Counters, indexes and filters are made again; graphs that
-    /// are damaged or missing are dropped, until `buildIndex`.
+    /// are damaged or missing are dropped, and so are measurements that cannot be, until `buildIndex`.
     /// - Parameter dryRun: changes nothing, and reports what would be done.
     /// - Parameter keepsCopy: before anything is changed, the database is copied to "<path>-before-repair" (or, if that exists,
     ///   "-before-repair-2" and so on). Unreadable bytes are copied as they are.
