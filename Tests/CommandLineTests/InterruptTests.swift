@@ -56,4 +56,27 @@ func admitInterrupts() {
         #expect(found.withLock { $0 } == [[]])
         #expect(FileManager.default.fileExists(atPath: output))
     }
+
+    /// Without an index one pass over the rows serves a batch, which an interrupt waits for: the first batch is small.
+    @Test func aScanForWantOfAnIndexBeginsWithFewQueries() throws {
+        let pairs = try StoredPairs()
+        let queries = pairs.directory + "/many.npy"
+        var dice = Dice(seed: 7)
+        try NpyFile.floats(dice.floats(600 * 5), dimension: 5).write(to: URL(fileURLWithPath: queries))
+        let output = MemoryChannel(), errors = InterruptingChannel()
+        let surroundings = Surroundings(output: output, errors: errors)
+        errors.interrupt.withLock { $0 = { surroundings.cancellation.cancel() } }
+        let words = ["search", pairs.database, "-c", "c", "--to", "image", "-k", "1", "--queries", queries]
+        // The note that everything is scanned comes after the first batch.
+        #expect(Program.causeway.run(words, in: surroundings) == .interrupted)
+        #expect(output.text.split(separator: "\n").count == 256)
+    }
+}
+
+/// Interrupts at the first line that is written to it.
+private final class InterruptingChannel: OutputChannel {
+    let isTerminal = false
+    let columns: Int? = nil
+    let interrupt = Mutex<(@Sendable () -> Void)?>(nil)
+    func write(_ bytes: [UInt8]) throws(OutputError) { interrupt.withLock { $0?() } }
 }

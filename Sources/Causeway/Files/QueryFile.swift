@@ -88,7 +88,8 @@ package final class IDMatrixWriter {
         var row = try ids.map { id in
             guard let number = Int64(id), number >= 0, id.utf8.elementsEqual(String(number).utf8) else {
                 throw CausewayError.badInput(
-                    file: path, row: writer.rowCount, line: nil, reason: "id \(id) is no row number",
+                    file: path == "-" ? "standard output" : path, row: writer.rowCount, line: nil,
+                    reason: "id \(id) is no row number",
                     remedy: "leave --output out: the JSON lines can say it")
             }
             return number
