@@ -1,4 +1,5 @@
 /// Whether the database holds what it says: findings with place and remedy. Repairs nothing, stops at nothing.
+import Platform
 
 extension Store {
     /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema and counters. Deep, in O(database): also its
@@ -132,7 +133,7 @@ struct Check {
         var implied = 0
         let paths = Dictionary(
             try reader.rows("SELECT path, id FROM attribute_path WHERE modality = ?", [modality.id.rawValue]) {
-                ($0.text(0) ?? "", $0.int(1))
+                (ExactText($0.text(0) ?? ""), $0.int(1))
             }, uniquingKeysWith: { first, _ in first })
         let find = try connection.take("SELECT 1 FROM attribute WHERE path = ? AND kind = ? AND value = ? AND row = ?")
         defer { connection.give(find) }
@@ -160,9 +161,9 @@ struct Check {
     }
 
     private func isThere(
-        _ attribute: MetadataAttribute, row: Int64, _ paths: [String: Int64], _ find: Statement
+        _ attribute: MetadataAttribute, row: Int64, _ paths: [ExactText: Int64], _ find: Statement
     ) throws(StorageError) -> Bool {
-        guard let path = paths[attribute.path] else { return false }
+        guard let path = paths[ExactText(attribute.path)] else { return false }
         find.bind(1, path)
         find.bind(2, attribute.kind)
         switch attribute.value {
@@ -178,20 +179,20 @@ struct Check {
     /// As the table's key sees them: 1 and 1.0 are one, texts are compared by bytes.
     private func distinctAttributes(_ all: [MetadataAttribute]) -> [MetadataAttribute] {
         struct Key: Hashable {
-            var path: [UInt8]
+            var path: ExactText
             var kind: Int64
-            var text: [UInt8]?
+            var text: ExactText?
             var number: Double?
             var integer: Int64?
         }
         var seen: Set<Key> = []
         return all.filter { attribute in
-            var key = Key(path: Array(attribute.path.utf8), kind: attribute.kind)
+            var key = Key(path: ExactText(attribute.path), kind: attribute.kind)
             switch attribute.value {
             case .integer(let value): key.integer = value
             case .real(let value):
                 if let whole = Int64(exactly: value) { key.integer = whole } else { key.number = value }
-            case .text(let value): key.text = Array(value.utf8)
+            case .text(let value): key.text = ExactText(value)
             }
             return seen.insert(key).inserted
         }

@@ -1,6 +1,7 @@
 /// Searching with a model, a query bank, several targets, a bridge or probabilities: each target is ranked on its own, then
 /// merged. What is plain goes through the ordinary search.
 import Foundation
+import Platform
 import Storage
 import VectorMath
 
@@ -17,7 +18,7 @@ extension EmbeddingCollection {
         try options.search.validate()
         guard let first = queries.first, let firstTarget = targets.first else { return [] }
         let sourceName = first.modality ?? options.via ?? firstTarget
-        guard queries.allSatisfy({ ($0.modality ?? sourceName) == sourceName }) else {
+        guard queries.allSatisfy({ ($0.modality ?? sourceName).hasSameBytes(as: sourceName) }) else {
             throw CausewayError.invalidArgument(
                 reason: "the queries are of several modalities", remedy: "search with one modality at a time")
         }
@@ -196,7 +197,8 @@ extension CrossSearchAnswer {
             hits.sort { a, b in
                 let (x, y) = (a.standardized ?? 0, b.standardized ?? 0)
                 if x != y { return x > y }
-                return a.id == b.id ? a.modality < b.modality : idPrecedes(a.id, b.id)
+                guard a.id.hasSameBytes(as: b.id) else { return idPrecedes(a.id, b.id) }
+                return a.modality.utf8.lexicographicallyPrecedes(b.modality.utf8)
             }
         }
         if let minProbability { hits.removeAll { ($0.probability ?? 0) < minProbability } }

@@ -1,4 +1,5 @@
 /// Collects embeddings into one batch per modality and checks each: what passes here can be stored.
+import Platform
 import Storage
 import VectorFiles
 
@@ -12,7 +13,7 @@ struct BatchAssembler {
     let file: String?
     let placesAreLines: Bool
     private var parts: [ModalityBatch] = []
-    private var positions: [String: Int] = [:]
+    private var positions: [ExactText: Int] = [:]
 
     init(file: String?, placesAreLines: Bool) {
         self.file = file
@@ -36,7 +37,7 @@ struct BatchAssembler {
             throw bad(place, "component \(component) is \(vector[component])", "remove or repair the row")
         }
         if let tokens { try check(tokens: tokens, place) }
-        let part = positions[modality] ?? start(modality, dimension: vector.count)
+        let part = positions[ExactText(modality)] ?? start(modality, dimension: vector.count)
         guard parts[part].input.dimension == vector.count else {
             throw bad(
                 place, "the vector has \(vector.count) components and the ones before have \(parts[part].input.dimension)",
@@ -52,7 +53,7 @@ struct BatchAssembler {
             parts[part].tokenDimension = known
         }
         parts[part].input.ids.append(id)
-        parts[part].input.items.append(item == id ? nil : item)
+        parts[part].input.items.append(item?.hasSameBytes(as: id) == true ? nil : item)
         parts[part].input.metadata.append(metadata)
         parts[part].input.vectors.append(contentsOf: vector)
         parts[part].input.tokenSets.append(tokens?.stored)
@@ -62,7 +63,7 @@ struct BatchAssembler {
     private mutating func start(_ modality: String, dimension: Int) -> Int {
         let input = BatchInput(dimension: dimension, ids: [], items: [], metadata: [], vectors: [], tokenSets: [])
         parts.append(ModalityBatch(modality: modality, tokenDimension: nil, input: input, places: []))
-        positions[modality] = parts.count - 1
+        positions[ExactText(modality)] = parts.count - 1
         return parts.count - 1
     }
 
