@@ -9,6 +9,13 @@ extension Store {
     }
 }
 
+extension Finding {
+    /// What no repair mends: pages of the file that cannot be read.
+    package static func unreadable(_ what: String) -> Finding {
+        Finding(severity: .damage, place: "database", problem: what, remedy: Check.restore)
+    }
+}
+
 struct Check {
     let reader: Reader
     var findings: [Finding] = []
@@ -16,7 +23,7 @@ struct Check {
     init(reader: Reader) { self.reader = reader }
 
     private var connection: Connection { reader.connection }
-    private static let restore = "restore a backup, or export what can be read and ingest it anew"
+    fileprivate static let restore = "restore a backup, or export what can be read and ingest it anew"
     private static let repair = "run `causeway repair`, which makes it again"
 
     static func findings(in reader: Reader, deep: Bool) throws -> [Finding] {
@@ -42,7 +49,9 @@ struct Check {
     }
 
     mutating func report(_ error: StorageError) {
-        damage("database", error.description, remedy: Self.restore)
+        let what = if case .corrupt(_, let what) = error { what } else { error.description }
+        let finding = Finding.unreadable(what)
+        if !findings.contains(finding) { findings.append(finding) }
     }
 
     mutating func pages(deep: Bool) throws(StorageError) {
