@@ -121,7 +121,8 @@ extension EmbeddingCollection {
             var result = try summarise(ranks, metric, pairs.candidateCount, options)
             (result.normalization, result.bankTemperature) = (normalization, scoring.bankTemperature)
             return Evaluation(
-                from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [result])
+                from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidateCount,
+                metrics: [result])
         }
     }
 }
