@@ -57,7 +57,7 @@ let package = Package(
         tests("VectorFilesTests", ["VectorFiles", "Platform"]),
         tests("VectorMathTests", ["VectorMath", "CKernels", "Platform"]),
         tests("ProximityGraphTests", ["ProximityGraph", "VectorMath", "CKernels", "Platform"]),
-        tests("CausewayTests", ["Causeway", "Platform", "VectorMath"]),
+        tests("CausewayTests", ["Causeway", "Platform", "VectorMath", "CSQLite"]),
         tests("CommandLineTests", ["CausewayCLI", "Causeway", "Platform"]),
     ],
     swiftLanguageModes: [.v6]

@@ -70,7 +70,7 @@ extension CausewayError: CustomStringConvertible {
             ("there is no metric \(name)", "choose one of \(Metric.names.joined(separator: ", "))")
         case .badMetric(let name, let reason): ("metric \(name): \(reason)", "see `causeway search --help` for the metrics")
         case .badFilter(let expression, let column, let reason):
-            ("filter \(expression), column \(column): \(reason)", "see `causeway search --help` for the grammar")
+            ("filter \(Self.shortened(expression)), column \(column): \(reason)", "see `causeway search --help` for the grammar")
         case .invalidArgument(let reason, let remedy): (reason, remedy)
         case .locked(let path):
             ("\(path) is locked by another writer", "wait for it to finish and try again")
@@ -87,6 +87,9 @@ extension CausewayError: CustomStringConvertible {
         case .failed(let what, let remedy): (what, remedy)
         }
     }
+
+    /// A filter can have 256 KiB.
+    private static func shortened(_ text: String) -> String { text.count > 200 ? "\(text.prefix(197))..." : text }
 
     private static func place(_ file: String?, _ row: Int?, _ line: Int?) -> String {
         let parts = [file, row.map { "row \($0)" }, line.map { "line \($0)" }].compactMap { $0 }

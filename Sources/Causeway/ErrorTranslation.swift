@@ -54,6 +54,7 @@ extension CausewayError {
         case .invalidMetadata(let index, let what):
             self = .badInput(file: nil, row: index, line: nil, reason: "metadata: \(what)", remedy: "give a JSON object")
         case .interrupted: self = .cancelled
+        case .file(let error): self = CausewayError(error)
         default:
             // The layer's own sentence is "what: remedy".
             let sentence = error.description

@@ -13,6 +13,7 @@ package struct FlatCodes: Sendable {
     }
 
     package var count: Int { rows.labels.count }
+    package func contains(_ label: Int64) -> Bool { rows.slot(of: label) != nil }
 
     /// Adds a raw vector, unless the label is there. False when it has no direction (nothing is changed then).
     /// Complexity: O(dimension · log dimension) where labels come ascending.

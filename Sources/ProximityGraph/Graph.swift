@@ -242,8 +242,6 @@ package final class Graph: Sendable {
     // MARK: Memory
 
     package var fileBytes: Int { header.fileBytes }
-    /// Bytes of the file for each node: code, links, scales, labels.
-    package var bytesPerVector: Double { Double(fileBytes) / Double(max(nodeCount, 1)) }
 
     var upperNames: Section { upperNodes }
 }

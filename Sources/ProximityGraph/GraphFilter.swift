@@ -16,7 +16,8 @@ extension Graph {
     static let scanBreadth = 4
 
     /// The best `width` nodes' labels of a set, best first, and more where that is cheap (a scan). Compares at most half as
-    /// many codes again as a scan of the set.
+    /// many codes again as a scan of the set and, where nearly all nodes are in it, at most an ordinary search's and a scan's;
+    /// in either case besides those on the way down to where a walk begins.
     ///
     /// Three ways: where nearly all nodes are in the set, an ordinary search a little wider; where the nodes about the query
     /// are in it at least half as often as elsewhere, a walk that scores hardly others, and is the wider the rarer they are there
@@ -45,8 +46,9 @@ extension Graph {
             if answer.damage != nil || 10 * answer.nodes >= 9 * width { return answer }
             spent = answer  // what is near the query is gone: the walk must go farther
         }
-        var answer = walk(
-            query, width: width, admitting, share: share, budget: max(matches / 2 - spent.distances, 0), crossModal: crossModal)
+        let budget = matches / 2 - spent.distances
+        guard budget > 0 else { return scanned(query, width, admitting, after: spent) }
+        var answer = walk(query, width: width, admitting, share: share, budget: budget, crossModal: crossModal)
         answer.visited += spent.visited
         answer.distances += spent.distances
         return answer.exhausted || answer.damage != nil ? answer : scanned(query, width, admitting, after: answer)

@@ -32,6 +32,23 @@ package struct GraphSettings: Sendable, Equatable, Codable {
         self.seed = seed
     }
 
+    /// What was encoded, where it is in range: settings are read from databases.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        func number(_ key: CodingKeys, in range: ClosedRange<Int>) throws -> Int {
+            let found = try container.decode(Int.self, forKey: key)
+            guard range.contains(found) else {
+                throw DecodingError.dataCorruptedError(forKey: key, in: container, debugDescription: "\(found) is out of range")
+            }
+            return found
+        }
+        self.init(
+            dimension: try number(.dimension, in: 1...dimensionMax),
+            connectivity: try number(.connectivity, in: 2...connectivityMax),
+            constructionBreadth: try number(.constructionBreadth, in: 1...nodesMax),
+            seed: try container.decode(UInt64.self, forKey: .seed))
+    }
+
     /// M 16 and breadth 128 up to 512 dimensions, breadth 200 above, M 20 from 1,024. M 24 there found no more for as many codes
     /// compared (40,000 × 1,024: recall 0.95 for 524 codes a query with M 20, for 613 with M 24) and takes 32 bytes more.
     package static func standard(dimension: Int, quality: GraphQuality = .balanced, seed: UInt64 = 1) -> GraphSettings {

@@ -3,6 +3,9 @@
 import Platform
 
 extension GraphBuilder {
+    /// Ends the name of a graph that is being written.
+    package static let temporarySuffix = ".tmp"
+
     /// Writes the graph and returns its header's checksum, which stands for the whole file. On any failure, and when cancelled
     /// (which is asked for every chunk of at most 64 KiB), nothing is left under `path` that was not there before. `progress`
     /// is told the bytes written and all there will be.
@@ -11,7 +14,7 @@ extension GraphBuilder {
         progress: ((_ done: Int, _ total: Int) -> Void)? = nil, fileSystem: any FileSystem = PosixFileSystem()
     ) throws(GraphError) -> UInt32 {
         precondition(!layers.isEmpty, "write before build")
-        let temporary = path + ".tmp"
+        let temporary = path + Self.temporarySuffix
         do throws(GraphError) {
             let checksum = try writeFile(temporary, identity, cancellation, progress, fileSystem)
             if cancellation?.isCancelled == true { throw .cancelled }

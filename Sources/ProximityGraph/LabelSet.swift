@@ -32,9 +32,10 @@ package struct LabelSet: Sendable {
     var nodes: [UInt64] { bits.words }
 
     /// Up to `limit` nodes of the set from places spread evenly over the graph. O(limit) unless the set is sparse.
-    func spread(_ limit: Int) -> [Int] {
+    package func spread(_ limit: Int) -> [Int] {
+        precondition(limit >= 1, "at least one node")
         let nodes = nodes
-        let step = max(1, nodes.count / max(limit, 1))
+        let step = max(1, (nodes.count + limit - 1) / limit)
         var found: [Int] = []
         for start in stride(from: 0, to: nodes.count, by: step) {
             guard let word = nodes[start..<min(start + step, nodes.count)].firstIndex(where: { $0 != 0 }) else { continue }
@@ -121,6 +122,17 @@ extension Graph {
         gone += slots(of: labels).map { UInt32($0) }
         gone.sort()
         return LabelSet(count: count - gone.count, .allBut(gone), of: self)
+    }
+
+    /// Those of some labels (ascending) that this graph does not have. O(n log N) or O(N), whichever is less.
+    package func missing(of labels: [Int64]) -> [Int64] {
+        var found = slots(of: labels).makeIterator()
+        var next = found.next().map(label)
+        return labels.filter { label in
+            guard label == next else { return true }
+            next = found.next().map(self.label)
+            return false
+        }
     }
 
     // MARK: Slots

@@ -56,7 +56,10 @@ extension Reader {
         of score: String, from: ModalityID, to: ModalityID
     ) throws(StorageError) -> CalibrationRecord? {
         try first(
-            "SELECT \(Self.calibrationColumns) FROM calibration WHERE from_modality = ? AND to_modality = ? AND score = ?",
+            """
+            SELECT \(Self.calibrationColumns) FROM calibration
+            WHERE from_modality = ? AND to_modality = ? AND score = ? AND \(DerivedTable.calibration.isSound)
+            """,
             [from.rawValue, to.rawValue], score, CalibrationRecord.init)
     }
 
@@ -65,7 +68,8 @@ extension Reader {
         try rows(
             """
             SELECT \(Self.calibrationColumns) FROM calibration
-            WHERE from_modality IN (SELECT id FROM modality WHERE collection = ?) ORDER BY from_modality, to_modality, score
+            WHERE from_modality IN (SELECT id FROM modality WHERE collection = ?) AND \(DerivedTable.calibration.isSound)
+            ORDER BY from_modality, to_modality, score
             """,
             [collection.rawValue], CalibrationRecord.init)
     }

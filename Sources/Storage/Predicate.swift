@@ -46,7 +46,7 @@ package indirect enum Predicate: Sendable, Equatable {
     case not(Predicate)
     case compare(Field, Comparison, Value)
     case among(Field, [Value])
-    /// SQLite's LIKE on texts: % and _, without case for ASCII letters.
+    /// SQLite's LIKE on texts: % and _, without case for ASCII letters. At most `StorageLimits.patternBytesMax` bytes.
     case like(Field, String)
     /// The attribute is an array and has this member.
     case contains(Field, Value)
@@ -54,4 +54,19 @@ package indirect enum Predicate: Sendable, Equatable {
     case isNull(Field)
     /// The boolean true.
     case isTrue(Field)
+}
+
+extension Predicate {
+    /// Junctions and complements inside one another: a bound on the stack of whoever walks the tree.
+    package static let levelsMax = 256
+
+    /// Whether patterns are no longer, and levels no more, than storage takes. Who makes predicates sees to that.
+    func isWithinLimits(levels: Int = Predicate.levelsMax) -> Bool {
+        switch self {
+        case .and(let parts), .or(let parts): levels > 0 && parts.allSatisfy { $0.isWithinLimits(levels: levels - 1) }
+        case .not(let inner): levels > 0 && inner.isWithinLimits(levels: levels - 1)
+        case .like(_, let pattern): pattern.utf8.count <= StorageLimits.patternBytesMax
+        default: true
+        }
+    }
 }

@@ -2,25 +2,23 @@
 /// AND, OR and NOT are joins of ascending lists. O(rows of the leaves), whatever else is stored.
 
 private struct PredicateRows {
-    /// Most parameters SQLite takes in a statement, less those of the frame.
-    private static let bindingsMax = 32_000
-    private static let depthMax = 100
+    /// Most values of a list that one statement takes: fewer than SQLite's parameters, less those of the frame.
+    private static let valuesMax = 32_000
 
     let reader: Reader
     let modality: ModalityID
 
-    func set(_ predicate: Predicate, depth: Int = 0) throws(StorageError) -> RowSet {
-        guard depth < Self.depthMax else { throw .filterTooLarge(what: "it nests more than \(Self.depthMax) deep") }
+    func set(_ predicate: Predicate) throws(StorageError) -> RowSet {
         switch predicate {
         case .and(let parts):
             var found = RowSet.all
-            for part in parts where found != .none { found = found.intersection(try set(part, depth: depth + 1)) }
+            for part in parts where found != .none { found = found.intersection(try set(part)) }
             return found
         case .or(let parts):
             var found = RowSet.none
-            for part in Self.folded(parts, depth) { found = found.union(try set(part, depth: depth + 1)) }
+            for part in Self.folded(parts) { found = found.union(try set(part)) }
             return found
-        case .not(let inner): return try set(inner, depth: depth + 1).complement
+        case .not(let inner): return try set(inner).complement
         case .compare(let field, let comparison, let value):
             return try leaf(field, [value]) { "\($0) \(comparison.rawValue) \($1)" }
         case .among(let field, let values): return try among(field, values)
@@ -33,14 +31,14 @@ private struct PredicateRows {
     }
 
     /// Equalities on one field become one list: a table of many values is then looked up once, not once a value.
-    private static func folded(_ parts: [Predicate], _ depth: Int) -> [Predicate] {
+    private static func folded(_ parts: [Predicate]) -> [Predicate] {
         var folded: [Predicate] = []
         var places: [Predicate.Field: Int] = [:]
         var values: [Predicate.Field: [Predicate.Value]] = [:]
-        func add(_ parts: [Predicate], _ depth: Int) {
+        func add(_ parts: [Predicate]) {
             for part in parts {
                 switch part {
-                case .or(let inner) where depth < Self.depthMax: add(inner, depth + 1)
+                case .or(let inner): add(inner)
                 case .compare(let field, .eq, let value): add([value], field, part)
                 case .among(let field, let more): add(more, field, part)
                 default: folded.append(part)
@@ -54,7 +52,7 @@ private struct PredicateRows {
             }
             values[field, default: []] += more
         }
-        add(parts, depth)
+        add(parts)
         for (field, place) in places {
             guard let all = values[field], all.count > 1 else { continue }
             folded[place] = .among(field, all)
@@ -69,20 +67,20 @@ private struct PredicateRows {
         var found = RowSet.none
         for kind in [AttributeKind.bool, .number, .text] {
             let same = values.filter { $0.kind == kind }
-            if !same.isEmpty { found = found.union(try leaf(field, same) { "\($0) IN (\($1))" }) }
+            for start in stride(from: 0, to: same.count, by: Self.valuesMax) {
+                let some = Array(same[start..<min(start + Self.valuesMax, same.count)])
+                found = found.union(try leaf(field, some) { "\($0) IN (\($1))" })
+            }
         }
         return found
     }
 
-    /// `test(column, parameters)` on a field, for values of one kind.
+    /// `test(column, parameters)` on a field, for values of one kind, at most `valuesMax`.
     private func leaf(
         _ field: Predicate.Field, _ values: [Predicate.Value], flag: Int64 = 0, _ test: (String, String) -> String
     ) throws(StorageError) -> RowSet {
-        guard values.count <= Self.bindingsMax else {
-            throw .filterTooLarge(what: "it has more than \(Self.bindingsMax) values")
-        }
         let kind = values[0].kind
-        let list = (1...values.count).map { "?\($0)" }.joined(separator: ",")
+        let list = Self.parameters(values.count)
         switch field {
         case .id, .item:
             guard kind == .text, flag == 0 else { return .none }
@@ -97,6 +95,11 @@ private struct PredicateRows {
                 "SELECT row FROM attribute WHERE \(test("value", list)) AND (path, kind) =", values,
                 [path, kind.rawValue + flag])
         }
+    }
+
+    /// In order, and without the numbers by which SQLite would look up each among all of them.
+    private static func parameters(_ count: Int) -> String {
+        Array(repeating: "?", count: count).joined(separator: ",")
     }
 
     /// Rows that have a field, of any kind.
@@ -115,8 +118,7 @@ private struct PredicateRows {
 
     /// Rows of a statement that ends where the parameters of `frame` follow those of `values`.
     private func rows(_ sql: String, _ values: [Predicate.Value], _ frame: [Int64]) throws(StorageError) -> RowSet {
-        let places = frame.indices.map { "?\(values.count + $0 + 1)" }.joined(separator: ",")
-        let statement = try reader.connection.take(sql + " (\(places))")
+        let statement = try reader.connection.take(sql + " (\(Self.parameters(frame.count)))")
         // A list of many values is a text of its own, which nobody asks for again.
         defer { if values.count <= 1 { reader.connection.give(statement) } }
         for (index, value) in values.enumerated() {
@@ -148,8 +150,9 @@ extension Predicate.Value {
 extension Reader {
     /// Live rows of a modality that a predicate admits, ascending.
     /// Complexity: O(rows of its leaves), and of the modality where rows are told by what they are not.
-    /// - Throws: `.filterTooLarge`.
+    /// - Precondition: the predicate is within its limits.
     package func rows(of modality: ModalityID, matching predicate: Predicate) throws(StorageError) -> [RowID] {
+        precondition(predicate.isWithinLimits(), "a predicate beyond its limits")
         let set = try PredicateRows(reader: self, modality: modality).set(predicate)
         return try set.rows(among: try rows(of: modality).map(\.rawValue)).map(RowID.init(rawValue:))
     }

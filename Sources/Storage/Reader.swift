@@ -150,44 +150,11 @@ package class Reader {
         try rows("SELECT row FROM embedding WHERE modality = ? ORDER BY row", [modality.rawValue], Self.rowID)
     }
 
-    /// Live rows inserted after a sequence, ascending. Metadata updates keep a row and its vector: see `updatedRows`.
+    /// Live rows inserted after a sequence, ascending. Metadata updates keep a row and its vector.
     package func changedRows(of modality: ModalityID, after sequence: ChangeSequence) throws(StorageError) -> [RowID] {
         try rows(
             "SELECT row FROM embedding WHERE modality = ? AND row > ? ORDER BY row",
             [modality.rawValue, sequence.rawValue], Self.rowID)
-    }
-
-    /// Live rows whose metadata was set after a sequence, ascending by that change.
-    package func updatedRows(of modality: ModalityID, after sequence: ChangeSequence) throws(StorageError) -> [RowID] {
-        try rows(
-            "SELECT row FROM embedding WHERE modality = ? AND sequence > ? AND sequence <> row ORDER BY sequence",
-            [modality.rawValue, sequence.rawValue], Self.rowID)
-    }
-
-    /// Rows deleted or replaced after a sequence, ascending by row. Deletions that no graph can still need are forgotten
-    /// when a generation is published (`Writer.publish`).
-    package func deletedRows(of modality: ModalityID, after sequence: ChangeSequence) throws(StorageError) -> [RowID] {
-        try rows(
-            "SELECT row FROM tombstone WHERE modality = ? AND sequence > ?", [modality.rawValue, sequence.rawValue],
-            Self.rowID
-        ).sorted()
-    }
-
-    /// Whether more than so many embeddings were inserted, deleted or replaced (which counts twice) after a sequence.
-    /// O(1) where the database's counter shows that they cannot be so many, else O(changes).
-    package func hasChanged(
-        _ modality: ModalityID, after sequence: ChangeSequence, inMoreThan count: Int
-    ) throws(StorageError) -> Bool {
-        // Every insertion and every deletion takes a number of its own; other modalities and metadata take them too.
-        guard try lastChange(of: modality).rawValue > sequence.rawValue &+ Int64(count) else { return false }
-        let changes = try first(
-            """
-            SELECT (SELECT count(*) FROM embedding WHERE modality = ?1 AND row > ?2)
-                + (SELECT count(*) FROM tombstone WHERE modality = ?1 AND sequence > ?2)
-            """,
-            [modality.rawValue, sequence.rawValue]
-        ) { Int($0.int(0)) } ?? 0
-        return changes > count
     }
 
     // MARK: Items
@@ -223,11 +190,12 @@ package class Reader {
 
     // MARK: Graphs and ingest
 
+    /// Nil also where the database names one that cannot be.
     package func generation(of modality: ModalityID) throws(StorageError) -> GenerationRecord? {
         try first(
             """
             SELECT generation, file_name, checksum, through_sequence, node_count, settings, created_at
-            FROM generation WHERE modality = ?
+            FROM generation WHERE modality = ? AND \(DerivedTable.generation.isSound)
             """,
             [modality.rawValue]
         ) { row in
@@ -238,9 +206,14 @@ package class Reader {
         }
     }
 
-    /// The greatest generation number ever published, also after a drop; 0 at first. The next must be greater.
+    /// No smaller than any generation number ever published, also after a drop; 0 at first. The next must be greater. It also
+    /// grows when deletions are forgotten that a graph of an earlier state would have to be told of.
     package func lastGenerationNumber(of modality: ModalityID) throws(StorageError) -> Int64 {
-        try first("SELECT last_generation FROM modality WHERE id = ?", [modality.rawValue]) { $0.int(0) } ?? 0
+        let last = try first("SELECT last_generation FROM modality WHERE id = ?", [modality.rawValue]) { $0.int(0) } ?? 0
+        guard (0...DerivedTable.numberMax).contains(last) else {
+            throw .corrupt(path: connection.path, what: "the newest graph of modality \(modality.rawValue) is number \(last)")
+        }
+        return max(last, try generation(of: modality)?.generation ?? 0)
     }
 
     /// What was measured; of one metric where it is named, for `k` and above.
@@ -251,7 +224,7 @@ package class Reader {
             """
             SELECT query_modality, metric, k, recall_target, width, candidates, recall_mean, recall_p5, recall_minimum,
                 recall_lower, measured_at, generation
-            FROM tuning WHERE modality = ?1 AND k >= ?2 AND (?3 IS NULL OR metric = ?3)
+            FROM tuning WHERE modality = ?1 AND k >= ?2 AND (?3 IS NULL OR metric = ?3) AND \(DerivedTable.tuning.isSound)
             ORDER BY query_modality, metric, k, recall_target
             """)
         defer { connection.give(statement) }

@@ -193,4 +193,14 @@ package enum StorageLimits {
     package static let nameBytesMax = 255
     /// Metadata nesting.
     package static let metadataDepthMax = 64
+    /// Of a LIKE: what it compares grows with its length times the text's.
+    package static let patternBytesMax = 4_096
+
+    /// What keeps a text from naming a collection, a modality or a model; nil where nothing does.
+    package static func nameFault(_ name: String) -> String? {
+        if name.isEmpty { return "is empty" }
+        if name.utf8.count > nameBytesMax { return "has \(name.utf8.count) bytes" }
+        let isClean = !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
+        return isClean ? nil : "has a control character"
+    }
 }

@@ -37,7 +37,6 @@ package enum StorageError: Error, Equatable, Sendable {
     case invalidRow(index: Int, what: String)
     case invalidMetadata(index: Int, what: String)
     case invalidName(String)
-    case filterTooLarge(what: String)
 }
 
 extension StorageError {
@@ -69,7 +68,7 @@ extension StorageError: CustomStringConvertible {
             "\(path) is damaged: \(what); run check --deep, and restore a backup where vectors are lost"
         case .full(let path, let operation): "the disk is full at \(path) (\(operation)): free space; nothing was changed"
         case .inputOutput(let path, let operation, let code, let message):
-            "reading or writing \(path) failed (\(operation)): \(message) (code \(code)); check the disk"
+            "reading or writing \(path) failed (\(operation), \(message), code \(code)): check the disk"
         case .readOnly(let path, let operation):
             "\(path) cannot be written (\(operation)): check the permissions of the file and of its directory"
         case .unwritableDirectory(let path, let why):
@@ -77,7 +76,7 @@ extension StorageError: CustomStringConvertible {
                 + "`causeway compact` as its owner, or copy the database and its -wal to another directory"
         case .interrupted(let operation): "\(operation) was interrupted; nothing of it was kept"
         case .sqlite(let path, let code, let message, let operation):
-            "SQLite refused \(operation) on \(path): \(message) (code \(code))"
+            "SQLite refused \(operation) on \(path), \(message) (code \(code)): run `causeway check`"
         case .file(let error): error.description
         case .unusableSQLite(let reason): "the SQLite library cannot be used: \(reason)"
         default: rowDescription
@@ -99,8 +98,8 @@ extension StorageError: CustomStringConvertible {
         case .noSuchRow(let row): "there is no row \(row.rawValue): it was deleted or replaced"
         case .invalidRow(let index, let what): "row \(index) of the batch: \(what)"
         case .invalidMetadata(let index, let what): "row \(index) of the batch: the metadata is not a JSON object: \(what)"
-        case .invalidName(let name): "'\(name)' is not a name: use 1 to 255 bytes without control characters"
-        case .filterTooLarge(let what): "the filter is too large: \(what)"
+        case .invalidName(let name): 
+            "'\(name)' is not a name: use 1 to \(StorageLimits.nameBytesMax) bytes without control characters"
         default: "storage error"
         }
     }

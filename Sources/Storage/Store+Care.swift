@@ -75,9 +75,15 @@ extension Store {
         }
     }
 
-    /// Rewrites the database without free pages (VACUUM), then empties the log. Needs as much free disk again; readers go on.
-    /// - Throws: `.locked`, `.full`; the database is then as before.
+    /// Forgets the deletions that need not be remembered, rewrites the database without free pages (VACUUM), then empties the
+    /// log. Needs as much free disk again; readers go on.
+    /// - Throws: `.locked`, `.full`; the database then has all it had.
     package func compact() throws {
+        try write { writer in
+            for collection in try writer.collections() {
+                for modality in try writer.modalities(of: collection.id) { try writer.forgetDeletions(of: modality.id) }
+            }
+        }
         try exclusively { connection in
             try connection.execute("VACUUM")
             _ = try connection.checkpoint(truncating: true)

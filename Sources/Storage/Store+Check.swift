@@ -2,8 +2,8 @@
 import Platform
 
 extension Store {
-    /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema and counters. Deep, in O(database): also its
-    /// integrity check, foreign keys, every checksum, and attributes against metadata.
+    /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema, counters and measurements. Deep, in O(database):
+    /// also its integrity check, foreign keys, every checksum, and attributes against metadata.
     package func check(deep: Bool) throws -> [Finding] {
         try read { try Check.findings(in: $0, deep: deep) }
     }
@@ -18,20 +18,23 @@ extension Finding {
 
 struct Check {
     let reader: Reader
+    /// A repair has just done what it can, and is no remedy.
+    private let isRepaired: Bool
     var findings: [Finding] = []
 
-    init(reader: Reader) { self.reader = reader }
+    init(reader: Reader, isRepaired: Bool = false) { (self.reader, self.isRepaired) = (reader, isRepaired) }
 
     private var connection: Connection { reader.connection }
     fileprivate static let restore = "restore a backup, or export what can be read and ingest it anew"
     private static let repair = "run `causeway repair`, which makes it again"
 
-    static func findings(in reader: Reader, deep: Bool) throws -> [Finding] {
-        var check = Check(reader: reader)
+    static func findings(in reader: Reader, deep: Bool, isRepaired: Bool = false) throws -> [Finding] {
+        var check = Check(reader: reader, isRepaired: isRepaired)
         do throws(StorageError) {
             try check.pages(deep: deep)
             try check.schema()
             try check.counters(deep: deep)
+            try check.derivedRows()
         } catch {
             check.report(error)
         }
@@ -57,7 +60,8 @@ struct Check {
     mutating func pages(deep: Bool) throws(StorageError) {
         let pragma = deep ? "PRAGMA integrity_check(100)" : "PRAGMA quick_check(100)"
         for line in try reader.rows(pragma, [], { $0.text(0) ?? "" }) where line != "ok" {
-            damage("pages", line, remedy: "run `causeway repair`, which rebuilds indexes; otherwise \(Self.restore)")
+            let before = isRepaired ? "" : "run `causeway repair`, which rebuilds indexes; otherwise "
+            damage("pages", line, remedy: before + Self.restore)
         }
         guard deep else { return }
         let broken = try reader.rows("PRAGMA foreign_key_check") { "\($0.text(0) ?? "?") row \($0.int(1))" }
@@ -91,6 +95,16 @@ struct Check {
             """
         ) { ("modality \($0.text(0) ?? "")", "it says \($0.int(1)) embeddings, \($0.int(2)) are there") }
         for (place, problem) in wrong { damage(place, problem, remedy: Self.repair) }
+    }
+
+    private mutating func derivedRows() throws(StorageError) {
+        for table in DerivedTable.all {
+            let count = try connection.integer("SELECT count(*) FROM \(table.name) WHERE \(table.isSound) IS NOT TRUE")
+            guard count > 0 else { continue }
+            damage(
+                table.name, "\(count) rows hold numbers that cannot be, and count as absent",
+                remedy: "run `causeway repair`, which removes them; then \(table.remake)")
+        }
     }
 
     mutating func contents() throws {

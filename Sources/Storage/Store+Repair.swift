@@ -40,7 +40,8 @@ extension Store {
                 var repairing = Repairing(writer: writer)
                 try repairing.everything()
                 var report = RepairReport(repairs: repairing.repairs + (try more(writer)))
-                report.remaining = try Check.findings(in: writer, deep: true).filter { $0.severity == .damage }
+                report.remaining = try Check.findings(in: writer, deep: true, isRepaired: true)
+                    .filter { $0.severity == .damage }
                 if dryRun || report.repairs.isEmpty { throw TakenBack(report: report) }
                 // Another connection still sees the state before this transaction.
                 if let copy, !repairing.repairs.isEmpty {
@@ -70,6 +71,7 @@ private struct Repairing {
         try indexes()
         try orphans()
         try changeCounter()
+        try derivedRows()
         try counters()
         for collection in try writer.collections() {
             for modality in try writer.modalities(of: collection.id) {
@@ -140,6 +142,14 @@ private struct Repairing {
         }
     }
 
+    /// What cannot be believed; measured or built again, it can.
+    private mutating func derivedRows() throws(StorageError) {
+        for table in DerivedTable.all {
+            let count = try writer.run("DELETE FROM \(table.name) WHERE \(table.isSound) IS NOT TRUE") { _ in }
+            if count > 0 { note(table.name, "\(count) rows hold numbers that cannot be", "removed; \(table.remake)") }
+        }
+    }
+
     // MARK: Counters
 
     /// Never lower than any number in use: rows and changes are numbered by it, and graphs know rows by number.
@@ -148,7 +158,8 @@ private struct Repairing {
         let used = try writer.rows("""
             SELECT max(row) FROM embedding UNION ALL SELECT max(sequence) FROM embedding
             UNION ALL SELECT max(row) FROM tombstone UNION ALL SELECT max(sequence) FROM tombstone
-            UNION ALL SELECT max(last_change) FROM modality UNION ALL SELECT max(through_sequence) FROM generation
+            UNION ALL SELECT max(last_change) FROM modality
+            UNION ALL SELECT max(through_sequence) FROM generation WHERE \(DerivedTable.generation.isSound)
             """, [], { $0.int(0) })
         let needed = used.max() ?? 0
         guard says < needed else { return }

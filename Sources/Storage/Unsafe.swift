@@ -91,7 +91,7 @@ enum OpenPurpose {
         let limits: [(Int32, Int32)] = [
             (SQLITE_LIMIT_LENGTH, 300 << 20), (SQLITE_LIMIT_SQL_LENGTH, 1 << 20), (SQLITE_LIMIT_COLUMN, 100),
             (SQLITE_LIMIT_EXPR_DEPTH, 500), (SQLITE_LIMIT_COMPOUND_SELECT, 8), (SQLITE_LIMIT_ATTACHED, 1),
-            (SQLITE_LIMIT_VARIABLE_NUMBER, 32_766), (SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 4096),
+            (SQLITE_LIMIT_VARIABLE_NUMBER, 32_766), (SQLITE_LIMIT_LIKE_PATTERN_LENGTH, Int32(StorageLimits.patternBytesMax)),
             (SQLITE_LIMIT_TRIGGER_DEPTH, 1), (SQLITE_LIMIT_WORKER_THREADS, 0),
         ]
         for (category, value) in limits { _ = unsafe sqlite3_limit(handle, category, value) }

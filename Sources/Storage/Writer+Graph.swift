@@ -1,17 +1,17 @@
 /// Publishing graph files, their tunings, and how far ingest has come. Knows file names, never files.
 
 extension Writer {
-    /// Puts a graph file in force, unless one newer than `replaced` (nil: none) is; the file must be on disk already. What has
-    /// been dropped meanwhile is no reason to do without. Also forgets the deletions that the graph in force had accounted for.
-    /// - Returns: false, with nothing changed, when another was published meanwhile or the number is not new.
+    /// Puts a graph file in force; the file must be on disk already. What has been dropped meanwhile is no reason to do without.
+    /// Also forgets the deletions that the graph in force had accounted for.
+    /// - Parameter last: `lastGenerationNumber` when what the graph was built of was read.
+    /// - Returns: false, with nothing changed, when it is another by now: a graph was published, or deletions were forgotten that
+    ///   this one does not know of; or when the number is not new.
     package func publish(
-        _ generation: GenerationRecord, of modality: ModalityID, replacing replaced: Int64?
+        _ generation: GenerationRecord, of modality: ModalityID, after last: Int64
     ) throws(StorageError) -> Bool {
         try changing { () throws(StorageError) in
             let current = try self.generation(of: modality)
-            guard (current?.generation ?? 0) <= (replaced ?? 0),
-                try lastGenerationNumber(of: modality) < generation.generation
-            else { return false }
+            guard try lastGenerationNumber(of: modality) == last, last < generation.generation else { return false }
             try run("""
                 INSERT OR REPLACE INTO generation
                 (modality, generation, file_name, checksum, through_sequence, node_count, settings, created_at)
@@ -32,12 +32,7 @@ extension Writer {
                 $0.bind(2, modality.rawValue)
             }
             // One generation late, so that whoever still holds the replaced graph can learn what has gone since.
-            if let horizon = current?.throughSequence {
-                try run("DELETE FROM tombstone WHERE modality = ? AND sequence <= ?") {
-                    $0.bind(1, modality.rawValue)
-                    $0.bind(2, horizon.rawValue)
-                }
-            }
+            if let current { try forgetDeletions(of: modality, through: current.throughSequence) }
             return true
         }
     }

@@ -26,9 +26,6 @@ package final class Writer: Reader {
         }
     }
 
-    /// The newest change of the database so far, this transaction's included.
-    package var lastSequence: ChangeSequence { ChangeSequence(rawValue: sequence) }
-
     func nextSequence() throws(StorageError) -> Int64 {
         guard sequence >= 0, sequence < Int64.max else {
             throw .corrupt(path: connection.path, what: "its change counter is \(sequence)")
@@ -68,8 +65,7 @@ package final class Writer: Reader {
     // MARK: Collections and modalities
 
     func validate(name: String) throws(StorageError) {
-        let isClean = !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
-        guard isClean, (1...StorageLimits.nameBytesMax).contains(name.utf8.count) else { throw .invalidName(name) }
+        guard StorageLimits.nameFault(name) == nil else { throw .invalidName(name) }
     }
 
     /// The collection of that name, made when there is none.

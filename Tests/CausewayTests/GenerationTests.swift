@@ -71,6 +71,18 @@ struct GenerationTests {
         try expectBuilt(temporary.database)
     }
 
+    /// Of what lies beside a database only its graphs are the database's, however much the other names look like theirs.
+    @Test func onlyGraphsAreTidiedUp() throws {
+        let temporary = try indexed(seed: 12)
+        let standing = try graphFiles(temporary)
+        let foreign = ["report.html", "copy.db", "1", "1-900.bak", "1-900.tmp.tmp", "1-09", "+1-9", "-1-9", "1-9-9"]
+        for name in foreign + ["1-900", "1-900.tmp", "77-1"] {
+            try Data("x".utf8).write(to: URL(filePath: temporary.path + "-graph-" + name))
+        }
+        #expect(try temporary.collection().buildIndex().map(\.outcome) == [.current])
+        #expect(try Set(graphFiles(temporary)) == Set(standing + foreign.map { "test.db-graph-" + $0 }))
+    }
+
     // MARK: Beside other processes
 
     /// Calls `body` once, when a rebuild of the database has begun to link.

@@ -83,6 +83,31 @@ struct IngestTests {
         #expect(sound.tokens == TokenSet([[1, 0], [3, 2]], weights: [1, 3]))
     }
 
+    @Test func aNameThatNoModalityCanHaveIsRefusedWithItsLine() throws {
+        let temporary = try TemporaryDatabase()
+        let path = temporary.file("r.jsonl")
+        let longest = String(repeating: "m", count: 255)
+        for name in [longest + "m", #"a\u0001b"#, ""] {
+            try write(
+                [
+                    #"{"modality":"\#(longest)","id":"1","vector":[1,2]}"#, #"{"modality":"\#(name)","id":"1","vector":[1]}"#,
+                ], to: path)
+            do {
+                try temporary.collection().ingestRecords(path)
+                Issue.record("taken: \(name)")
+            } catch CausewayError.badInput(let file, let row, let line, _, _) {
+                #expect(file == path && row == nil && line == 2)
+            }
+        }
+        #expect(throws: CausewayError.badInput(
+            file: nil, row: 0, line: nil, reason: "the modality's name has 256 bytes",
+            remedy: "use 1 to 255 bytes without control characters")
+        ) {
+            try temporary.collection().insert([Embedding(id: "1", vector: [1])], into: longest + "m")
+        }
+        #expect(try temporary.collection().insert([Embedding(id: "1", vector: [1])], into: longest).inserted == 1)
+    }
+
     @Test func anInterruptedIngestGoesOnWhereItStopped() throws {
         let temporary = try TemporaryDatabase()
         let path = temporary.file("r.jsonl")

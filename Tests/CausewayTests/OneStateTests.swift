@@ -111,17 +111,4 @@ struct OneStateTests {
             #expect(answer.hits == exact.hits && answer.explanation.plan.hasPrefix("code scan"), "query \(query.id)")
         }
     }
-
-    /// Nobody is told of a filter that was not given.
-    @Test func aPlanNamesWhatItIsFor() throws {
-        let temporary = try TemporaryDatabase()
-        var rows = clusteredEmbeddings(2_100, dimension: 8, seed: 14)
-        for index in 0..<60 { rows[index].vector = [Float](repeating: 0, count: 8) }
-        try temporary.collection().insert(rows, into: "v")
-        try temporary.collection().buildIndex()
-        let answer = try temporary.collection().search(
-            .vector(rows[100].vector), in: "v", options: SearchOptions(k: 2_080, effort: .width(2_080)))
-        #expect(answer.hits.count == 2_080)
-        #expect(answer.explanation.plan == "exact scan: the graph found too few rows; zero vectors are not in it")
-    }
 }

@@ -31,6 +31,29 @@ struct SearchTests {
         #expect(answer.explanation.plan == "exact scan: there is no index")
     }
 
+    @Test func aStoredQueryBringsItsOwnModality() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        let rows = clusteredEmbeddings(40, dimension: 8, seed: 2)
+        try collection.insert(rows, into: "image")
+        let texts = [Embedding(id: "x1", vector: rows[5].vector), Embedding(id: "7", vector: rows[9].vector)]
+        try collection.insert(texts, into: "text")
+        var banked = CrossSearchOptions()
+        banked.normalization = .bank
+        for options in [CrossSearchOptions(), banked] {
+            let crossed = try collection.search([.embedding(id: "x1")], across: ["image"], options: options)[0]
+            let named = try collection.search([.embedding(id: "x1", from: "text")], across: ["image"], options: options)[0]
+            #expect(crossed.hits == named.hits && !crossed.hits.isEmpty)
+        }
+        #expect(try collection.search(.embedding(id: "x1"), in: "image").hits.first?.id == "5")
+        #expect(try collection.search(.embedding(id: "7"), in: "image").hits.first?.id == "7", "the target's own goes first")
+        try collection.insert([Embedding(id: "x1", vector: rows[6].vector)], into: "sound")
+        #expect(throws: CausewayError.self) { try collection.search(.embedding(id: "x1"), in: "image") }
+        #expect(throws: CausewayError.unknownID("x2", modality: "image")) {
+            try collection.search(.embedding(id: "x2"), in: "image")
+        }
+    }
+
     @Test func tiesAreOrderedByIdWithNumbersByValue() throws {
         let temporary = try TemporaryDatabase()
         let ids = ["b", "10", "9", "a", "-3", "010"]

@@ -2,6 +2,7 @@
 /// table goes on to hold.
 import Causeway
 import Foundation
+import Synchronization
 import Testing
 
 @Suite(.enabled(if: isOptimised, "kernels are slow without optimisation"))
@@ -88,6 +89,28 @@ struct UpkeepTests {
         #expect(try recall(temporary) >= 0.93)
     }
 
+    /// A tenth of the rows is enough, in whatever portions it goes.
+    @Test func fewChangesThatAreEnoughAreMerged() throws {
+        let temporary = try indexed(2_500, upkeep: .automatic)
+        let collection = temporary.collection()
+        let first = try collection.indexStatus(of: "v").generation
+        for start in stride(from: 0, to: 300, by: 20) {
+            try collection.delete(ids: (start..<(start + 20)).map(String.init), from: "v")
+        }
+        try wait { try collection.indexStatus(of: "v").generation != first }
+    }
+
+    /// Another program left it so, or this one ended too early.
+    @Test func anIndexThatIsBehindIsMergedAtTheFirstChange() throws {
+        let temporary = try indexed(2_500)
+        let first = try temporary.collection().indexStatus(of: "v").generation
+        try temporary.collection().delete(ids: (0..<300).map(String.init), from: "v")
+        let other = try Database(path: temporary.path)
+        defer { other.close() }
+        try other.collection("c").insert([Embedding(id: "new", vector: [Float](repeating: 1, count: dimension))], into: "v")
+        try wait { try other.collection("c").indexStatus(of: "v").generation != first }
+    }
+
     @Test func aProgramMayKeepThemUpItself() throws {
         let temporary = try indexed(2_500)
         try insert(1_500, seed: 6, into: temporary)
@@ -117,5 +140,75 @@ struct UpkeepTests {
         try temporary.database.compact()
         let after = try collection.indexStatus(of: "v")
         #expect(after.deletedSince == 0 && after.embeddingsInGraph == 3_700 && after.bytes < before)
+    }
+
+    // MARK: Deletions
+
+    /// Every merge forgets the deletions it took in; the measurements before must not be believed for ever.
+    @Test func deletingLittleByLittleEndsInANewMeasurement() throws {
+        let temporary = try TemporaryDatabase(upkeep: .manual)
+        let collection = temporary.collection()
+        try collection.insert(tokenEmbeddings(2_800, dimension: 4, seed: 1, copies: false), into: "v")
+        try collection.buildIndex()
+        #expect(try collection.tuneIndex(from: "v", to: "v", recall: 0.5, metric: .maxSim) != nil)
+        var left = 2_800, measured = 0, forgotten = 0
+        while left > 2_300 {
+            let dead = left / 9
+            try collection.delete(ids: (0..<dead).map { String(left - 1 - $0) }, from: "v")
+            left -= dead
+            let stages = Mutex<Set<String>>([])
+            let merged = try collection.maintainIndexes { progress in
+                stages.withLock { _ = $0.insert(progress.stage) }
+                return true
+            }
+            #expect(merged.map(\.outcome) == [.merged])
+            measured += stages.withLock { $0.contains { $0.hasPrefix("tune") } } ? 1 : 0
+            forgotten = 2_800 - left - (try number("SELECT count(*) FROM tombstone", on: temporary.path))
+        }
+        let tunings = try collection.indexStatus(of: "v").tunings
+        #expect(forgotten > 0 && measured > 0 && tunings.allSatisfy { $0.isStale == ($0.metric == "max-sim") })
+        #expect(tunings.contains { $0.metric == "max-sim" })
+    }
+
+    @Test func aModalityWithoutAGraphForgetsItsDeletions() throws {
+        let temporary = try TemporaryDatabase(upkeep: .manual)
+        let collection = temporary.collection()
+        func replaceAll() throws {
+            let embeddings = clusteredEmbeddings(400, dimension: dimension, seed: 1)
+            try collection.insert(embeddings, into: "v", options: IngestOptions(onConflict: .replace))
+        }
+        for _ in 0..<4 { try replaceAll() }
+        #expect(try number("SELECT count(*) FROM tombstone", on: temporary.path) == 1_200)
+        #expect(try collection.buildIndex().map(\.outcome) == [.tooSmall])
+        #expect(try number("SELECT count(*) FROM tombstone", on: temporary.path) == 101)
+        try replaceAll()
+        try temporary.database.compact()
+        #expect(try number("SELECT count(*) FROM tombstone", on: temporary.path) == 101)
+        #expect(try temporary.database.check(deep: true).isEmpty)
+    }
+
+    /// What goes while a first graph is built, and is forgotten by another process, could not be told to it.
+    @Test func aGraphThatCannotBeToldWhatHasGoneIsNotPublished() throws {
+        let temporary = try TemporaryDatabase(upkeep: .manual)
+        let collection = temporary.collection()
+        try collection.insert(clusteredEmbeddings(3_600, dimension: dimension, seed: 1), into: "v")
+        let path = temporary.path
+        let isDone = Mutex(false)
+        let report = try collection.buildIndex { progress in
+            guard progress.stage == "link", isDone.withLock({ done in
+                defer { done = true }
+                return !done
+            }) else { return true }
+            #expect(throws: Never.self) {
+                let other = try Database(path: path, access: .readWrite, upkeep: .manual)
+                try other.collection("c").delete(ids: (0..<1_500).map(String.init), from: "v")
+                try other.compact()
+                other.close()
+            }
+            return true
+        }
+        #expect(report.map(\.outcome) == [.superseded])
+        #expect(try collection.buildIndex().map(\.outcome) == [.built])
+        #expect(try temporary.database.check(deep: true).isEmpty)
     }
 }

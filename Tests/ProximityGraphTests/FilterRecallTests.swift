@@ -113,4 +113,28 @@ struct FilterRecallTests {
         let answer = graph.searchFiltered(query.span, width: 40, admitting: spared)
         #expect(answer.hits.count >= 40 && Set(answer.hits.map(\.label)).isDisjoint(with: near))
     }
+
+    /// A wide search that finds nothing of the set has spent what a walk may: an ordinary search and a scan, no more.
+    @Test func whatASearchSpentInVainNoWalkSpendsAgain() throws {
+        let values = clustered(2_000, dimension, clusters: 1, seed: 4)
+        let graph = try makeGraph(values, settings: .standard(dimension: dimension)).graph
+        let query = row(values, 7, dimension)
+        let spared = graph.labelSet(excluding: graph.scan(query.span, limit: 180).hits.map(\.label).sorted())
+        let answer = graph.searchFiltered(query.span, width: 140, admitting: spared)
+        let plain = graph.search(query.span, width: 140 * 2_000 / 1_820 + 2)
+        #expect(plain.distances > spared.count / 2 && answer.isScan)
+        #expect(answer.distances == plain.distances + spared.count)
+    }
+
+    @Test func seedsAreSpreadEvenlyAndNoMoreThanAskedFor() throws {
+        let values = clustered(1_200, dimension, clusters: 5, seed: 3)
+        let graph = try makeGraph(values, settings: .standard(dimension: dimension)).graph
+        let all = graph.labelSet(excluding: [])
+        let places = (graph.nodeCount + 63) / 64
+        for limit in 1...40 {
+            let nodes = all.spread(limit)
+            #expect(nodes.count <= limit && 2 * nodes.count >= min(limit, places), "limit \(limit): \(nodes.count)")
+            #expect(nodes == nodes.sorted() && Set(nodes).count == nodes.count)
+        }
+    }
 }

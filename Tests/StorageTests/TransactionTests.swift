@@ -71,8 +71,6 @@ import Testing
         #expect(try first < second && second < reader.lastChange(of: id))
         let added = try reader.changedRows(of: id, after: first)
         #expect(added.count == 2 && added.allSatisfy { !rows.contains($0) })
-        #expect(try reader.updatedRows(of: id, after: first) == [rows[1]])
-        #expect(try reader.updatedRows(of: id, after: second) == [])
         #expect(try reader.deletedRows(of: id, after: second) == [rows[0], rows[3]])
         #expect(try reader.deletedRows(of: id, after: reader.lastChange(of: id)) == [])
         let record = try reader.embeddings([rows[1]])[0]
@@ -240,13 +238,13 @@ import Testing
             nodeCount: 3, settings: "{}", createdAt: "2026-01-01T00:00:00Z")
     }
     try fixture.insert(plainBatch(3, dimension: 8))
-    #expect(try fixture.store.write { try $0.publish(generation(1, through: 3), of: id, replacing: nil) })
+    #expect(try fixture.store.write { try $0.publish(generation(1, through: 3), of: id, after: 0) })
     #expect(try fixture.store.read { try $0.generation(of: id) } == generation(1, through: 3))
-    #expect(try fixture.store.write { try $0.publish(generation(2, through: 3), of: id, replacing: nil) } == false, "not first")
-    #expect(try fixture.store.write { try $0.publish(generation(1, through: 3), of: id, replacing: 1) } == false, "not new")
+    #expect(try fixture.store.write { try $0.publish(generation(2, through: 3), of: id, after: 0) } == false, "not first")
+    #expect(try fixture.store.write { try $0.publish(generation(1, through: 3), of: id, after: 1) } == false, "not new")
     try fixture.store.write { try $0.dropGeneration(of: id) }
-    #expect(try fixture.store.write { try $0.publish(generation(1, through: 3), of: id, replacing: nil) } == false)
-    #expect(try fixture.store.write { try $0.publish(generation(2, through: 3), of: id, replacing: 1) }, "1 was dropped since")
+    #expect(try fixture.store.write { try $0.publish(generation(1, through: 3), of: id, after: 0) } == false)
+    #expect(try fixture.store.write { try $0.publish(generation(2, through: 3), of: id, after: 1) }, "1 was dropped since")
     let tuning = TuningRecord(
         queryModality: id, metric: "cosine", k: 10, recallTarget: 0.95, width: 64, candidates: 40, meanRecall: 0.97,
         p5Recall: 0.9, minimumRecall: 0.7, lowerBound: 0.96, measuredAt: .init(rawValue: 3), generation: 2)

@@ -142,7 +142,6 @@ private func squareOfDistance(_ x: [Float], _ y: [Float]) -> Double { squaredDis
             near(bounds.relaxedColumns, try one.number("rwmd_y"), one.tolerance, one.id)
             near(bounds.rowsThenColumns, try one.number("rowcol"), one.tolerance, one.id)
             near(bounds.columnsThenRows, try one.number("colrow"), one.tolerance, one.id)
-            near(try centroidDistance(x, y), try one.number("centroid"), one.tolerance, one.id)
             near(try exactCost(x, y), try one.number("W1"), one.tolerance, one.id)
         }
     }
@@ -187,9 +186,7 @@ private func squareOfDistance(_ x: [Float], _ y: [Float]) -> Double { squaredDis
             try costs.fillExactly(rows: x, columns: y)
             let nearest = NearestTokens(costs)
             near(nearest.maxSimSum, try one.number("maxsim_sum_x"), 2e-6, one.id)
-            near(nearest.maxSimMean(), try one.number("maxsim_mean_x"), 2e-6, one.id)
             near(nearest.chamfer(), try one.number("chamfer_cosine"), 2e-6, one.id)
-            near(nearest.hausdorff, try one.number("hausdorff_cosine"), 2e-6, one.id)
             try costs.fillExactly(rows: y, columns: x)
             near(NearestTokens(costs).maxSimSum, try one.number("maxsim_sum_y"), 4e-6, one.id)
         }

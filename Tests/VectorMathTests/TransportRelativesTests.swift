@@ -99,9 +99,8 @@ import VectorMath
         let costs = CostMatrix()
         try costs.fillExactly(rows: query, columns: candidate)
         let nearest = NearestTokens(costs)
-        #expect(abs(nearest.maxSimSum - 1.4) < 1e-12 && abs(nearest.maxSimMean() - 0.7) < 1e-12)
-        #expect(abs(nearest.chamfer() - (0.3 + 0.6)) < 1e-12 && abs(nearest.hausdorff - 1) < 1e-12)
-        #expect(abs(nearest.maxSimMean(weights: [0.25, 0.75]) - 0.75) < 1e-12)
+        #expect(abs(nearest.maxSimSum - 1.4) < 1e-12)
+        #expect(abs(nearest.chamfer() - (0.3 + 0.6)) < 1e-12)
     }
 }
 

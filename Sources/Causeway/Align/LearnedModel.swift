@@ -94,18 +94,13 @@ public struct LearnedModel: Sendable {
 
     /// - Throws: `.invalidArgument` for a name that `learned:NAME`, alone or in a list, could not name.
     static func validate(name: String) throws(CausewayError) {
-        let isClean = name.unicodeScalars.allSatisfy {
-            $0 != "," && !$0.properties.isWhitespace && $0.properties.generalCategory != .control
-        }
-        guard isClean, !name.isEmpty, name.utf8.count <= nameBytesMax else {
+        let isOneWord = name.unicodeScalars.allSatisfy { $0 != "," && !$0.properties.isWhitespace }
+        guard isOneWord, StorageLimits.nameFault(name) == nil else {
             throw .invalidArgument(
                 reason: "'\(name)' is no name for a model",
-                remedy: "use 1 to \(nameBytesMax) bytes without commas, white space or control characters")
+                remedy: "use 1 to \(StorageLimits.nameBytesMax) bytes without commas, white space or control characters")
         }
     }
-
-    /// As of collections and modalities.
-    private static let nameBytesMax = 255
 
     /// Why a stored model must not be used with these modalities.
     static func obstacle(_ record: ModelRecord, from: ModalityRecord, to: ModalityRecord) -> CausewayError? {

@@ -58,6 +58,9 @@ extension Database {
             ]
         case .failure(let error): return [damage(error.description)]
         case .success(let graph):
+            guard GenerationSettings(recorded: generation)?.graph == graph.settings else {
+                return [damage("what the database says of how it was built is not what the file says")]
+            }
             guard deep else { return [] }
             var problems = graph.verifyChecksums()
             if problems.isEmpty { problems = graph.checkInvariants() }

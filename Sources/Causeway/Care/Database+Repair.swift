@@ -26,8 +26,8 @@ extension Database {
     /// Brings a database whose damage `check(deep: true)` reports back to a sound state, in one transaction. Embeddings whose
     /// vector does not match its checksum are removed, and each is listed; every other stays bit for bit. Token sets,
     /// metadata and models that cannot be read are removed alone. Counters, indexes and filters are made again; graphs that
-    /// are damaged or missing are dropped, until `buildIndex`. Where the file's own pages cannot be read, nothing is changed, and
-    /// that damage remains.
+    /// are damaged or missing are dropped, and so are measurements that cannot be, until `buildIndex`. Where the file's own pages
+    /// cannot be read, nothing is changed, and that damage remains.
     /// - Parameter dryRun: changes nothing, and reports what would be done.
     /// - Parameter keepsCopy: before anything is changed, the database is copied to "<path>-before-repair" (or, if that exists,
     ///   "-before-repair-2" and so on). Unreadable bytes are copied as they are.

@@ -34,9 +34,6 @@ public struct CrossSearchOptions: Sendable {
 
     public init(search: SearchOptions = SearchOptions()) { self.search = search }
 
-    /// True where the ordinary search does all that is asked.
-    public var isOrdinary: Bool { model == nil && normalization == .none && minProbability == nil && via == nil }
-
     /// The name of what scores are of, given the metric that is searched by.
     public func metricName(_ metric: Metric) -> String { model.map { "learned:" + $0 } ?? metric.name }
     public func isSimilarity(_ metric: Metric) -> Bool { model != nil || normalization != .none || metric.isSimilarity }

@@ -17,16 +17,17 @@ extension EmbeddingCollection {
     ) throws -> [CrossSearchAnswer] {
         try options.search.validate()
         guard let first = queries.first, let firstTarget = targets.first else { return [] }
-        let sourceName = first.modality ?? options.via ?? firstTarget
-        guard queries.allSatisfy({ ($0.modality ?? sourceName).hasSameBytes(as: sourceName) }) else {
-            throw CausewayError.invalidArgument(
-                reason: "the queries are of several modalities", remedy: "search with one modality at a time")
-        }
         return try database.read(together: max(1, min(threads, queries.count))) { readers in
             let reader = readers.first
+            let source = try first.modality.map { try modality($0, in: reader) }
+                ?? home(of: first, for: modality(options.via ?? firstTarget, in: reader), in: reader)
+            guard queries.allSatisfy({ ($0.modality ?? source.name).hasSameBytes(as: source.name) }) else {
+                throw CausewayError.invalidArgument(
+                    reason: "the queries are of several modalities", remedy: "search with one modality at a time")
+            }
             let search = CrossSearch(
                 collection: self, options: options, metric: try metric(options.search.metric, in: reader), threads: threads,
-                readers: readers, source: try modality(sourceName, in: reader))
+                readers: readers, source: source)
             let prepared = try queries.map { try search.prepare($0) }
             if let via = options.via {
                 guard targets.count == 1 else {
@@ -183,6 +184,7 @@ extension CrossSearchAnswer {
         let plans = before.plan.components(separatedBy: Explanation.planSeparator)
         explanation.plan = plans.contains(answer.explanation.plan)
             ? before.plan : before.plan + Explanation.planSeparator + answer.explanation.plan
+        explanation.isFallback = explanation.isFallback || before.isFallback
         explanation.candidates += before.candidates
         explanation.reranked += before.reranked
         explanation.bytesRead += before.bytesRead

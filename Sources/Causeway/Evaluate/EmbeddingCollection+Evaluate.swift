@@ -70,10 +70,10 @@ extension EmbeddingCollection {
             collection: self, target: target, source: source, metric: metric, threads: options.threads, progress: progress,
             work: "candidate budget of")
         let measured = try budgets.measure(
-            sample, k: k,
+            budgets.queries(sample.sorted(), in: reader), k: k,
             Tuner.Measurement(
                 queryModality: source.id, measuredAt: reader.lastChange(of: target.id), generation: 0, targets: recalls),
-            in: reader) ?? []
+            in: reader)
         let count = try reader.count(of: target.id)
         return recalls.map { recall in
             let row = measured.first { $0.recallTarget == recall }

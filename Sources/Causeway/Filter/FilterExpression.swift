@@ -1,5 +1,7 @@
 /// A filter over metadata, id and item as a tree. Evaluates nothing: storage does, with bound values, never as pasted SQL.
 /// Two-valued logic: a leaf is false where the attribute is missing, null or of another type, and NOT is the complement.
+import Storage
+
 package indirect enum FilterExpression: Sendable, Equatable {
     /// At least two operands.
     case and([FilterExpression])
@@ -65,10 +67,12 @@ package struct FilterError: Error, Equatable, Sendable, CustomStringConvertible 
 }
 
 extension FilterExpression {
-    /// Longer texts are refused, in bytes of UTF-8. Ten thousand ids fit.
+    /// Longer texts are refused, in bytes of UTF-8. Ten thousand ids fit, and as many values as fit are taken.
     package static let textBytesMax = 262_144
-    /// Parentheses and NOTs inside one another; a bound on the stack of whatever walks the tree.
+    /// Parentheses and NOTs inside one another, each at most two levels of the tree: a bound on the stack of whatever walks it.
     package static let depthMax = 100
+    /// Longer patterns of LIKE are refused, in bytes of UTF-8.
+    package static let patternBytesMax = StorageLimits.patternBytesMax
 
     /// Reads `license = 'cc-by' AND year >= 2019 AND NOT archived`.
     package init(parsing text: String) throws(FilterError) {

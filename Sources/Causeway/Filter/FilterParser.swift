@@ -133,6 +133,11 @@ struct FilterParser {
         }
         if take(.like) {
             guard case .text(let pattern) = current.kind else { throw expected("a pattern in single quotes") }
+            guard pattern.utf8.count <= FilterExpression.patternBytesMax else {
+                let limit = FilterExpression.patternBytesMax
+                throw FilterError(
+                    column: current.column, reason: "the pattern is longer than \(limit) bytes; put % in place of a part of it")
+            }
             advance()
             return .like(field, pattern)
         }

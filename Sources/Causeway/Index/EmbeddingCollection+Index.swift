@@ -49,13 +49,14 @@ extension EmbeddingCollection {
     /// no index for that.
     /// - Parameter metric: nil is the collection's own.
     /// - Returns: the row of the table, or nil where nothing under the cap reaches it.
-    /// - Throws: `.invalidArgument` for a metric on token sets where there are none, or of two token dimensions, and where
-    ///   there is no index or there are too few embeddings to measure with.
+    /// - Throws: `.invalidArgument` for a metric on token sets where there are none, or of two token dimensions, where there is
+    ///   no index, and where there are too few embeddings to measure with: those that the metric can compare.
     public func tuneIndex(
         from: String, to: String, recall: Double, k: Int = 10, metric named: Metric? = nil, threads: Int? = nil,
         progress: ProgressHandler? = nil
     ) throws -> Tuning? {
         try translatingErrors {
+            try SearchOptions(k: k, effort: .recall(recall)).validate()
             let (source, target, metric) = try database.read {
                 (try modality(from, in: $0), try modality(to, in: $0), try self.metric(named, in: $0))
             }
@@ -69,10 +70,8 @@ extension EmbeddingCollection {
                         remedy: "`causeway index build` makes one where there are enough embeddings to need it")
                 }
                 try tuner.tune(from: source, ks: [k], extraTarget: recall)
-            } else if try !tuner.tuneCandidates(from: source, metric: metric, k: k, extraTarget: recall) {
-                throw CausewayError.invalidArgument(
-                    reason: "no embedding of \(from) to measure with can be compared by \(metric)",
-                    remedy: "ingest tokens for more of them, or search with --exact")
+            } else {
+                try tuner.tuneCandidates(from: source, metric: metric, k: k, extraTarget: recall)
             }
             return try indexStatus(of: to).tunings.first {
                 $0.from.hasSameBytes(as: from) && $0.metric == metric.name && $0.k == k && $0.recallTarget >= recall

@@ -47,9 +47,16 @@ struct GenerationFiles: Sendable {
     /// their mapping.
     func removeOrphans(keeping names: Set<String>) {
         guard let entries = try? fileSystem.list(directory) else { return }
-        for entry in entries where entry.hasPrefix(prefix) && !names.contains(entry) {
-            try? fileSystem.remove(directory + "/" + entry)
-        }
+        for entry in entries where isGraph(entry) && !names.contains(entry) { try? fileSystem.remove(path(entry)) }
+    }
+
+    /// Whether a graph was written under that name, to its end or not. What else begins like one belongs to someone else.
+    private func isGraph(_ entry: String) -> Bool {
+        let name = entry.hasSuffix(GraphBuilder.temporarySuffix)
+            ? String(entry.dropLast(GraphBuilder.temporarySuffix.count)) : entry
+        guard name.hasPrefix(prefix) else { return false }
+        let numbers = name.dropFirst(prefix.count).split(separator: "-").compactMap { Int64($0) }
+        return numbers.count == 2 && name == self.name(of: ModalityID(rawValue: numbers[0]), generation: numbers[1])
     }
 }
 

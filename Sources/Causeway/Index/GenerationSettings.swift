@@ -10,6 +10,8 @@ struct GenerationSettings: Codable {
     var edges: [CrossModalEdges]
     /// Rows that came by merges since the graph was built from nothing.
     var merged = 0
+    /// More rows than any graph has room for.
+    private static let mergedMax = 1 << 48
 
     init(graph: GraphSettings, crossModal: IndexOptions.CrossModal, edges: [CrossModalEdges]) {
         self.graph = graph
@@ -25,6 +27,10 @@ struct GenerationSettings: Codable {
         requested = try container.decodeIfPresent([String].self, forKey: .requestedModalities)
         edges = try container.decodeIfPresent([CrossModalEdges].self, forKey: .crossModalEdges) ?? []
         merged = try container.decodeIfPresent(Int.self, forKey: .mergedRows) ?? 0
+        guard (0...Self.mergedMax).contains(merged) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .mergedRows, in: container, debugDescription: "\(merged) is out of range")
+        }
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -41,7 +47,7 @@ struct GenerationSettings: Codable {
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
-    /// Nil for settings of another version.
+    /// Nil for settings of another version, and for damaged ones; then nothing of the graph goes on into the next.
     init?(recorded record: GenerationRecord) {
         guard let made = try? JSONDecoder().decode(Self.self, from: Data(record.settings.utf8)) else { return nil }
         self = made

@@ -20,12 +20,14 @@ struct IndexBuilder {
         let clock = ContinuousClock()
         let start = clock.now
         var report = IndexReport(modality: name, outcome: .built)
-        let (modality, old, count) = try database.read { reader in
+        let (modality, old, last, count) = try database.read { reader in
             let modality = try collection.modality(name, in: reader)
-            return (modality, try reader.generation(of: modality.id), try reader.count(of: modality.id))
+            return (
+                modality, try reader.generation(of: modality.id), try reader.lastGenerationNumber(of: modality.id),
+                try reader.count(of: modality.id))
         }
         guard count >= Self.graphMin else {
-            if old != nil { try drop(modality) }
+            try drop(modality)
             report.outcome = .tooSmall
             return report
         }
@@ -50,7 +52,7 @@ struct IndexBuilder {
         var settings = GenerationSettings(graph: loaded.builder.settings, crossModal: crossModal, edges: report.crossModal)
         settings.merged = merging.map { $0.settings.merged + loaded.added } ?? 0
         // The builder goes when the graph is written: tuning maps that, which would be as much memory again.
-        let published = try publish(consume loaded, settings, of: modality, replacing: old, carrying: merging != nil)
+        let published = try publish(consume loaded, settings, of: modality, after: last, carrying: merging.map(\.record))
         report.seconds = clock.now.seconds(since: start)
         guard let published else {
             report.outcome = .superseded
@@ -95,22 +97,31 @@ struct IndexBuilder {
         }
     }
 
+    /// Of a modality too small to need one: the graph, and the deletions that one would have to be told of.
     private func drop(_ modality: ModalityRecord) throws {
-        try database.write { try $0.dropGeneration(of: modality.id) }
+        let isDue = try database.read {
+            try $0.generation(of: modality.id) != nil || $0.hasForgettableDeletions(of: modality.id)
+        }
+        guard isDue else { return }
+        try database.write { writer in
+            try writer.dropGeneration(of: modality.id)
+            try writer.forgetDeletions(of: modality.id)
+        }
         try database.removeOrphanedGraphs()
     }
 
-    /// Writes the file and names it in one transaction; returns its bytes, or nil where another build came first.
-    /// The recall table of the old one goes on to hold where the new one goes on from it.
+    /// Writes the file and names it in one transaction; returns its bytes, or nil where another build came first, or what was
+    /// deleted meanwhile has been forgotten. The recall table of a graph that the new one goes on from goes on to hold.
+    /// - Parameter last: the greatest generation number when what it was built of was read.
     private func publish(
-        _ loaded: consuming LoadedGraph, _ settings: GenerationSettings, of modality: ModalityRecord,
-        replacing old: GenerationRecord?, carrying: Bool
+        _ loaded: consuming LoadedGraph, _ settings: GenerationSettings, of modality: ModalityRecord, after last: Int64,
+        carrying old: GenerationRecord?
     ) throws -> Int? {
         let files = database.files
         // One process at a time from here on: no two choose one name, and none tidies away what another is writing.
         let lock = try files.lockForWriting()
         defer { withExtendedLifetime(lock) {} }
-        let number = try nextGeneration(of: modality, after: old)
+        let number = nextGeneration(of: modality, after: last)
         let name = files.name(of: modality.id, generation: number)
         let through = loaded.through, nodes = loaded.builder.nodeCount
         let identity = files.identity(of: modality.id, generation: number, through: through)
@@ -119,8 +130,8 @@ struct IndexBuilder {
             generation: number, fileName: name, checksum: checksum, throughSequence: through,
             nodeCount: nodes, settings: try settings.jsonText(), createdAt: timestamp())
         let published: (Bool, Set<String>) = try database.write { writer in
-            let flipped = try writer.publish(record, of: modality.id, replacing: old?.generation)
-            if flipped, carrying, let old { try writer.carryTunings(of: modality.id, from: old.generation, to: number) }
+            let flipped = try writer.publish(record, of: modality.id, after: last)
+            if flipped, let old { try writer.carryTunings(of: modality.id, from: old.generation, to: number) }
             return (flipped, try writer.generationFileNames())
         }
         files.removeOrphans(keeping: published.1)
@@ -140,13 +151,9 @@ struct IndexBuilder {
 
     /// A name is never used twice: past every number ever published, of graphs that were dropped too, and past every file that
     /// a crash left.
-    private func nextGeneration(of modality: ModalityRecord, after old: GenerationRecord?) throws -> Int64 {
+    private func nextGeneration(of modality: ModalityRecord, after last: Int64) -> Int64 {
         let files = database.files
-        let last = try database.read { try $0.lastGenerationNumber(of: modality.id) }
-        guard (0..<Int64.max / 2).contains(last) else {
-            throw StorageError.corrupt(path: database.path, what: "the newest graph of \(modality.name) is number \(last)")
-        }
-        var number = max(last, old?.generation ?? 0) + 1
+        var number = last + 1
         while database.fileSystem.exists(files.path(files.name(of: modality.id, generation: number))) { number += 1 }
         return number
     }

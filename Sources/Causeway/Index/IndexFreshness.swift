@@ -18,10 +18,14 @@ struct IndexFreshness: Sendable, Equatable {
 
     var isCurrent: Bool { dead == 0 && added == 0 }
 
-    /// A walk compares many that are dead, or as many beside the graph as in it.
-    var slowsSearches: Bool {
-        dead * Self.deadShare >= max(inGraph, 1) || added * Self.addedShare >= max(inGraph, 1) || added > Self.addedMax
+    /// So many rows deleted or added could make the graph slow searches down; fewer cannot.
+    var changesLeft: Int {
+        func least(_ share: Int) -> Int { (max(inGraph, 1) + share - 1) / share }
+        return min(least(Self.deadShare) - dead, least(Self.addedShare) - added, Self.addedMax + 1 - added)
     }
+
+    /// A walk compares many that are dead, or as many beside the graph as in it.
+    var slowsSearches: Bool { changesLeft <= 0 }
 
     /// Half of the rows have come since the graph was built from nothing: the mean, and the links for other modalities' queries,
     /// were chosen for others. Then it is built from nothing again; so rarely that each row costs two insertions more at most.

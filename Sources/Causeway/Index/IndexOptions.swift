@@ -42,7 +42,7 @@ public struct IndexReport: Sendable {
         /// Kept: it was built as the options ask, its file is sound, and of its rows under a tenth were deleted and under a
         /// quarter (at most 8,192) added since. Those are searched beside it.
         case current
-        /// So few embeddings that a scan is as fast; see `IndexBuilder.graphMin`.
+        /// So few embeddings (under 2,000) that a scan is as fast.
         case tooSmall
         /// Another process published an index while this one was being built; its index stands.
         case superseded

@@ -16,6 +16,8 @@ final class IndexSnapshot: Sendable {
     let beside: FlatCodes
     /// What filters were asked of this state.
     let filters = Mutex(FilterMemory())
+    /// Rows without a code, once somebody has asked.
+    private let uncoded = Mutex<[RowID]?>(nil)
 
     init(
         generation: GenerationRecord, graph: Graph, lastChange: ChangeSequence, alive: LabelSet?, beside: FlatCodes
@@ -31,6 +33,19 @@ final class IndexSnapshot: Sendable {
         self.init(
             generation: generation, graph: graph, lastChange: generation.throughSequence, alive: nil,
             beside: FlatCodes(quantizer: graph.quantizer))
+    }
+
+    /// Living rows that have no code, in the graph or beside it: vectors without a direction, and those that were damaged when
+    /// codes were made. Ascending. O(1) where there are none or it was asked before, otherwise O(N).
+    func rowsWithoutCode(of modality: ModalityRecord, in reader: Reader) throws -> [RowID] {
+        guard try reader.count(of: modality.id) != graph.count - deadCount + beside.count else { return [] }
+        return try uncoded.withLock { known in
+            if let known { return known }
+            let rows = try reader.rows(of: modality.id).map(\.rawValue)
+            let uncoded = graph.missing(of: rows).filter { !beside.contains($0) }.map(RowID.init(rawValue:))
+            known = uncoded
+            return uncoded
+        }
     }
 
     func isNewer(than other: IndexSnapshot) -> Bool {
@@ -79,31 +94,39 @@ final class IndexCache: Sendable {
             if let state = known(modality.id, generation, change) { return state }
             let state = try refreshed(modality, generation, change, in: reader)
             guard case .missing = state else { return state }
-            // The graph that replaced it does not know what was deleted since the reader's state began.
             let newest = try store.read { try $0.generation(of: modality.id) }
             guard let newest, newest.generation > generation.generation else { return state }
-            return .absent(reason: "a newer index was published since this search began")
+            // The graph that replaced it does not know what was deleted between the reader's state and its own.
+            return newest.throughSequence <= change
+                ? try refreshed(modality, newest, change, in: reader)
+                : .absent(reason: "a newer index was published since this search began")
         }
     }
 
-    /// What is held, if it is of the reader's generation and change.
+    /// What is held, if it is of the reader's change.
     private func known(_ modality: ModalityID, _ generation: GenerationRecord, _ change: ChangeSequence) -> State? {
-        guard let known = held(modality, generation) else { return nil }
+        guard let known = held(modality, generation, change) else { return nil }
         if let damage = known.graph.damage { return .damaged(damage) }
         return known.lastChange == change ? .ready(known) : nil
     }
 
-    private func held(_ modality: ModalityID, _ generation: GenerationRecord) -> IndexSnapshot? {
-        let held = entries.withLock { $0[modality] }
-        return held?.generation.generation == generation.generation ? held : nil
+    /// What is held, if its graph serves the reader: it is the reader's or a newer one, and knows no change that the reader does
+    /// not.
+    private func held(
+        _ modality: ModalityID, _ generation: GenerationRecord, _ change: ChangeSequence
+    ) -> IndexSnapshot? {
+        guard let held = entries.withLock({ $0[modality] }), held.generation.generation >= generation.generation,
+            held.generation.throughSequence <= change
+        else { return nil }
+        return held
     }
 
     private func refreshed(
         _ modality: ModalityRecord, _ generation: GenerationRecord, _ change: ChangeSequence, in reader: Reader
     ) throws -> State {
         let base: IndexSnapshot
-        if let held = held(modality.id, generation) {
-            base = held.lastChange <= change ? held : IndexSnapshot(asBuilt: generation, held.graph)
+        if let held = held(modality.id, generation, change) {
+            base = held.lastChange <= change ? held : IndexSnapshot(asBuilt: held.generation, held.graph)
         } else {
             switch files.open(generation, of: modality) {
             case .failure(let problem):

@@ -8,8 +8,9 @@ import Synchronization
 /// Who takes into the indexes what was inserted, replaced and deleted since they were built. Until then it is searched beside
 /// them, or walked past: answers are the same, and slower the more there is.
 public enum IndexUpkeep: Sendable {
-    /// The database does, on a thread of its own and for one modality at a time, soon after enough has changed. A process that
-    /// ends in between loses nothing.
+    /// The database does, on a thread of its own and for one modality at a time. It looks whether enough has changed at the first
+    /// change this program makes to a collection, and whenever it has made as many more as could have become enough, but at
+    /// least 100. A process that ends in between loses nothing.
     case automatic
     /// The program does, by `maintainIndexes` or `buildIndex`.
     case manual
@@ -23,47 +24,85 @@ extension EmbeddingCollection {
     /// - Throws: as `buildIndex`.
     @discardableResult
     public func maintainIndexes(threads: Int? = nil, progress: ProgressHandler? = nil) throws -> [IndexReport] {
-        let due = try database.read { reader in
-            try reader.modalities(of: record(in: reader).id).filter { modality in
+        try buildIndex(
+            modalities: indexesBehind().due, options: IndexOptions(threads: threads), progress: progress)
+    }
+
+    /// Modalities whose indexes slow searches down, and how many changes could bring another one there; 0 without another.
+    fileprivate func indexesBehind() throws -> (due: [String], changesLeft: Int) {
+        try database.read { reader in
+            var due: [String] = []
+            var changesLeft: [Int] = []
+            for modality in try reader.modalities(of: record(in: reader).id) {
                 guard let generation = try reader.generation(of: modality.id),
                     case .success(let graph) = database.files.open(generation, of: modality)
-                else { return false }  // one that cannot be used is for `buildIndex`: damage should be seen
-                return try reader.freshness(of: generation, in: modality.id, inGraph: graph.count).slowsSearches
+                else { continue }  // one that cannot be used is for `buildIndex`: damage should be seen
+                let freshness = try reader.freshness(of: generation, in: modality.id, inGraph: graph.count)
+                if freshness.slowsSearches { due.append(modality.name) } else { changesLeft.append(freshness.changesLeft) }
             }
+            return (due, changesLeft.min() ?? 0)
         }
-        guard !due.isEmpty else { return [] }
-        return try buildIndex(modalities: due.map(\.name), options: IndexOptions(threads: threads), progress: progress)
     }
 }
 
 /// Looks after the indexes of one open database in the background.
 final class IndexKeeper: Sendable {
     /// A look costs a read of what changed since the graph was built, so not every row deserves one.
-    private static let changesBetweenLooks = 1_024
+    private static let changesMin = 100
+    /// What failed, such as for want of room on the disk, is likely to fail again.
+    private static let changesAfterFailure = 1_024
 
-    private let changes = Mutex<[String: Int]>([:])
+    /// Of a collection: the changes noted since the last look, and how many deserve the next; nil while there is one.
+    private struct Watch {
+        var changes = 0
+        var needed: Int? = 1
+
+        /// Whether a look is due, which then begins.
+        mutating func begin() -> Bool {
+            guard let needed, changes >= needed else { return false }
+            self = Watch(needed: nil)
+            return true
+        }
+    }
+
+    private let watches = Mutex<[String: Watch]>([:])
     private let cancellation = Cancellation()
     private let queue = DispatchQueue(label: "index upkeep", qos: .utility)
 
     /// Told of every committed change. Returns at once.
     func noteChanges(_ count: Int, of collection: EmbeddingCollection) {
-        let isDue = changes.withLock { changes in
-            changes[collection.name, default: 0] += count
-            guard changes[collection.name, default: 0] >= Self.changesBetweenLooks else { return false }
-            changes[collection.name] = 0
-            return true
+        update(collection) { $0.changes += count }
+    }
+
+    /// Changes the watch over a collection, and looks where that makes it due.
+    private func update(_ collection: EmbeddingCollection, _ body: (inout Watch) -> Void) {
+        let begins = watches.withLock { watches in
+            var watch = watches[collection.name] ?? Watch()
+            body(&watch)
+            defer { watches[collection.name] = watch }
+            return watch.begin()
         }
-        guard isDue, !cancellation.isCancelled else { return }
-        queue.async { [cancellation] in
-            if cancellation.isCancelled { return }
-            // What fails here, such as a full disk, fails again and aloud where the program asks for it; searches say
-            // meanwhile how far the index is behind.
-            _ = try? collection.maintainIndexes { _ in !cancellation.isCancelled }
+        guard begins else { return }
+        queue.async { [self] in
+            let needed = look(at: collection)
+            update(collection) { $0.needed = needed }
         }
     }
 
-    /// Waits until what has been noted is done.
-    func wait() { queue.sync {} }
+    /// Does what is due. Returns how many changes deserve the next look.
+    private func look(at collection: EmbeddingCollection) -> Int {
+        guard !cancellation.isCancelled else { return Self.changesAfterFailure }
+        do {
+            let behind = try collection.indexesBehind()
+            guard !behind.due.isEmpty else { return max(behind.changesLeft, Self.changesMin) }
+            try collection.buildIndex(modalities: behind.due) { [cancellation] _ in !cancellation.isCancelled }
+            return Self.changesMin
+        } catch {
+            // What fails here fails again and aloud where the program asks for it; searches say meanwhile how far the index
+            // is behind.
+            return Self.changesAfterFailure
+        }
+    }
 
     /// Stops what is under way and waits for its end.
     func close() {

@@ -23,53 +23,35 @@ struct TokenBudgets {
     /// What progress calls the work.
     var work = "tune"
 
-    /// Rows of the table for the recalls that a budget under the cap reaches. Where one of them does not, also a row that
-    /// says what the cap reaches.
-    /// - Returns: empty when no held-out query has tokens.
-    /// - Throws: `.invalidArgument` where no budget under the cap holds a share of the best k worth a name, and where cosine
-    ///   cannot compare the vectors.
-    func measure(_ ids: [String], k: Int, _ context: Tuner.Measurement) throws -> [TuningRecord] {
-        guard source.dimension == target.dimension else {
-            throw CausewayError.invalidArgument(
-                reason: "candidates are the nearest by cosine, and vectors of \(source.name) have \(source.dimension) "
-                    + "dimensions, those of \(target.name) \(target.dimension)",
-                remedy: "search with --exact, which compares tokens alone")
-        }
-        return try collection.database.read { reader in
-            let queries = try ids.compactMap { try reader.row(id: $0, in: source.id) }
-            guard let rows = try measure(queries, k: k, context, in: reader) else { return [] }
-            guard !rows.isEmpty else {
-                let count = try reader.count(of: target.id)
-                throw CausewayError.invalidArgument(
-                    reason: "no number of candidates up to \(Self.budgetMax) is known to hold the best \(k) by \(metric) of "
-                        + "the \(count) embeddings of \(target.name)",
-                    remedy: "tune for fewer hits, or search with --exact")
-            }
-            return rows
-        }
+    /// A stored query with all that it is compared by.
+    struct Query {
+        fileprivate var vector: [Float]
+        fileprivate var tokens: Storage.TokenSet?
+        /// Of its own item, as the searches that are tuned have no such twin: see SampleQuery.
+        fileprivate var hidden: [RowID]
     }
 
-    /// The same for queries by row; empty where no budget under the cap holds any, nil when no query has tokens.
+    /// Rows of the table for the recalls that a budget under the cap reaches. Where one of them does not, also a row that
+    /// says what the cap reaches.
+    /// - Returns: empty where no budget under the cap holds any share of the best k worth a name.
     func measure(
-        _ queries: [RowID], k: Int, _ context: Tuner.Measurement, in reader: Reader
-    ) throws -> [TuningRecord]? {
+        _ queries: [Query], k: Int, _ context: Tuner.Measurement, in reader: Reader
+    ) throws -> [TuningRecord] {
         let all = try reader.rows(of: target.id)
         let step = max(1, (all.count + Self.sampleMax - 1) / Self.sampleMax)
         let sample = stride(from: 0, to: all.count, by: step).map { all[$0] }
         let scale = Double(all.count) / Double(max(sample.count, 1))
         let hits = min(k, max(Self.sampleHitsMin, Int((Double(k) / scale).rounded(.up))))
-        let ranks = try self.ranks(queries.sorted(), among: sample, k: hits, in: reader)
-        guard !ranks.isEmpty else { return nil }
+        let ranks = try self.ranks(queries, among: sample, k: hits, in: reader)
+        guard let farthest = ranks.joined().max() else { return [] }
         var remaining = context.targets
         var rows: [TuningRecord] = []
+        var best: TuningRecord?
         var budget = hits
-        var largest: TuningRecord?
         while !remaining.isEmpty {
             let candidates = max(k, Int((Double(budget) * scale).rounded(.up)))
             guard candidates <= Self.budgetMax else { break }
-            let summary = RecallSummary(ranks.map { ranks in
-                Double(ranks.count { $0 < budget }) / Double(max(ranks.count, 1))
-            })
+            let summary = RecallSummary(ranks.map { ranks in Double(ranks.count { $0 < budget }) / Double(ranks.count) })
             func row(_ target: Double) -> TuningRecord {
                 context.row(
                     metric: metric.name, k: k, target: target, width: candidates + candidates / 4,
@@ -79,16 +61,20 @@ struct TokenBudgets {
                 rows.append(row(next))
                 remaining.removeFirst()
             }
-            largest = row(max(0, (summary.lowerBound * 1000).rounded(.down) / 1000))
+            let reached = (summary.lowerBound * 1000).rounded(.down) / 1000
+            if reached > best?.recallTarget ?? 0 {
+                best = row(reached)
+                best?.lowerBound = reached
+            }
+            if budget > farthest { break }
             budget = max(budget + 1, budget * 5 / 4)
         }
-        if !remaining.isEmpty, let largest, largest.recallTarget > rows.last?.recallTarget ?? 0 { rows.append(largest) }
+        if !remaining.isEmpty, let best, best.recallTarget > rows.last?.recallTarget ?? 0 { rows.append(best) }
         return rows
     }
 
     /// Per query, the ranks by cosine of the best k of the sample, without what shows the query's own item.
-    private func ranks(_ queryRows: [RowID], among sample: [RowID], k: Int, in reader: Reader) throws -> [[Int]] {
-        let queries = try self.queries(queryRows, in: reader)
+    private func ranks(_ queries: [Query], among sample: [RowID], k: Int, in reader: Reader) throws -> [[Int]] {
         let comparisons = try queries.map { try MetricQuery(metric, vector: $0.vector, tokens: $0.tokens) }
         let hiddenMax = queries.map(\.hidden.count).max() ?? 0
         let scan = MetricScan(modality: target, metric: metric, k: k + hiddenMax, threads: threads)
@@ -111,16 +97,21 @@ struct TokenBudgets {
         return ranks.filter { !$0.isEmpty }
     }
 
-    private struct Query {
-        var vector: [Float]
-        var tokens: Storage.TokenSet?
-        /// Of its own item, as the searches that are tuned have no such twin: see SampleQuery.
-        var hidden: [RowID]
+    /// So many of these rows of the source as are wanted and can be compared, evenly spaced, as far as there are.
+    /// - Parameter rows: ascending.
+    func queries(_ rows: [RowID], wanted: Int, in reader: Reader) throws -> [Query] {
+        // Where few have tokens, more are looked at.
+        var looked = wanted
+        while true {
+            let found = try queries(rows.evenlySpaced(looked), in: reader)
+            if found.count >= wanted || looked >= rows.count { return found.evenlySpaced(wanted) }
+            looked *= 4
+        }
     }
 
     /// Those that can be compared.
     /// - Parameter rows: ascending; all of them stored.
-    private func queries(_ rows: [RowID], in reader: Reader) throws -> [Query] {
+    func queries(_ rows: [RowID], in reader: Reader) throws -> [Query] {
         var found: [RowID: Query] = [:]
         let samples = try SampleQuery.of(rows, from: source, in: target, reader: reader)
         _ = try reader.forEachVector(rows, of: source) { index, vector in
@@ -137,4 +128,9 @@ struct TokenBudgets {
         }
         return queries
     }
+}
+
+extension TuningRecord {
+    /// Asked for, not what the largest budget was found to reach: that has its very bound for a target.
+    var isAskedFor: Bool { recallTarget != lowerBound }
 }

@@ -44,7 +44,8 @@ struct Tuner {
         let (judges, known, context) = try collection.database.read { reader in
             let known = try reader.tunings(of: target.id).filter { replaces($0, from: source, ks) }
             let targets = Self.targets + known.map(\.recallTarget) + [extraTarget].compactMap { $0 }
-            let rows = try self.judges(of: source, showing: targets.max() ?? 0, in: reader)
+            let rows = try mayJudge(of: source, in: reader)
+                .evenlySpaced(RecallSummary.queriesWanted(for: targets.max() ?? 0))
             let judges = try Judge.of(rows, from: source, in: target, reader: reader)
             let generation = try reader.generation(of: target.id)?.generation
             return (judges, known, try measurement(from: source, generation, targets, queries: judges.count, in: reader))
@@ -77,40 +78,54 @@ struct Tuner {
     }
 
     /// Measures how many cosine candidates a metric on token sets needs, and stores the rows. Needs no index.
-    /// - Returns: false when none of the queries has tokens.
-    /// - Throws: `.invalidArgument` where they are too few to show the recall.
-    func tuneCandidates(from source: ModalityRecord, metric: Metric, k: Int, extraTarget: Double) throws -> Bool {
+    /// - Throws: `.invalidArgument` where no query can be compared or they are too few to show the recall, where no budget under
+    ///   the cap holds a share of the best k worth a name, and where cosine cannot compare the vectors.
+    func tuneCandidates(from source: ModalityRecord, metric: Metric, k: Int, extraTarget: Double) throws {
+        guard source.dimension == target.dimension else {
+            throw CausewayError.invalidArgument(
+                reason: "candidates are the nearest by cosine, and vectors of \(source.name) have \(source.dimension) "
+                    + "dimensions, those of \(target.name) \(target.dimension)",
+                remedy: "search with --exact, which compares tokens alone")
+        }
         func replaces(_ row: TuningRecord) -> Bool {
             row.queryModality == source.id && row.metric == metric.name && row.k == k
         }
-        let (ids, context) = try collection.database.read { reader in
-            let known = try reader.tunings(of: target.id, metric: metric.name).filter(replaces)
-            let targets = Self.targets + known.map(\.recallTarget) + [extraTarget]
-            let rows = try self.judges(of: source, showing: extraTarget, in: reader)
-            return (
-                try reader.embeddings(rows).compactMap { $0?.id },
-                try measurement(from: source, nil, targets, queries: rows.count, in: reader))
-        }
-        try refuseTooFew(ids.count, of: source, for: extraTarget)
         let budgets = TokenBudgets(
             collection: collection, target: target, source: source, metric: metric, threads: threads, progress: progress)
-        let rows = try budgets.measure(ids, k: k, context)
-        guard !rows.isEmpty else { return false }
+        let rows = try collection.database.read { reader in
+            let known = try reader.tunings(of: target.id, metric: metric.name).filter { replaces($0) && $0.isAskedFor }
+            let queries = try budgets.queries(
+                mayJudge(of: source, in: reader), wanted: RecallSummary.queriesWanted(for: extraTarget), in: reader)
+            if queries.isEmpty {
+                throw CausewayError.invalidArgument(
+                    reason: "no embedding of \(source.name) to measure with can be compared by \(metric)",
+                    remedy: "ingest tokens for more of them, or search with --exact")
+            }
+            try refuseTooFew(queries.count, of: source, for: extraTarget)
+            let context = try measurement(
+                from: source, nil, Self.targets + known.map(\.recallTarget) + [extraTarget], queries: queries.count, in: reader)
+            return try budgets.measure(queries, k: k, context, in: reader)
+        }
+        guard !rows.isEmpty else {
+            let count = try collection.database.read { try $0.count(of: target.id) }
+            throw CausewayError.invalidArgument(
+                reason: "no number of candidates up to \(TokenBudgets.budgetMax) is known to hold the best \(k) by \(metric) of "
+                    + "the \(count) embeddings of \(target.name)",
+                remedy: "tune for fewer hits, or search with --exact")
+        }
         try collection.database.write { writer in
             try writer.replaceTunings(try writer.tunings(of: target.id).filter { !replaces($0) } + rows, of: target.id)
         }
-        return true
     }
 
     // MARK: Queries to measure with
 
-    /// Enough to show a recall, evenly spaced over those that made no links: a query finds what its own links lead to.
-    private func judges(of source: ModalityRecord, showing recall: Double, in reader: Reader) throws -> [RowID] {
-        let wanted = RecallSummary.queriesWanted(for: recall)
+    /// Those that made no links, ascending: a query finds what its own links lead to.
+    private func mayJudge(of source: ModalityRecord, in reader: Reader) throws -> [RowID] {
         let rows = try reader.rows(of: source.id)
-        guard let generation = try reader.generation(of: target.id) else { return rows.evenlySpaced(wanted) }
+        guard let generation = try reader.generation(of: target.id) else { return rows }
         let madeLinks = GenerationSettings(recorded: generation)?.hasEdges(from: source.name) ?? true
-        return (madeLinks ? rows.filter(HoldOut.contains) : rows).evenlySpaced(wanted)
+        return madeLinks ? rows.filter(HoldOut.contains) : rows
     }
 
     private func refuseTooFew(_ count: Int, of source: ModalityRecord, for recall: Double) throws(CausewayError) {

@@ -4,9 +4,6 @@ import Storage
 import VectorMath
 
 struct TuningFreshness {
-    /// From this share of changed rows on, what was measured says little (a quarter).
-    private static let changedShare = 4
-
     private let generation: Int64?
     /// When rows were measured that too much has changed since.
     private let outdated: Set<ChangeSequence>
@@ -14,10 +11,7 @@ struct TuningFreshness {
     /// - Complexity: O(1) where little changed since the rows were measured, else O(changes).
     init(of rows: [TuningRecord], in modality: ModalityID, reader: Reader) throws {
         generation = try reader.generation(of: modality)?.generation
-        let most = try reader.count(of: modality) / Self.changedShare
-        outdated = try Set(rows.map(\.measuredAt)).filter {
-            try reader.hasChanged(modality, after: $0, inMoreThan: most)
-        }
+        outdated = try Set(rows.map(\.measuredAt)).filter { try reader.isOutdated(modality, since: $0) }
     }
 
     /// Rows of generation 0 were measured without a graph, and hold for any.

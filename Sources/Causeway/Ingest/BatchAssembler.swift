@@ -4,11 +4,8 @@ import Storage
 import VectorFiles
 
 struct BatchAssembler {
-    /// Limits of FORMAT.md: an index entry must fit a page, a row must stay far below LZ4's block limit.
-    static let idBytesMax = 1_024
-    static let dimensionMax = 65_536
-    static let metadataBytesMax = 1 << 20
-    static let tokensMax = 65_536
+    /// Of a set, as ingest-record.schema.json says.
+    private static let tokensMax = 65_536
 
     let file: String?
     let placesAreLines: Bool
@@ -26,18 +23,18 @@ struct BatchAssembler {
     mutating func append(
         modality: String, id: String, item: String?, metadata: String?, vector: [Float], tokens: TokenSet?, place: Int
     ) throws(CausewayError) {
-        try check(name: modality, as: "modality", place)
-        try check(name: id, as: "id", place)
-        if let item { try check(name: item, as: "item", place) }
+        try check(id: id, as: "id", place)
+        if let item { try check(id: item, as: "item", place) }
         if let metadata { try check(metadata: metadata, place) }
-        guard (1...Self.dimensionMax).contains(vector.count) else {
-            throw bad(place, "a vector of \(vector.count) components", "use 1 to \(Self.dimensionMax)")
+        guard (1...StorageLimits.dimensionMax).contains(vector.count) else {
+            throw bad(place, "a vector of \(vector.count) components", "use 1 to \(StorageLimits.dimensionMax)")
         }
         if let component = vector.firstIndex(where: { !$0.isFinite }) {
             throw bad(place, "component \(component) is \(vector[component])", "remove or repair the row")
         }
         if let tokens { try check(tokens: tokens, place) }
-        let part = positions[ExactText(modality)] ?? start(modality, dimension: vector.count)
+        let known = positions[ExactText(modality)]
+        let part = if let known { known } else { try start(modality, dimension: vector.count, place) }
         guard parts[part].input.dimension == vector.count else {
             throw bad(
                 place, "the vector has \(vector.count) components and the ones before have \(parts[part].input.dimension)",
@@ -60,7 +57,11 @@ struct BatchAssembler {
         parts[part].places.append(place)
     }
 
-    private mutating func start(_ modality: String, dimension: Int) -> Int {
+    private mutating func start(_ modality: String, dimension: Int, _ place: Int) throws(CausewayError) -> Int {
+        if let fault = StorageLimits.nameFault(modality) {
+            throw bad(
+                place, "the modality's name \(fault)", "use 1 to \(StorageLimits.nameBytesMax) bytes without control characters")
+        }
         let input = BatchInput(dimension: dimension, ids: [], items: [], metadata: [], vectors: [], tokenSets: [])
         parts.append(ModalityBatch(modality: modality, tokenDimension: nil, input: input, places: []))
         positions[ExactText(modality)] = parts.count - 1
@@ -69,17 +70,17 @@ struct BatchAssembler {
 
     // MARK: Checks
 
-    private func check(name: String, as what: String, _ place: Int) throws(CausewayError) {
-        guard !name.isEmpty else { throw bad(place, "an empty \(what)", "give every row a name") }
-        guard name.utf8.count <= Self.idBytesMax else {
-            throw bad(place, "an \(what) of \(name.utf8.count) bytes", "use at most \(Self.idBytesMax)")
+    private func check(id: String, as what: String, _ place: Int) throws(CausewayError) {
+        guard !id.isEmpty else { throw bad(place, "an empty \(what)", "give every row a name") }
+        guard id.utf8.count <= StorageLimits.idBytesMax else {
+            throw bad(place, "an \(what) of \(id.utf8.count) bytes", "use at most \(StorageLimits.idBytesMax)")
         }
-        guard !name.utf8.contains(0) else { throw bad(place, "an \(what) with a NUL character", "remove it") }
+        guard !id.utf8.contains(0) else { throw bad(place, "an \(what) with a NUL character", "remove it") }
     }
 
     private func check(metadata: String, _ place: Int) throws(CausewayError) {
-        guard metadata.utf8.count <= Self.metadataBytesMax else {
-            throw bad(place, "metadata of \(metadata.utf8.count) bytes", "use at most \(Self.metadataBytesMax)")
+        guard metadata.utf8.count <= StorageLimits.metadataBytesMax else {
+            throw bad(place, "metadata of \(metadata.utf8.count) bytes", "use at most \(StorageLimits.metadataBytesMax)")
         }
         do throws(JSONFault) {
             try validateJSONObject(metadata)
@@ -89,12 +90,15 @@ struct BatchAssembler {
     }
 
     private func check(tokens: TokenSet, _ place: Int) throws(CausewayError) {
-        guard (1...Self.dimensionMax).contains(tokens.dimension), !tokens.values.isEmpty,
+        guard (1...StorageLimits.dimensionMax).contains(tokens.dimension), !tokens.values.isEmpty,
             tokens.values.count % tokens.dimension == 0, tokens.count <= Self.tokensMax
         else {
             throw bad(
                 place, "a token set of \(tokens.values.count) numbers in vectors of \(tokens.dimension)",
                 "give at least one token and at most \(Self.tokensMax), all of one dimension")
+        }
+        guard tokens.values.count <= StorageLimits.tokenNumbersMax else {
+            throw bad(place, "a token set of \(tokens.values.count) numbers", "use at most \(StorageLimits.tokenNumbersMax)")
         }
         if let index = tokens.values.firstIndex(where: { !$0.isFinite }) {
             throw bad(place, "token \(index / tokens.dimension) is not finite", "remove or repair the row")

@@ -23,7 +23,7 @@ struct MetricReading: Sendable {
 
     /// Cautions for the user.
     func notes(_ metric: Metric) -> [String] {
-        var notes = damaged == 0 ? [] : [Searcher.damageNote(damaged)]
+        var notes = damaged == 0 ? [] : [Explanation.damageNote(damaged)]
         if withoutTokens > 0 {
             notes.append(
                 "\(withoutTokens) row\(withoutTokens == 1 ? " has" : "s have") no tokens to compare by \(metric) "

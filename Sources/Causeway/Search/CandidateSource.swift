@@ -29,7 +29,7 @@ struct CandidateSource {
 
     /// How many rows are compared for a query, and why.
     private enum Extent {
-        case everything(String, isUnexpected: Bool = false)
+        case everything(ScanPlan)
         case nearest(Int, notes: [String] = [])
     }
 
@@ -43,8 +43,8 @@ struct CandidateSource {
         for (index, query) in queries.enumerated() {
             switch extent(for: query, tunings, freshness) {
             case .nearest(let count, let notes) where count < eligible: narrowed[count, default: []].append((index, notes))
-            case .nearest: found[index] = everything("\(eligible) rows are no more than the candidates")
-            case .everything(let reason, let isUnexpected): found[index] = everything(reason, isUnexpected: isUnexpected)
+            case .nearest: found[index] = everything(ScanPlan("\(eligible) rows are no more than the candidates"))
+            case .everything(let plan): found[index] = everything(plan)
             }
         }
         for (count, entries) in narrowed.sorted(by: { $0.key < $1.key }) {
@@ -58,11 +58,8 @@ struct CandidateSource {
         return found.map { $0! }
     }
 
-    private func everything(_ reason: String, isUnexpected: Bool = false) -> CandidateRows {
-        var explanation = Explanation()
-        explanation.plan = "exact scan: \(reason)"
-        if isUnexpected { explanation.notes = [explanation.plan] }
-        return CandidateRows(rows: nil, explanation: explanation)
+    private func everything(_ plan: ScanPlan) -> CandidateRows {
+        CandidateRows(rows: nil, explanation: plan.explanation(damaged: 0))
     }
 
     // MARK: The nearest by cosine
@@ -77,14 +74,11 @@ struct CandidateSource {
         var scanned: [Scanned] = []
         for (index, query) in queries.enumerated() {
             switch planner.plan(for: query) {
-            case .exactScan(let reason, let note): scanned.append(Scanned(index: index, reason: reason, note: note))
+            case .exactScan(let plan): scanned.append((index, plan))
             case .candidates(let plan):
-                let admitted = Admission.of(matches, by: plan.snapshot)
-                var answer = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, narrow)
+                var answer = try Narrowing(plan: plan, matches: matches, target: target, reader: reader).answer(query, narrow)
                 guard answer.isComplete else {
-                    if case .exactScan(let reason, let note) = answer.fallback(isFiltered: options.filter != nil) {
-                        scanned.append(Scanned(index: index, reason: reason, note: note))
-                    }
+                    scanned.append((index, answer.fallback(isFiltered: options.filter != nil)))
                     continue
                 }
                 answer.explanation.plan += ", then \(options.metric)"
@@ -99,13 +93,8 @@ struct CandidateSource {
         return found.map { $0! }
     }
 
-    /// A query whose candidates are found without the index, and why.
-    private struct Scanned {
-        var index: Int
-        var reason: String
-        /// What the user should know of it, such as damage.
-        var note: String?
-    }
+    /// A query whose candidates are found without the index.
+    private typealias Scanned = (index: Int, plan: ScanPlan)
 
     private func scan(
         _ count: Int, _ group: ArraySlice<Scanned>, of queries: [PreparedQuery]
@@ -117,12 +106,10 @@ struct CandidateSource {
         let result = try scan.run(group.map { queries[$0.index].vector }, rows: matches?.rows, in: reader)
         let seconds = clock.now.seconds(since: start) / Double(group.count)
         return zip(group, result.best).map { entry, best in
-            var explanation = Explanation()
-            explanation.plan = "candidates by cosine by \(entry.reason), then \(options.metric)"
-            explanation.notes = [entry.note].compactMap { $0 }
+            var explanation = entry.plan.explanation(damaged: result.damaged.count)
+            explanation.plan = "candidates by cosine by \(entry.plan.reason), then \(options.metric)"
+            explanation.isFallback = false
             explanation.seconds[.candidates] = seconds
-            explanation.damagedRows = result.damaged.count
-            if !result.damaged.isEmpty { explanation.notes.append(Searcher.damageNote(result.damaged.count)) }
             let rows = queries[entry.index].admitted(best).prefix(count).map(\.row).sorted()
             return (entry.index, CandidateRows(rows: rows, explanation: explanation))
         }
@@ -134,7 +121,7 @@ struct CandidateSource {
         for query: PreparedQuery, _ tunings: [TuningRecord], _ freshness: TuningFreshness
     ) -> Extent {
         switch options.effort {
-        case .exact: return .everything("asked for")
+        case .exact: return .everything(ScanPlan("asked for"))
         case .width(let width): return .nearest(options.candidates ?? max(width, options.k))
         case .recall(let recall):
             if let candidates = options.candidates { return .nearest(candidates) }
@@ -154,7 +141,8 @@ struct CandidateSource {
     ) -> Extent {
         let metric = options.metric
         guard metric.operand == .tokenSets else {
-            return .everything("no number of cosine candidates is known to hold the best by \(metric)", isUnexpected: true)
+            return .everything(
+                ScanPlan("no number of cosine candidates is known to hold the best by \(metric)", isFallback: true))
         }
         if let best {
             return .nearest(best.candidates, notes: freshness.notes(of: best) + [

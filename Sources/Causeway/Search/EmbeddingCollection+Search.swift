@@ -53,7 +53,8 @@ extension EmbeddingCollection {
             sources[name] = try self.modality(name.text, in: reader)
         }
         let prepared = try queries.map { query in
-            try prepare(query, from: query.modality.flatMap { sources[ExactText($0)] } ?? target, in: reader)
+            let named = query.modality.flatMap { sources[ExactText($0)] }
+            return try prepare(query, from: named ?? home(of: query, for: target, in: reader), in: reader)
         }
         if options.metric.operand == .vectors { for query in prepared { try query.refuseUnfit(for: target) } }
         guard options.metric.builtInVectorMetric != nil else {
@@ -68,6 +69,17 @@ extension EmbeddingCollection {
             reader: reader, cache: database.indexes, vectors: database.vectors, target: target, options: options,
             threads: threads)
         return try searcher.answers(to: prepared)
+    }
+
+    /// Where a query comes from that does not say so: the target, but for a stored embedding that the target lacks and one other
+    /// modality has.
+    func home(of query: Query, for target: ModalityRecord, in reader: Reader) throws -> ModalityRecord {
+        guard case .stored(let id) = query.source, try reader.row(id: id, in: target.id) == nil else { return target }
+        let homes = try reader.modalities(of: target.collection).filter { try reader.row(id: id, in: $0.id) != nil }
+        guard homes.count > 1 else { return homes.first ?? target }
+        throw CausewayError.invalidArgument(
+            reason: "\(id) is in \(homes.map(\.name).joined(separator: " and ")), and not in \(target.name)",
+            remedy: "name the query's modality")
     }
 
     private func prepare(_ query: Query, from modality: ModalityRecord, in reader: Reader) throws -> PreparedQuery {

@@ -13,26 +13,24 @@ struct Narrowed {
     var damage: String?
 
     /// Instead of what was found, where that is too little.
-    func fallback(isFiltered: Bool) -> Plan {
-        if let damage { return .damaged(damage) }
-        return .exactScan(
-            reason: isFiltered
-                ? "exact scan: the graph found too few rows that match the filter"
-                : "exact scan: the graph found too few rows; zero vectors are not in it")
+    func fallback(isFiltered: Bool) -> ScanPlan {
+        damage.map(ScanPlan.damaged) ?? ScanPlan("the graph found too few rows" + (isFiltered ? " that match the filter" : ""))
     }
 }
 
 struct Narrowing {
     let plan: CandidatePlan
-    let admission: Admission
-    let target: ModalityID
+    let matches: FilterMatches?
+    let target: ModalityRecord
+    let reader: Reader
 
-    func answer(_ query: PreparedQuery, _ options: SearchOptions.Decided) -> Narrowed {
+    func answer(_ query: PreparedQuery, _ options: SearchOptions.Decided) throws -> Narrowed {
         let clock = ContinuousClock()
         let start = clock.now
         let snapshot = plan.snapshot
-        let crossModal = query.modality.id != target
+        let crossModal = query.modality.id != target.id
         let graph = snapshot.graph
+        let admission = Admission.of(matches, by: snapshot)
         let coded = graph.coded(query.vector.span, hiding: query.hidden.map(\.rawValue))
         let answer = if let coded, let labels = admission.labels {
             graph.searchFiltered(coded, width: plan.width, admitting: labels, crossModal: crossModal)
@@ -49,8 +47,9 @@ struct Narrowing {
         } ?? GraphAnswer()
         // What a scan finds beyond the width is read only where its certified bound says that it may be among the best.
         let isOpen = answer.isScan && options.metric == .cosine && options.candidates == nil
-        let candidates = merge(
+        var candidates = merge(
             answer.hits, beside.hits, hiding: query.hidden, limit: isOpen ? .max : plan.candidates)
+        if options.metric == .cosine { candidates = try withUncoded(candidates, for: query, k: options.k) }
         var explanation = Explanation()
         let scanned = options.filter == nil ? "code scan of the rows alive" : "code scan of the rows that match the filter"
         explanation.plan = answer.isScan ? scanned : "graph"
@@ -63,6 +62,19 @@ struct Narrowing {
         return Narrowed(
             candidates: candidates, explanation: explanation,
             isComplete: candidates.count >= min(options.k, plan.eligible))
+    }
+
+    /// Rows without a code have a cosine of 0 with everything. They count where fewer than k candidates are surely above that.
+    private func withUncoded(_ candidates: [Candidate], for query: PreparedQuery, k: Int) throws -> [Candidate] {
+        let best = candidates.prefix(k)
+        guard best.count < k || best.contains(where: { $0.estimate <= $0.errorBound }) else { return candidates }
+        let rows = try plan.snapshot.rowsWithoutCode(of: target, in: reader).filter {
+            matches?.contains($0) ?? true && !query.hidden.contains($0)
+        }
+        guard !rows.isEmpty else { return candidates }
+        return (candidates + rows.map { Candidate(row: $0, estimate: 0, errorBound: 0) }).sorted {
+            $0.estimate == $1.estimate ? $0.row < $1.row : $0.estimate > $1.estimate
+        }
     }
 
     private func merge(_ graph: [GraphHit], _ beside: [GraphHit], hiding hidden: [RowID], limit: Int) -> [Candidate] {

@@ -3,27 +3,46 @@ import ProximityGraph
 import Storage
 
 enum Plan {
-    /// The reason is for the user, and starts with "exact scan"; so is the note, a caution.
-    case exactScan(reason: String, note: String? = nil)
+    case exactScan(ScanPlan)
     case candidates(CandidatePlan)
 }
 
-extension Plan {
-    /// Instead of what a user would expect, who is told.
-    static func unexpected(_ reason: String) -> Plan { .exactScan(reason: reason, note: reason) }
+/// Every row that may answer is compared, and why.
+struct ScanPlan {
+    /// For the user.
+    var reason: String
+    /// A caution, for the user too.
+    var note: String?
+    /// Not what an index in order would have led to.
+    var isFallback = false
+
+    init(_ reason: String, isFallback: Bool = false, note: String? = nil) {
+        (self.reason, self.isFallback, self.note) = ("exact scan: " + reason, isFallback, note.map { "exact scan: " + $0 })
+    }
+
+    init(ofMatches count: Int) { reason = "exact scan of the \(count) rows that match the filter" }
 
     /// Instead of an index whose file is not there.
-    static func missing(_ file: String) -> Plan {
-        .exactScan(
-            reason: "exact scan: the index's file is missing",
-            note: "exact scan: the index's file \(file) is missing; run `causeway index build`")
+    static func missing(_ file: String) -> ScanPlan {
+        ScanPlan(
+            "the index's file is missing",
+            note: "the index's file \(file) is missing; run `causeway index build`")
     }
 
     /// Instead of an index whose file is damaged.
-    static func damaged(_ what: String) -> Plan {
-        .exactScan(
-            reason: "exact scan: the index is damaged",
-            note: "exact scan: the index cannot be used (\(what)); run `causeway index rebuild`")
+    static func damaged(_ what: String) -> ScanPlan {
+        ScanPlan("the index is damaged", note: "the index cannot be used (\(what)); run `causeway index rebuild`")
+    }
+
+    /// What an answer that came by it begins with.
+    func explanation(damaged: Int) -> Explanation {
+        var explanation = Explanation()
+        explanation.plan = reason
+        explanation.isFallback = isFallback
+        explanation.notes = [note].compactMap { $0 }
+        explanation.damagedRows = damaged
+        if damaged > 0 { explanation.notes.append(Explanation.damageNote(damaged)) }
+        return explanation
     }
 }
 
@@ -75,22 +94,21 @@ struct Planner {
         let snapshot: IndexSnapshot
         switch index {
         case .ready(let ready): snapshot = ready
-        case .absent(let reason):
-            let scan = "exact scan: \(reason)"
-            return options.effort == .exact ? .exactScan(reason: scan) : .unexpected(scan)
-        case .missing(let file): return .missing(file)
-        case .damaged(let what): return .damaged(what)
+        case .absent(let reason): return .exactScan(ScanPlan(reason, isFallback: options.effort != .exact))
+        case .missing(let file): return .exactScan(.missing(file))
+        case .damaged(let what): return .exactScan(.damaged(what))
         }
-        if query.vector.allSatisfy({ $0 == 0 }) { return .exactScan(reason: "exact scan: the query is a zero vector") }
+        if query.vector.allSatisfy({ $0 == 0 }) { return .exactScan(ScanPlan("the query is a zero vector")) }
         guard let budget = budget(for: query) else {
-            return .unexpected("exact scan: no number of cosine candidates is known to hold the best by \(options.metric)")
+            let what = "no number of cosine candidates is known to hold the best by \(options.metric)"
+            return .exactScan(ScanPlan(what, isFallback: true))
         }
         let readsMost = options.candidates == nil && budget.candidates * Self.randomReadCost > eligible
         if options.metric != .cosine && readsMost {
-            return .exactScan(reason: "exact scan: as cheap as the \(budget.candidates) candidates \(options.metric) needs")
+            return .exactScan(ScanPlan("as cheap as the \(budget.candidates) candidates \(options.metric) needs"))
         }
         if let matchCount, matchCount <= Self.directScanMax {
-            return .exactScan(reason: "exact scan of the \(matchCount) rows that match the filter")
+            return .exactScan(ScanPlan(ofMatches: matchCount))
         }
         return .candidates(
             CandidatePlan(
@@ -135,10 +153,15 @@ struct Planner {
     /// The cheapest measured row of the table that promises the recall for at least this k.
     private func tuned(from modality: ModalityID, recall: Double) -> Budget? {
         let rows = tunings.filter { $0.queryModality == modality }
-        guard let bucket = rows.map(\.k).filter({ $0 >= options.k }).min() ?? rows.map(\.k).max() else { return nil }
+        let buckets = Set(rows.map(\.k))
+        guard let bucket = buckets.filter({ $0 >= options.k }).min() ?? buckets.max() else { return nil }
         // Beyond the largest bucket what it needed grows with k.
         let scale = max(1, Double(options.k) / Double(bucket))
         var notes = scale > 1 ? ["recall was measured for the best \(bucket): what they need was scaled up to \(options.k)"] : []
+        if let closer = Tuner.buckets.filter({ $0 >= options.k }).min(), closer < bucket {
+            guard options.metric == .cosine else { return nil }
+            notes.append("no width is known to reach a recall for the best \(closer): that for the best \(bucket) was used")
+        }
         let ladder = rows.filter { $0.k == bucket }.sorted { $0.recallTarget < $1.recallTarget }
         func scaled(_ count: Int) -> Int { Int((Double(count) * scale).rounded(.up)) }
         guard let row = ladder.first(where: { $0.recallTarget >= recall }) else {

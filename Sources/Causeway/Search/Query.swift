@@ -10,7 +10,7 @@ public struct Query: Sendable {
     }
 
     let source: Source
-    /// The query's modality; nil means the target's own.
+    /// The query's modality; nil means the target's own, or the only one that has the stored embedding.
     let modality: String?
     /// The tokens of a vector that is not stored, for the metrics on token sets.
     var tokens: TokenSet?
@@ -29,7 +29,8 @@ public struct Query: Sendable {
         Query(source: .tokens(tokens), modality: modality, tokens: tokens)
     }
 
-    /// The stored vector and tokens of an embedding.
+    /// The stored vector and tokens of an embedding; where `modality` is not named, of the target, or of the only modality of the
+    /// collection that has the id.
     public static func embedding(id: String, from modality: String? = nil) -> Query {
         Query(source: .stored(id: id), modality: modality)
     }
@@ -137,6 +138,8 @@ public struct Explanation: Sendable, Equatable {
     public var plan = ""
     /// Between the plans of several modalities, each told once.
     static let planSeparator = "; "
+    /// True where everything was compared for want of an index or of a measurement that says how far to look.
+    public var isFallback = false
     /// Width of the graph search, 0 where there was none.
     public var width = 0
     /// Nodes whose neighbours were looked at, and codes compared.
@@ -161,6 +164,10 @@ public struct Explanation: Sendable, Equatable {
     /// Under a metric on token sets.
     public var tokens: TokenWork?
     public var seconds = StageSeconds()
+
+    static func damageNote(_ count: Int) -> String {
+        "\(count) damaged row\(count == 1 ? " was" : "s were") left out; run `causeway check --deep`"
+    }
 
     /// Of all stages. Queries that shared one pass over the rows share its time in equal parts.
     public var totalSeconds: Double { Stage.allCases.reduce(0) { $0 + (seconds[$1] ?? 0) } }

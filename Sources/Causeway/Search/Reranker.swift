@@ -91,7 +91,7 @@ struct Reranker {
         explanation.reranked += found
         if !damaged.isEmpty {
             explanation.damagedRows += damaged.count
-            explanation.notes.append(Searcher.damageNote(damaged.count))
+            explanation.notes.append(Explanation.damageNote(damaged.count))
         }
         return found
     }

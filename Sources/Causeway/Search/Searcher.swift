@@ -33,6 +33,9 @@ struct Searcher {
     let options: SearchOptions.Decided
     let threads: Int
 
+    /// A query that everything is compared for.
+    private typealias Scanned = (index: Int, plan: ScanPlan)
+
     /// One answer per query, in order. Exact plans share one pass over the rows.
     func answers(to queries: [PreparedQuery]) throws -> [SearchAnswer] {
         guard !queries.isEmpty else { return [] }
@@ -44,19 +47,18 @@ struct Searcher {
         let planner = try Planner(
             target: target, options: options, matchCount: matches?.rows.count, index: index, reader: reader)
         var answers = [SearchAnswer?](repeating: nil, count: queries.count)
-        var scanned: [(index: Int, reason: String, note: String?)] = []
+        var scanned: [Scanned] = []
         var group = GroupReranker(target: target, options: options, reader: reader, vectors: vectors)
         for (index, query) in queries.enumerated() {
             switch planner.plan(for: query) {
-            case .exactScan(let reason, let note):
-                scanned.append((index, reason, note))
+            case .exactScan(let plan):
+                scanned.append((index, plan))
             case .candidates(let plan):
-                let admitted = Admission.of(matches, by: plan.snapshot)
-                let narrowed = Narrowing(plan: plan, admission: admitted, target: target.id).answer(query, options)
+                let narrowed = try Narrowing(plan: plan, matches: matches, target: target, reader: reader).answer(query, options)
                 if narrowed.isComplete {
                     group.append(narrowed, for: query, at: index)
-                } else if case .exactScan(let reason, let note) = narrowed.fallback(isFiltered: options.filter != nil) {
-                    scanned.append((index, reason, note))
+                } else {
+                    scanned.append((index, narrowed.fallback(isFiltered: options.filter != nil)))
                 }
             }
             if group.isFull { scanned += try decide(&group, eligible: planner.eligible, into: &answers) }
@@ -75,7 +77,7 @@ struct Searcher {
     /// - Returns: the queries left with too few hits, because labels of the graph or rows among the candidates are damaged.
     private func decide(
         _ group: inout GroupReranker, eligible: Int, into answers: inout [SearchAnswer?]
-    ) throws -> [(index: Int, reason: String, note: String?)] {
+    ) throws -> [Scanned] {
         guard !group.isEmpty else { return [] }
         let clock = ContinuousClock()
         let start = clock.now
@@ -84,11 +86,11 @@ struct Searcher {
         let hits = try HitNames(metric: options.metric, k: options.k, reader: reader).hits(of: ranked.map(\.best))
         let share = 1 / Double(ranked.count)
         let seconds = (rerank: ranking.seconds(since: start) * share, lookUp: clock.now.seconds(since: ranking) * share)
-        var short: [(index: Int, reason: String, note: String?)] = []
+        var short: [Scanned] = []
         for position in ranked.indices {
             guard hits[position].count >= min(options.k, eligible) else {
-                let reason = "exact scan: too many of the graph's candidates are damaged"
-                short.append((ranked[position].index, reason, reason))
+                let plan = ScanPlan("too many of the graph's candidates are damaged", isFallback: true)
+                short.append((ranked[position].index, plan))
                 continue
             }
             ranked[position].explanation.seconds[.rerank] = seconds.rerank
@@ -100,8 +102,7 @@ struct Searcher {
     }
 
     private func scan(
-        _ scanned: [(index: Int, reason: String, note: String?)], of queries: [PreparedQuery], matches: [RowID]?,
-        into answers: inout [SearchAnswer?]
+        _ scanned: [Scanned], of queries: [PreparedQuery], matches: [RowID]?, into answers: inout [SearchAnswer?]
     ) throws {
         guard !scanned.isEmpty else { return }
         let clock = ContinuousClock()
@@ -116,22 +117,14 @@ struct Searcher {
         let hits = try HitNames(metric: options.metric, k: options.k, reader: reader).hits(of: best)
         let lookUpSeconds = clock.now.seconds(since: lookUpStart) / Double(scanned.count)
         for (position, entry) in scanned.enumerated() {
-            var explanation = Explanation()
-            explanation.plan = entry.reason
-            explanation.notes = [entry.note].compactMap { $0 }
+            var explanation = entry.plan.explanation(damaged: result.damaged.count)
             explanation.candidates = result.rowsRead
             explanation.reranked = result.rowsRead
             explanation.bytesRead = result.rowsRead * target.dimension * 4
-            explanation.damagedRows = result.damaged.count
-            if !result.damaged.isEmpty { explanation.notes.append(Self.damageNote(result.damaged.count)) }
             explanation.seconds[.rerank] = seconds
             explanation.seconds[.lookup] = lookUpSeconds
             answers[entry.index] = SearchAnswer(hits: hits[position], metric: options.metric, explanation: explanation)
         }
-    }
-
-    static func damageNote(_ count: Int) -> String {
-        "\(count) damaged row\(count == 1 ? " was" : "s were") left out; run `causeway check --deep`"
     }
 }
 

@@ -59,7 +59,7 @@ package enum CompactCommand: Command {
         "compact", topic: .care, summary: "Give back the space of deleted embeddings and old graph files",
         discussion: [
             "Atomic. Needs free space for a second copy while it runs. Graphs that hold deleted embeddings are merged with what "
-                + "changed since they were built.",
+                + "changed since they were built. Deletions that no graph need be told of are forgotten.",
         ],
         positionals: [.database()], examples: ["causeway compact photos.db"], printsResults: true)
 

@@ -59,8 +59,8 @@ package enum IndexTuneCommand: Command {
         guard let tuning else {
             throw CommandFailure(
                 .failed, "nothing measured reaches a recall of \(recall) from \(from) to \(to)",
-                remedy: "see with `causeway index status` what is reached, build the index with --quality high, or search with "
-                    + "--exact")
+                remedy: "see with `causeway index status` what is reached, search with --exact, or, for a metric on vectors, "
+                    + "build the index with --quality high")
         }
         try context.print(tuning.json)
     }

@@ -124,8 +124,9 @@ package enum SearchCommand: Command {
         try results.finish()
     }
 
-    /// Cautions, on standard error.
+    /// Cautions, and a plan that an index in order would not lead to, on standard error.
     static func tell(_ explanation: Explanation, _ context: Context) {
+        if explanation.isFallback { context.note("note: \(explanation.plan)") }
         for note in explanation.notes { context.note("note: \(note)") }
     }
 }

@@ -60,11 +60,6 @@ package struct Context: Sendable {
         for line in text ?? lines(of: object, format: format) { try output.writeLine(line) }
     }
 
-    /// Width for a command's own text, nil where standard output is no terminal.
-    package var outputWidth: Int? {
-        output.channel.isTerminal ? output.channel.columns ?? 80 : nil
-    }
-
     /// A line for people on standard error, unless `--quiet`.
     package func note(_ line: String) {
         if !isQuiet { warn(line) }

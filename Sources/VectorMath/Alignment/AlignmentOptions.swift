@@ -54,8 +54,6 @@ package struct DirectionReport: Sendable, Equatable, Codable {
     package var candidates: Int
     /// Expected recall of guessing, at the same k as `learned.recall`.
     package var chance: [Double]
-
-    package var baselineRecall: [Double] { cosine.map { $0.recall.map(\.hits.value) } ?? chance }
 }
 
 package struct AlignmentReport: Sendable, Equatable, Codable {

@@ -4,7 +4,6 @@ package struct Histogram: Sendable, Equatable, Codable {
     package let low: Double
     package let high: Double
     package let counts: [Int]
-    package var binWidth: Double { (high - low) / Double(counts.count) }
 
     /// Values outside `range` count in the first or last bin; non-finite values are left out. The range defaults to the
     /// values' own.

@@ -29,16 +29,10 @@ package struct NearestTokens: Sendable {
     /// MaxSim (Khattab and Zaharia 2020) of cosine costs: Σ over query tokens of the best similarity, unweighted.
     package var maxSimSum: Double { rows.reduce(0) { $0 + (1 - $1) } }
 
-    /// Mean best similarity of the query tokens: 1 − relaxed transport from the query under cosine.
-    package func maxSimMean(weights: [Double]? = nil) -> Double { 1 - mean(rows, weights) }
-
     /// Mean nearest cost of the query tokens plus that of the candidate tokens.
     package func chamfer(rowWeights: [Double]? = nil, columnWeights: [Double]? = nil) -> Double {
         mean(rows, rowWeights) + mean(columns, columnWeights)
     }
-
-    /// The largest nearest cost of either side (Hausdorff distance for a metric ground cost).
-    package var hausdorff: Double { max(rows.max() ?? 0, columns.max() ?? 0) }
 
     private func mean(_ values: [Double], _ weights: [Double]?) -> Double {
         guard let weights else { return values.reduce(0, +) / Double(values.count) }

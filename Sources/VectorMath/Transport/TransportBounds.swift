@@ -1,4 +1,4 @@
-/// Lower bounds of the transport optimum that need the cost matrix once or not at all. None is the optimum itself.
+/// Lower bounds of the transport optimum that read the cost matrix a few times. None is the optimum itself.
 
 /// Each is at most the optimum. The reductions dominate the relaxations they start from; `best` is the largest.
 package struct TransportBounds: Sendable, Equatable {
@@ -55,20 +55,4 @@ private func weighted(_ values: WorkArray<Double>, _ masses: [Int64]) -> Double 
     var sum = 0.0
     for index in masses.indices { sum += values[index] * Double(masses[index]) }
     return sum
-}
-
-/// ‖weighted mean of x − weighted mean of y‖: a lower bound of W1 and W2 that needs no costs. O((m + n)d).
-package func centroidDistance(_ left: TokenCloud, _ right: TokenCloud) throws(TransportError) -> Double {
-    guard left.dimension == right.dimension else {
-        throw .dimensionMismatch(query: left.dimension, candidate: right.dimension)
-    }
-    var difference = [Double](repeating: 0, count: left.dimension)
-    for (cloud, sign) in [(left, 1.0), (right, -1.0)] {
-        for (index, weight) in cloud.normalisedWeights.enumerated() {
-            for k in difference.indices {
-                difference[k] += sign * weight * Double(cloud.values[index * cloud.dimension + k])
-            }
-        }
-    }
-    return difference.reduce(0) { $0 + $1 * $1 }.squareRoot()
 }
