@@ -1,4 +1,4 @@
-/// The one file of this module that touches C pointers: descriptors, mappings and anonymous memory.
+/// The one file of this module that touches C pointers: descriptors, mappings, anonymous memory and the bytes of a text.
 /// Invariants: a descriptor is closed exactly once; a mapping's length is the size its descriptor had when mapped.
 import CKernels
 import Synchronization
@@ -275,3 +275,16 @@ package func crc32c(_ bytes: [UInt8], seed: UInt32 = 0) -> UInt32 {
 
 /// The instruction set the kernels run on, e.g. "avx512-vnni".
 package func instructionSetName() -> String { unsafe String(cString: ck_level_name(ck_level())) }
+
+// MARK: Text
+
+extension String {
+    /// Feeds the UTF-8 bytes, which must be contiguous, and an end mark that no UTF-8 has.
+    func hashBytes(into hasher: inout Hasher) {
+        let isDone: Void? = unsafe utf8.withContiguousStorageIfAvailable {
+            unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0))
+        }
+        precondition(isDone != nil, "the text is not contiguous")
+        hasher.combine(UInt8.max)
+    }
+}

@@ -1,5 +1,6 @@
 /// Embeddings made ready to be stored: compressed, checksummed, metadata taken apart. Needs no database and no thread in
 /// particular; a writer only binds what is here.
+import Platform
 
 /// Rows as they come in. All arrays count the same rows; `tokenSets` may be empty when there are none.
 package struct BatchInput: Sendable {
@@ -64,7 +65,7 @@ package struct EncodedBatch: Sendable {
     private(set) var rows: [Row] = []
     private(set) var attributes: [Attribute] = []
     private(set) var paths: [String] = []
-    private var pathIndex: [String: Int] = [:]
+    private var pathIndex: [ExactText: Int] = [:]
 
     package var count: Int { rows.count }
     /// Bytes of encoded vectors, ids and metadata held.
@@ -92,7 +93,7 @@ package struct EncodedBatch: Sendable {
     ) throws(StorageError) {
         let id = try append(name: input.ids[index], called: "id", index)
         var item: Range<Int>?
-        if let name = input.items[index], name != input.ids[index] {
+        if let name = input.items[index], !name.hasSameBytes(as: input.ids[index]) {
             item = try append(name: name, called: "item", index)
         }
         let firstAttribute = attributes.count
@@ -146,8 +147,9 @@ package struct EncodedBatch: Sendable {
     }
 
     private mutating func number(of path: String) -> Int {
-        if let known = pathIndex[path] { return known }
-        pathIndex[path] = paths.count
+        let key = ExactText(path)
+        if let known = pathIndex[key] { return known }
+        pathIndex[key] = paths.count
         paths.append(path)
         return paths.count - 1
     }

@@ -1,5 +1,6 @@
 /// Takes a JSON object (RFC 8259) apart into typed attributes for filters. Not a general JSON parser: it keeps scalars by
 /// their path, and refuses what is not JSON. Arrays give an element attribute per member under the array's own path.
+import Platform
 
 /// What an attribute's value is; the number is stored (FORMAT.md, § Attributes).
 enum AttributeKind: Int64 {
@@ -30,7 +31,13 @@ func attributePath(_ components: [String]) -> String {
 
 private func escapedComponent(_ name: String) -> String {
     guard name.utf8.contains(where: { $0 == 0x2E || $0 == 0x5C }) else { return name }
-    return name.replacing("\\", with: "\\\\").replacing(".", with: "\\.")
+    // By scalars: with a combining mark after it, a dot is another character and the same byte.
+    var escaped = String.UnicodeScalarView()
+    for scalar in name.unicodeScalars {
+        if scalar == "." || scalar == "\\" { escaped.append("\\") }
+        escaped.append(scalar)
+    }
+    return String(escaped)
 }
 
 /// Why a text is not a JSON object that can be stored.
@@ -76,11 +83,11 @@ struct MetadataScanner {
         guard depth <= StorageLimits.metadataDepthMax else { throw error("nesting is too deep") }
         _ = consume("{")
         if consume("}") { return }
-        var seen: Set<String> = []
+        var seen: Set<ExactText> = []
         repeat {
             skipSpace()
             let name = try string()
-            guard seen.insert(name).inserted else { throw error("key '\(name)' appears twice") }
+            guard seen.insert(ExactText(name)).inserted else { throw error("key '\(name)' appears twice") }
             guard consume(":") else { throw error("':' expected") }
             let inner = escapedComponent(name)
             try value(path: path.isEmpty && depth == 1 ? inner : path + "." + inner, flag: flag, depth: depth)

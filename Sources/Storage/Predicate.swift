@@ -1,11 +1,29 @@
 /// Filters over metadata, as a tree. Two-valued: a leaf is false where its attribute is missing, null, or of another type
 /// than the value; `not` is the complement. Not a language: the parser is above.
+import Platform
 
 package indirect enum Predicate: Sendable, Equatable {
+    /// Names are told apart by their bytes, as paths are.
     package enum Field: Sendable, Hashable {
         case id, item
         /// Names from the outside in: `["author", "name"]`.
         case attribute([String])
+
+        package static func == (a: Field, b: Field) -> Bool {
+            switch (a, b) {
+            case (.id, .id), (.item, .item): true
+            case (.attribute(let a), .attribute(let b)): a.elementsEqual(b) { $0.hasSameBytes(as: $1) }
+            default: false
+            }
+        }
+
+        package func hash(into hasher: inout Hasher) {
+            switch self {
+            case .id: hasher.combine(0)
+            case .item: hasher.combine(1)
+            case .attribute(let names): hasher.combine(names.map(ExactText.init))
+            }
+        }
     }
 
     package enum Comparison: String, Sendable, CaseIterable {

@@ -76,6 +76,13 @@ package class Reader {
         try first("SELECT live FROM modality WHERE id = ?", [modality.rawValue]) { Int($0.int(0)) } ?? 0
     }
 
+    /// Distinct items of the live embeddings, by bytes. O(embeddings).
+    package func itemCount(of modality: ModalityID) throws(StorageError) -> Int {
+        try first("SELECT count(DISTINCT coalesce(item, id)) FROM embedding WHERE modality = ?", [modality.rawValue]) {
+            Int($0.int(0))
+        } ?? 0
+    }
+
     /// Sequence of the newest insertion, metadata update or deletion; `.zero` when there was none. O(1).
     package func lastChange(of modality: ModalityID) throws(StorageError) -> ChangeSequence {
         try first("SELECT last_change FROM modality WHERE id = ?", [modality.rawValue]) {

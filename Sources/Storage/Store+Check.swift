@@ -1,4 +1,5 @@
 /// Whether the database holds what it says: findings with place and remedy. Repairs nothing, stops at nothing.
+import Platform
 
 extension Store {
     /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema, counters and measurements. Deep, in O(database):
@@ -8,18 +9,27 @@ extension Store {
     }
 }
 
+extension Finding {
+    /// What no repair mends: pages of the file that cannot be read.
+    package static func unreadable(_ what: String) -> Finding {
+        Finding(severity: .damage, place: "database", problem: what, remedy: Check.restore)
+    }
+}
+
 struct Check {
     let reader: Reader
+    /// A repair has just done what it can, and is no remedy.
+    private let isRepaired: Bool
     var findings: [Finding] = []
 
-    init(reader: Reader) { self.reader = reader }
+    init(reader: Reader, isRepaired: Bool = false) { (self.reader, self.isRepaired) = (reader, isRepaired) }
 
     private var connection: Connection { reader.connection }
-    private static let restore = "restore a backup, or export what can be read and ingest it anew"
+    fileprivate static let restore = "restore a backup, or export what can be read and ingest it anew"
     private static let repair = "run `causeway repair`, which makes it again"
 
-    static func findings(in reader: Reader, deep: Bool) throws -> [Finding] {
-        var check = Check(reader: reader)
+    static func findings(in reader: Reader, deep: Bool, isRepaired: Bool = false) throws -> [Finding] {
+        var check = Check(reader: reader, isRepaired: isRepaired)
         do throws(StorageError) {
             try check.pages(deep: deep)
             try check.schema()
@@ -42,13 +52,16 @@ struct Check {
     }
 
     mutating func report(_ error: StorageError) {
-        damage("database", error.description, remedy: Self.restore)
+        let what = if case .corrupt(_, let what) = error { what } else { error.description }
+        let finding = Finding.unreadable(what)
+        if !findings.contains(finding) { findings.append(finding) }
     }
 
     mutating func pages(deep: Bool) throws(StorageError) {
         let pragma = deep ? "PRAGMA integrity_check(100)" : "PRAGMA quick_check(100)"
         for line in try reader.rows(pragma, [], { $0.text(0) ?? "" }) where line != "ok" {
-            damage("pages", line, remedy: "run `causeway repair`, which rebuilds indexes; otherwise \(Self.restore)")
+            let before = isRepaired ? "" : "run `causeway repair`, which rebuilds indexes; otherwise "
+            damage("pages", line, remedy: before + Self.restore)
         }
         guard deep else { return }
         let broken = try reader.rows("PRAGMA foreign_key_check") { "\($0.text(0) ?? "?") row \($0.int(1))" }
@@ -143,7 +156,7 @@ struct Check {
         var implied = 0
         let paths = Dictionary(
             try reader.rows("SELECT path, id FROM attribute_path WHERE modality = ?", [modality.id.rawValue]) {
-                ($0.text(0) ?? "", $0.int(1))
+                (ExactText($0.text(0) ?? ""), $0.int(1))
             }, uniquingKeysWith: { first, _ in first })
         let find = try connection.take("SELECT 1 FROM attribute WHERE path = ? AND kind = ? AND value = ? AND row = ?")
         defer { connection.give(find) }
@@ -171,9 +184,9 @@ struct Check {
     }
 
     private func isThere(
-        _ attribute: MetadataAttribute, row: Int64, _ paths: [String: Int64], _ find: Statement
+        _ attribute: MetadataAttribute, row: Int64, _ paths: [ExactText: Int64], _ find: Statement
     ) throws(StorageError) -> Bool {
-        guard let path = paths[attribute.path] else { return false }
+        guard let path = paths[ExactText(attribute.path)] else { return false }
         find.bind(1, path)
         find.bind(2, attribute.kind)
         switch attribute.value {
@@ -189,20 +202,20 @@ struct Check {
     /// As the table's key sees them: 1 and 1.0 are one, texts are compared by bytes.
     private func distinctAttributes(_ all: [MetadataAttribute]) -> [MetadataAttribute] {
         struct Key: Hashable {
-            var path: [UInt8]
+            var path: ExactText
             var kind: Int64
-            var text: [UInt8]?
+            var text: ExactText?
             var number: Double?
             var integer: Int64?
         }
         var seen: Set<Key> = []
         return all.filter { attribute in
-            var key = Key(path: Array(attribute.path.utf8), kind: attribute.kind)
+            var key = Key(path: ExactText(attribute.path), kind: attribute.kind)
             switch attribute.value {
             case .integer(let value): key.integer = value
             case .real(let value):
                 if let whole = Int64(exactly: value) { key.integer = whole } else { key.number = value }
-            case .text(let value): key.text = Array(value.utf8)
+            case .text(let value): key.text = ExactText(value)
             }
             return seen.insert(key).inserted
         }

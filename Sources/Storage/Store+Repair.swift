@@ -40,7 +40,8 @@ extension Store {
                 var repairing = Repairing(writer: writer)
                 try repairing.everything()
                 var report = RepairReport(repairs: repairing.repairs + (try more(writer)))
-                report.remaining = try Check.findings(in: writer, deep: true).filter { $0.severity == .damage }
+                report.remaining = try Check.findings(in: writer, deep: true, isRepaired: true)
+                    .filter { $0.severity == .damage }
                 if dryRun || report.repairs.isEmpty { throw TakenBack(report: report) }
                 // Another connection still sees the state before this transaction.
                 if let copy, !repairing.repairs.isEmpty {

@@ -8,7 +8,7 @@ package final class Writer: Reader {
     /// The newest change of the database.
     private var sequence: Int64
     /// Attribute paths resolved in this transaction.
-    private var pathIDs: [ModalityID: [String: Int64]] = [:]
+    private var pathIDs: [ModalityID: [ExactText: Int64]] = [:]
 
     init(writing connection: Connection) throws(StorageError) {
         sequence = try connection.integer("SELECT value FROM setting WHERE name = 'sequence'")
@@ -159,7 +159,8 @@ package final class Writer: Reader {
 
     /// The number of an attribute path, made when it is new.
     func pathID(_ path: String, in modality: ModalityID) throws(StorageError) -> Int64 {
-        if let known = pathIDs[modality]?[path] { return known }
+        let key = ExactText(path)
+        if let known = pathIDs[modality]?[key] { return known }
         try run("INSERT INTO attribute_path (modality, path) VALUES (?, ?) ON CONFLICT DO NOTHING") {
             $0.bind(1, modality.rawValue)
             $0.bind(2, path)
@@ -167,7 +168,7 @@ package final class Writer: Reader {
         let found = try first(
             "SELECT id FROM attribute_path WHERE modality = ? AND path = ?", [modality.rawValue], path) { $0.int(0) }
         guard let found else { throw .corrupt(path: connection.path, what: "attribute path '\(path)' cannot be found") }
-        pathIDs[modality, default: [:]][path] = found
+        pathIDs[modality, default: [:]][key] = found
         return found
     }
 

@@ -6,13 +6,15 @@ struct AuditTests {
     @Test func withoutAnIndexNothingIsMissed() throws {
         let temporary = try TemporaryDatabase()
         let collection = temporary.collection()
-        try collection.insert(clusteredEmbeddings(120, dimension: 8, seed: 1), into: "image")
+        var images = clusteredEmbeddings(120, dimension: 8, seed: 1)
+        for index in images.indices { images[index].item = "\(index / 4)" }
+        try collection.insert(images, into: "image")
         try collection.insert(clusteredEmbeddings(90, dimension: 8, seed: 2, prefix: "t"), into: "text")
         var options = IndexAuditOptions()
         options.metrics = [.cosine, .manhattan]
         options.queries = 40
         let audit = try collection.auditIndex(from: "text", to: "image", options: options)
-        #expect(audit.queries == 40 && audit.items == 120)
+        #expect(audit.queries == 40 && audit.items == 30 && audit.embeddings == 120)
         #expect(audit.metrics.map(\.metric) == [.cosine, .manhattan])
         for recall in audit.metrics.flatMap(\.recalls) {
             #expect(recall.mean.value == 1 && recall.mean.low == 1 && recall.mean.high == 1)
@@ -20,6 +22,18 @@ struct AuditTests {
             #expect(recall.plan.hasPrefix("exact scan"))
         }
         #expect(audit.metrics[0].recalls.map(\.k) == [1, 5, 10])
+    }
+
+    @Test func anEvaluationCountsItemsAndEmbeddingsApart() throws {
+        let temporary = try TemporaryDatabase()
+        var texts = clusteredEmbeddings(60, dimension: 8, seed: 1)
+        for index in texts.indices { texts[index].item = "\(index / 5)" }
+        try temporary.collection().insert(texts, into: "text")
+        try temporary.collection().insert(clusteredEmbeddings(12, dimension: 8, seed: 2), into: "image")
+        let toText = try temporary.collection().evaluate(from: "image", to: "text")
+        #expect(toText.queries == 12 && toText.items == 12 && toText.embeddings == 60)
+        let toImage = try temporary.collection().evaluate(from: "text", to: "image")
+        #expect(toImage.queries == 60 && toImage.items == 12 && toImage.embeddings == 12)
     }
 
     @Test func aFilterIsCountedAndKept() throws {

@@ -53,6 +53,34 @@ struct TokenSearchTests {
         }
     }
 
+    /// Sets of the same tokens in another order, or each twice, whose distances are equal but for the last bits: the best k are
+    /// the first of the best k + 1, ties by id, whatever was pruned.
+    @Test func aShorterAnswerIsTheBeginningOfALongerOne() throws {
+        let more = ["sinkhorn", "chamfer:euclidean", "sliced-wasserstein", "gaussian-wasserstein"]
+        for seed in UInt64(0)..<3 {
+            let temporary = try TemporaryDatabase()
+            var random = TestRandom(seed)
+            let bases = (0..<3).map { _ in (0..<3).map { _ in random.vector(30) } }
+            let ids = (0..<28).map { $0 % 3 == 0 ? "x\($0)" : "\(100 - $0)" }.shuffled(using: &random)
+            let embeddings = ids.enumerated().map { number, id in
+                let tokens = bases[number % 3].shuffled(using: &random)
+                let set = Causeway.TokenSet(number % 4 == 3 ? tokens + tokens : tokens)
+                return Embedding(id: id, vector: mean(set), tokens: set)
+            }
+            try temporary.collection().insert(embeddings, into: "v")
+            let query = Causeway.TokenSet((0..<4).map { _ in random.vector(30) })
+            for name in Self.exactMetrics + more {
+                func hits(_ k: Int) throws -> [Hit] {
+                    try temporary.collection().search(
+                        .vector(mean(query), tokens: query), in: "v",
+                        options: SearchOptions(k: k, metric: try Metric(named: name), effort: .exact)).hits
+                }
+                let all = try hits(ids.count)
+                for k in 1..<ids.count { #expect(try hits(k) == Array(all.prefix(k)), "seed \(seed) \(name) k \(k)") }
+            }
+        }
+    }
+
     @Test func copiesTieAndAreOrderedById() throws {
         let temporary = try TemporaryDatabase()
         let set = Causeway.TokenSet([[1, 0.5], [0.2, 2]])

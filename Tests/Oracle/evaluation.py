@@ -79,7 +79,8 @@ def compare(name, arrays, items, program, folder, queries_max):
         truth = all_scores(arrays[source][chosen], arrays[target])
         right = items[source][chosen][:, None] == items[target][None, :]
         asked = right.any(axis=1)
-        if report["queries"] != asked.sum() or report["items"] != len(arrays[target]):
+        counts = [asked.sum(), len(np.unique(items[target])), len(arrays[target])]
+        if [report["queries"], report["items"], report["embeddings"]] != counts:
             faults.append(f"{name} {source}→{target}: {report['queries']} queries among {report['items']}")
         for row in report["metrics"]:
             metric = row["metric"]

@@ -281,3 +281,25 @@ private struct Generator {
         #expect(error({ try EncodedBatch.encode(input) }) == nil, "\(json)")
     }
 }
+
+/// Names and values that only normalisation makes equal, and a dot that a combining mark follows, which is a dot all the same.
+@Test func pathsAndValuesAreToldApartByTheirBytes() throws {
+    let fixture = try Fixture(dimension: 2)
+    var input = plainBatch(3, dimension: 2)
+    input.metadata = [
+        "{\"caf\u{E9}\": 1, \"cafe\u{301}\": 2}", "{\"cafe\u{301}\": \"\u{E9}\"}",
+        "{\"a.\u{301}b\": 1, \"a\": {\"\u{301}b\": 2}}",
+    ]
+    try fixture.insert(input)
+    func rows(_ predicate: Predicate) throws -> [Int64] {
+        try fixture.store.read { try $0.rows(of: fixture.modality.id, matching: predicate).map(\.rawValue) }
+    }
+    func equals(_ path: String..., value: Predicate.Value) -> Predicate { .compare(.attribute(path), .eq, value) }
+    #expect(try rows(.or([equals("caf\u{E9}", value: .integer(9)), equals("cafe\u{301}", value: .integer(2))])) == [1])
+    #expect(try rows(.or([equals("caf\u{E9}", value: .integer(1)), equals("cafe\u{301}", value: .text("\u{E9}"))])) == [1, 2])
+    #expect(try rows(equals("cafe\u{301}", value: .text("e\u{301}"))) == [])
+    #expect(try rows(equals("a.\u{301}b", value: .integer(2))) == [])
+    #expect(try rows(equals("a", "\u{301}b", value: .integer(2))) == [3])
+    #expect(try fixture.store.check(deep: true) == [])
+    #expect(try fixture.store.repair(dryRun: true, copy: nil) == RepairReport())
+}

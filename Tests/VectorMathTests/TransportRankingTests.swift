@@ -63,6 +63,38 @@ import VectorMath
         }
     }
 
+    /// The optima of one set in several orders differ in their last bits, and some have one root: ranks are those of the roots.
+    @Test func tiesAreThoseOfTheValueReported() throws {
+        let dimension = 40, count = 24
+        var oneRoot = 0
+        for seed in 0..<6 {
+            var random = SeededRandom(UInt64(seed))
+            let query = try PackedTokens(random.cloud(4, dimension, .squaredEuclidean))
+            let tokens = (0..<5).map { _ in random.floats(dimension) }
+            let clouds = try (0..<count).map { number in
+                let order = tokens.shuffled(using: &random)
+                return try TokenCloud(
+                    values: (number % 3 == 0 ? order + order : order).flatMap { $0 }, dimension: dimension, weights: nil,
+                    ground: .squaredEuclidean, side: .candidate)
+            }
+            let transport = TokenTransport(query)
+            let optima = try clouds.map { cloud in
+                guard case .optimal(let optimum) = try transport.solve(cloud) else { return Double.nan }
+                return optimum
+            }
+            oneRoot += Set(optima).count - Set(optima.map { $0.squareRoot() }).count
+            let all = optima.indices.map { TransportHit(id: Int64(count - $0), value: optima[$0].squareRoot()) }
+                .sorted { $0.value == $1.value ? $0.id < $1.id : $0.value < $1.value }
+            for k in 1...count {
+                let ranking = TransportRanking(query, reporting: { $0.squareRoot() })
+                for (number, cloud) in clouds.enumerated() { try ranking.offer(id: Int64(count - number), cloud) }
+                let (hits, _) = try ranking.best(k) { _ in throw TransportError.emptyTokenSet(.candidate) }
+                #expect(hits == Array(all.prefix(k)), "seed \(seed) k \(k)")
+            }
+        }
+        #expect(oneRoot > 0, "no two optima had one root")
+    }
+
     @Test func droppedCostsAreLoadedAgainAndRanksJoin() throws {
         let corpus = try corpus(3, .euclidean, count: 60)
         let ranking = TransportRanking(corpus.query, memoryBudget: 2000), other = TransportRanking(corpus.query)

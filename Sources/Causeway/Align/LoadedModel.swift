@@ -1,5 +1,6 @@
 /// A stored model ready to score: decoded, its checksum compared, its producers those it was trained on.
 import Foundation
+import Platform
 import Storage
 import VectorMath
 
@@ -8,7 +9,7 @@ struct LoadedModel: Sendable {
     let model: AlignmentModel
     let from: ModalityRecord
     let to: ModalityRecord
-    let heldOutItems: Set<String>
+    let heldOutItems: Set<ExactText>
 
     /// - Throws: `.invalidArgument` when there is none, `.failed` when a producer has changed, `.damaged`.
     init(named name: String, of collection: EmbeddingCollection, in reader: Reader) throws {
@@ -25,7 +26,7 @@ struct LoadedModel: Sendable {
                 what: "model \(name) is of other dimensions than its modalities", remedy: "train it again")
         }
         let items = try? JSONDecoder().decode([String].self, from: Data(record.heldOutItems.utf8))
-        heldOutItems = Set(items ?? [])
+        heldOutItems = Set((items ?? []).map(ExactText.init))
     }
 
     /// The side that queries are on.

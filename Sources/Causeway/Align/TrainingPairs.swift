@@ -1,5 +1,6 @@
 /// The stored pairs of two modalities as training data: every row once, pairs by item, items numbered by their order.
 import Foundation
+import Platform
 import Storage
 import VectorMath
 
@@ -13,23 +14,23 @@ struct TrainingPairs {
         let pairs = try reader.itemPairs(from: from.id, to: to.id)
         var sources: [RowID] = []
         for (row, _) in pairs where sources.last != row { sources.append(row) }
-        var itemOf: [RowID: String] = [:]
-        for (row, record) in zip(sources, try reader.embeddings(sources)) { itemOf[row] = record?.item }
+        var itemOf: [RowID: ExactText] = [:]
+        for (row, record) in zip(sources, try reader.embeddings(sources)) { itemOf[row] = record.map { ExactText($0.item) } }
         // By bytes, so that one state of the data and one seed give one split everywhere.
-        var names = Set(itemOf.values).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        var names = Set(itemOf.values).sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
         if names.count > itemsMax {
             var random = SeededRandom(seed: seed, stream: 7)
             random.shuffle(&names)
-            names = names.prefix(itemsMax).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+            names = names.prefix(itemsMax).sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
         }
-        var numbers: [String: Int] = [:]
+        var numbers: [ExactText: Int] = [:]
         for (number, name) in names.enumerated() { numbers[name] = number }
         var sourcePlaces = Places(), targetPlaces = Places(), kept: [AlignmentPair] = []
         for (a, b) in pairs {
             guard let item = itemOf[a].flatMap({ numbers[$0] }) else { continue }
             kept.append(AlignmentPair(source: sourcePlaces.place(of: a), target: targetPlaces.place(of: b), item: item))
         }
-        items = names
+        items = names.map(\.text)
         data = AlignmentData(
             sources: try matrix(of: sourcePlaces.rows, modality: from, in: reader),
             targets: try matrix(of: targetPlaces.rows, modality: to, in: reader), pairs: kept)

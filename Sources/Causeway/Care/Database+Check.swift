@@ -13,22 +13,29 @@ public struct CheckFinding: Sendable, Equatable {
 }
 
 extension Database {
-    /// Verifies the database file and the graph files.
+    /// Verifies the database file and the graph files. Damage that keeps a database from being opened is thrown by its opening:
+    /// see `CheckFinding.init(opening:)`.
     /// - Parameter deep: also every checksum of every vector, token set and graph section, and every invariant of the graphs.
     /// - Returns: findings; empty for a sound database.
     /// - Complexity: O(pages) shallow; O(bytes) deep.
     public func check(deep: Bool) throws -> [CheckFinding] {
-        try translatingErrors {
-            var findings = try store.check(deep: deep).map(CheckFinding.init)
-            for collection in try collections() {
-                for modality in try collection.modalities() {
-                    findings += try store.read { reader in
-                        try checkIndex(of: collection.modality(modality.name, in: reader), collection.name, in: reader, deep)
+        var findings: [CheckFinding] = []
+        do {
+            try translatingErrors {
+                findings = try store.check(deep: deep).map(CheckFinding.init)
+                for collection in try collections() {
+                    for modality in try collection.modalities() {
+                        findings += try store.read { reader in
+                            try checkIndex(of: collection.modality(modality.name, in: reader), collection.name, in: reader, deep)
+                        }
                     }
                 }
             }
-            return findings
+        } catch CausewayError.damaged(_, let what, _) {
+            let finding = CheckFinding(.unreadable(what))
+            if !findings.contains(finding) { findings.append(finding) }
         }
+        return findings
     }
 
     /// A graph file that is missing is a warning: searches scan until it is made again.
@@ -86,5 +93,13 @@ extension CheckFinding {
         place = finding.place
         problem = finding.problem
         remedy = finding.remedy
+    }
+
+    /// Damage that keeps a database from being opened, as a check would report it; nil for any other error.
+    public init?(opening error: any Error) {
+        guard case CausewayError.damaged(let path, let what, _) = error else { return nil }
+        self.init(
+            severity: .damage, place: "database", problem: "it cannot be opened: \(what)",
+            remedy: "restore a backup; without one, SQLite's shell may read the rows that are left: `sqlite3 \(path) .recover`")
     }
 }

@@ -16,22 +16,32 @@ public struct RepairReport: Sendable, Equatable {
     public var remaining: [CheckFinding]
     /// The copy of the database as it was; nil when none was made.
     public var copy: String?
+
+    public init(steps: [Step] = [], remaining: [CheckFinding], copy: String? = nil) {
+        (self.steps, self.remaining, self.copy) = (steps, remaining, copy)
+    }
 }
 
 extension Database {
     /// Brings a database whose damage `check(deep: true)` reports back to a sound state, in one transaction. Embeddings whose
     /// vector does not match its checksum are removed, and each is listed; every other stays bit for bit. Token sets,
     /// metadata and models that cannot be read are removed alone. Counters, indexes and filters are made again; graphs that
-    /// are damaged or missing are dropped, and so are measurements that cannot be, until `buildIndex`.
+    /// are damaged or missing are dropped, and so are measurements that cannot be, until `buildIndex`. Where the file's own pages
+    /// cannot be read, nothing is changed, and that damage remains.
     /// - Parameter dryRun: changes nothing, and reports what would be done.
     /// - Parameter keepsCopy: before anything is changed, the database is copied to "<path>-before-repair" (or, if that exists,
     ///   "-before-repair-2" and so on). Unreadable bytes are copied as they are.
-    /// - Throws: `.locked`; `.damaged` where the file's own pages are, with nothing changed; `.diskFull`.
+    /// - Throws: `.locked`, `.diskFull`.
     /// - Complexity: O(bytes of the database).
     public func repair(dryRun: Bool = false, keepsCopy: Bool = true) throws -> RepairReport {
         try translatingErrors {
             let copy = keepsCopy ? freeCopyPath() : nil
-            let done = try store.repair(dryRun: dryRun, copy: copy) { try dropUnusableGraphs($0) }
+            let done: Storage.RepairReport
+            do {
+                done = try store.repair(dryRun: dryRun, copy: copy) { try dropUnusableGraphs($0) }
+            } catch StorageError.corrupt(_, let what) {
+                return RepairReport(remaining: [CheckFinding(.unreadable(what))])
+            }
             if !dryRun && !done.repairs.isEmpty { try removeOrphanedGraphs() }
             return RepairReport(
                 steps: done.repairs.map { .init(place: $0.place, problem: $0.problem, action: $0.action) },

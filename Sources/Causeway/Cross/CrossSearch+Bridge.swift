@@ -1,4 +1,5 @@
 /// Searching over a modality between: its hits lead to the target's embeddings of the same items. Scores nothing itself.
+import Platform
 import Storage
 import VectorMath
 
@@ -57,8 +58,8 @@ extension CrossSearch {
     ) throws -> CrossSearchAnswer {
         var bridged = answer
         bridged.hits = []
-        var seen = Set<String>()
-        for hit in answer.hits where bridged.hits.count < options.search.k && seen.insert(hit.item).inserted {
+        var seen = Set<ExactText>()
+        for hit in answer.hits where bridged.hits.count < options.search.k && seen.insert(ExactText(hit.item)).inserted {
             let rows = try reader.rows(ofItem: hit.item, in: target.id).filter { admitted?.contains($0) ?? true }
             for record in try reader.embeddings(rows).compactMap({ $0 }).sorted(by: { idPrecedes($0.id, $1.id) }) {
                 bridged.hits.append(

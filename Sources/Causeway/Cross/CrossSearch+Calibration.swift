@@ -1,6 +1,7 @@
 /// From scores to probabilities: learned from the hits of stored queries, and kept in the database until the data has moved on.
 /// Ranks nothing itself.
 import Foundation
+import Platform
 import Storage
 import VectorMath
 
@@ -114,9 +115,10 @@ extension CrossSearch {
             options: SearchOptions(k: Self.calibrationHits + 1, metric: metric), readers: readers)
         var matched: [Double] = [], mismatched: [Double] = []
         for (index, answer) in try lane.answers(to: queries).enumerated() {
-            let others = answer.hits.filter { !(source.id == target.id && $0.id == queries[index].id) }
+            let own = source.id == target.id ? queries[index].id : nil
+            let others = answer.hits.filter { own?.hasSameBytes(as: $0.id) != true }
             for hit in others.prefix(Self.calibrationHits) {
-                if hit.item == items[index] { matched.append(hit.score) } else { mismatched.append(hit.score) }
+                if hit.item.hasSameBytes(as: items[index]) { matched.append(hit.score) } else { mismatched.append(hit.score) }
             }
         }
         let fit = MatchCalibration(
@@ -133,7 +135,7 @@ extension CrossSearch {
     /// A seeded sample of stored queries that have a pair; of a model only what it was not trained on, which would look too
     /// good.
     private func calibrationQueries(
-        to target: ModalityRecord, _ heldOut: Set<String>
+        to target: ModalityRecord, _ heldOut: Set<ExactText>
     ) throws -> (queries: [CrossQuery], items: [String]) {
         var rows: [RowID] = []
         for (row, _) in try reader.itemPairs(from: source.id, to: target.id) where rows.last != row { rows.append(row) }
@@ -142,7 +144,7 @@ extension CrossSearch {
         var queries: [CrossQuery] = [], items: [String] = []
         for row in rows where queries.count < Self.calibrationQueriesMax {
             guard let record = try reader.embeddings([row])[0] else { continue }
-            if !heldOut.isEmpty && !heldOut.contains(record.item) { continue }
+            if !heldOut.isEmpty && !heldOut.contains(ExactText(record.item)) { continue }
             queries.append(try prepare(.embedding(id: record.id, from: source.name)))
             items.append(record.item)
         }

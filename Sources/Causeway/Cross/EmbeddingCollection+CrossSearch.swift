@@ -1,6 +1,7 @@
 /// Searching with a model, a query bank, several targets, a bridge or probabilities: each target is ranked on its own, then
 /// merged. What is plain goes through the ordinary search.
 import Foundation
+import Platform
 import Storage
 import VectorMath
 
@@ -20,7 +21,7 @@ extension EmbeddingCollection {
             let reader = readers.first
             let source = try first.modality.map { try modality($0, in: reader) }
                 ?? home(of: first, for: modality(options.via ?? firstTarget, in: reader), in: reader)
-            guard queries.allSatisfy({ ($0.modality ?? source.name) == source.name }) else {
+            guard queries.allSatisfy({ ($0.modality ?? source.name).hasSameBytes(as: source.name) }) else {
                 throw CausewayError.invalidArgument(
                     reason: "the queries are of several modalities", remedy: "search with one modality at a time")
             }
@@ -198,7 +199,8 @@ extension CrossSearchAnswer {
             hits.sort { a, b in
                 let (x, y) = (a.standardized ?? 0, b.standardized ?? 0)
                 if x != y { return x > y }
-                return a.id == b.id ? a.modality < b.modality : idPrecedes(a.id, b.id)
+                guard a.id.hasSameBytes(as: b.id) else { return idPrecedes(a.id, b.id) }
+                return a.modality.utf8.lexicographicallyPrecedes(b.modality.utf8)
             }
         }
         if let minProbability { hits.removeAll { ($0.probability ?? 0) < minProbability } }

@@ -14,14 +14,15 @@ extension EmbeddingCollection {
         guard let deepest = options.at.max(), (options.at.min() ?? 0) >= 1 else {
             throw CausewayError.invalidArgument(reason: "no k is above 0", remedy: "name the k of recall@k")
         }
-        let (metrics, source, queries, items, matches) = try database.read { reader in
+        let (metrics, source, queries, (items, embeddings), matches) = try database.read { reader in
             let source = try modality(from, in: reader), target = try modality(to, in: reader)
             return (
                 try options.metrics ?? [metric(nil, in: reader)], source,
-                try sample(of: source, in: target, options, reader), try reader.count(of: target.id),
+                try sample(of: source, in: target, options, reader),
+                (try reader.itemCount(of: target.id), try reader.count(of: target.id)),
                 try options.filter.map { try reader.rows(of: target.id, matching: predicate(parsing: $0)).count })
         }
-        guard !queries.isEmpty, items > 0 else {
+        guard !queries.isEmpty, embeddings > 0 else {
             throw CausewayError.invalidArgument(
                 reason: "\(queries.isEmpty ? from : to) holds no embeddings", remedy: "ingest some first")
         }
@@ -30,9 +31,9 @@ extension EmbeddingCollection {
                 reason: "the filter matches nothing: no embedding of \(to) has \(filter)",
                 remedy: "audit with a filter that admits some")
         }
-        var audit = IndexAudit(from: from, to: to, queries: queries.count, items: items, metrics: [])
+        var audit = IndexAudit(from: from, to: to, queries: queries.count, items: items, embeddings: embeddings, metrics: [])
         if let filter = options.filter, let matches {
-            audit.filter = (filter, matches, Double(matches) / Double(items))
+            audit.filter = (filter, matches, Double(matches) / Double(embeddings))
         }
         for metric in metrics {
             let run = AuditRun(collection: self, source: source, to: to, metric: metric, options: options)

@@ -17,7 +17,8 @@ extension EmbeddingCollection {
             let pairs = try Pairs(from: source, to: target, options: options, in: reader)
             try pairs.refuseNone(of: self, from, to)
             var evaluation = Evaluation(
-                from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [])
+                from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidateCount,
+                metrics: [])
             let ranks = try ranks(of: pairs, metrics, options, source, target, in: reader, progress)
             for (metric, found) in zip(metrics, ranks) {
                 var result = try summarise(found.ranks, metric, pairs.candidateCount, options)
@@ -128,11 +129,14 @@ struct Pairs {
     /// By position among the target's rows: the place of its id among all ids, which breaks ties.
     var order: [Int32]
     var candidateCount: Int
+    /// Distinct items among the target's rows.
+    var itemCount: Int
 
     init(from: ModalityRecord, to: ModalityRecord, options: EvaluationOptions, in reader: Reader) throws {
         let rows = try reader.rows(of: to.id)
         candidateCount = rows.count
-        let ids = try reader.embeddings(rows).map { $0?.id ?? "" }
+        itemCount = try reader.itemCount(of: to.id)
+        let ids = try reader.names(rows).map { $0?.id ?? "" }
         order = [Int32](repeating: 0, count: rows.count)
         for (place, position) in ids.indices.sorted(by: { idPrecedes(ids[$0], ids[$1]) }).enumerated() {
             order[position] = Int32(place)

@@ -60,7 +60,7 @@ extension EmbeddingCollection {
                 }
                 done += 1
                 if metric == .cosine { wanted = [(nil, normalization)] }
-            case .model(let name): wanted = [(models[name], .none), (models[name], normalization)]
+            case .model(let name): wanted = [.none, normalization].map { (models[ExactText(name)], $0) }
             }
             for (slot, (model, form)) in wanted.enumerated() where form != .none || (model != nil && slot == 0) {
                 add(try evaluate(from, to, model, form, options, progress))
@@ -93,10 +93,10 @@ extension EmbeddingCollection {
             remedy: "evaluate cosine or learned:NAME with it")
     }
 
-    private func loadModels(_ scores: [EvaluatedScore]) throws -> [String: LoadedModel] {
+    private func loadModels(_ scores: [EvaluatedScore]) throws -> [ExactText: LoadedModel] {
         try database.read { reader in
-            var models: [String: LoadedModel] = [:]
-            for case .model(let name) in scores { models[name] = try LoadedModel(named: name, of: self, in: reader) }
+            var models: [ExactText: LoadedModel] = [:]
+            for case .model(let name) in scores { models[ExactText(name)] = try LoadedModel(named: name, of: self, in: reader) }
             return models
         }
     }
@@ -121,7 +121,8 @@ extension EmbeddingCollection {
             var result = try summarise(ranks, metric, pairs.candidateCount, options)
             (result.normalization, result.bankTemperature) = (normalization, scoring.bankTemperature)
             return Evaluation(
-                from: from, to: to, queries: pairs.queries.count, items: pairs.candidateCount, metrics: [result])
+                from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidateCount,
+                metrics: [result])
         }
     }
 }

@@ -40,9 +40,12 @@ public struct Evaluation: Sendable {
 
     public var from: String
     public var to: String
-    /// Queries that have a right answer, and how many embeddings they were compared with.
+    /// Queries that have a right answer.
     public var queries: Int
+    /// Distinct items that the target's embeddings show.
     public var items: Int
+    /// Embeddings of the target, with all of which each query was compared: ranks are among them.
+    public var embeddings: Int
     public var metrics: [MetricResult]
     /// Whether only items that no training saw were asked for.
     public var onHeldOutItems = false

@@ -27,8 +27,10 @@ public struct IndexAudit: Sendable {
     public var from: String
     public var to: String
     public var queries: Int
-    /// Embeddings searched.
+    /// Distinct items that the target's embeddings show.
     public var items: Int
+    /// Embeddings of the target, which were searched.
+    public var embeddings: Int
     /// The filter given, how many embeddings match it, and their share.
     public var filter: (text: String, matches: Int, selectivity: Double)?
     public var metrics: [MetricResult]

@@ -1,4 +1,5 @@
 /// Exporting a modality in files that `ingest` takes back. Reads and checks the rows; see ExportWriter for the files.
+import Platform
 import Storage
 import VectorFiles
 
@@ -50,8 +51,9 @@ extension EmbeddingCollection {
             guard let summary = summaries[index], let vector = vectors[index] else { return nil }
             let set = tokens[index]
             return IngestRecord(
-                line: 0, modality: modality.name, id: summary.id, item: summary.item == summary.id ? nil : summary.item,
-                vector: vector, tokens: set?.values, tokenCount: set?.count ?? 0, tokenDimension: set?.dimension ?? 0,
+                line: 0, modality: modality.name, id: summary.id,
+                item: summary.item.hasSameBytes(as: summary.id) ? nil : summary.item, vector: vector,
+                tokens: set?.values, tokenCount: set?.count ?? 0, tokenDimension: set?.dimension ?? 0,
                 weights: set?.weights, metadata: summary.metadata)
         }
     }

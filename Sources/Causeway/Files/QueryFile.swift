@@ -86,7 +86,7 @@ package final class IDMatrixWriter {
     /// One query's ids, best first; -1 fills the row.
     package func append(_ ids: [String]) throws {
         var row = try ids.map { id in
-            guard let number = Int64(id), number >= 0, id.utf8.elementsEqual(String(number).utf8) else {
+            guard let number = Int64(id), number >= 0, id.hasSameBytes(as: String(number)) else {
                 throw CausewayError.badInput(
                     file: path == "-" ? "standard output" : path, row: writer.rowCount, line: nil,
                     reason: "id \(id) is no row number",

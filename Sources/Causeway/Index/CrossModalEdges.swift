@@ -58,7 +58,7 @@ struct CrossModalFixing {
             }
         case .modalities(let names):
             for name in names { _ = try collection.modality(name, in: reader) }
-            return others.filter { names.contains($0.name) }
+            return others.filter { other in names.contains { $0.hasSameBytes(as: other.name) } }
         }
     }
 
@@ -66,10 +66,10 @@ struct CrossModalFixing {
     func isSettled(_ record: GenerationSettings, in reader: Reader) throws -> Bool {
         switch choice {
         case .automatic:
-            let known = Set(record.edges.map(\.from))
-            return try record.requested == nil && sources(in: reader).allSatisfy { known.contains($0.name) }
+            let known = Set(record.edges.map { ExactText($0.from) })
+            return try record.requested == nil && sources(in: reader).allSatisfy { known.contains(ExactText($0.name)) }
         case .modalities(let names):
-            return record.requested.map(Set.init) == Set(names)
+            return record.requested.map { Set($0.map(ExactText.init)) } == Set(names.map(ExactText.init))
         }
     }
 

@@ -1,4 +1,5 @@
 /// Building, rebuilding and describing the indexes of a collection.
+import Platform
 import Storage
 
 extension EmbeddingCollection {
@@ -73,7 +74,7 @@ extension EmbeddingCollection {
                 try tuner.tuneCandidates(from: source, metric: metric, k: k, extraTarget: recall)
             }
             return try indexStatus(of: to).tunings.first {
-                $0.from == from && $0.metric == metric.name && $0.k == k && $0.recallTarget >= recall
+                $0.from.hasSameBytes(as: from) && $0.metric == metric.name && $0.k == k && $0.recallTarget >= recall
             }
         }
     }

@@ -65,7 +65,7 @@ extension GenerationSettings {
     var crossModal: IndexOptions.CrossModal { requested.map { .modalities($0) } ?? .automatic }
 
     /// Links were added that queries of a modality asked for.
-    func hasEdges(from source: String) -> Bool { edges.contains { $0.from == source && $0.outcome == .kept } }
+    func hasEdges(from source: String) -> Bool { edges.contains { $0.from.hasSameBytes(as: source) && $0.outcome == .kept } }
 }
 
 extension IndexOptions.Quality {

@@ -1,4 +1,5 @@
 /// Collects embeddings into one batch per modality and checks each: what passes here can be stored.
+import Platform
 import Storage
 import VectorFiles
 
@@ -8,7 +9,7 @@ struct BatchAssembler {
 
     private let origin: BatchOrigin
     private var parts: [ModalityBatch] = []
-    private var positions: [String: Int] = [:]
+    private var positions: [ExactText: Int] = [:]
 
     init(_ origin: BatchOrigin) { self.origin = origin }
 
@@ -28,7 +29,8 @@ struct BatchAssembler {
             throw bad(place, "component \(component) is \(vector[component])", "remove or repair the row")
         }
         if let tokens { try check(tokens: tokens, place) }
-        let part = if let known = positions[modality] { known } else { try start(modality, dimension: vector.count, place) }
+        let known = positions[ExactText(modality)]
+        let part = if let known { known } else { try start(modality, dimension: vector.count, place) }
         guard parts[part].input.dimension == vector.count else {
             throw bad(
                 place, "the vector has \(vector.count) components and the ones before have \(parts[part].input.dimension)",
@@ -44,7 +46,7 @@ struct BatchAssembler {
             parts[part].tokenDimension = known
         }
         parts[part].input.ids.append(id)
-        parts[part].input.items.append(item == id ? nil : item)
+        parts[part].input.items.append(item?.hasSameBytes(as: id) == true ? nil : item)
         parts[part].input.metadata.append(metadata)
         parts[part].input.vectors.append(contentsOf: vector)
         parts[part].input.tokenSets.append(tokens?.stored)
@@ -58,7 +60,7 @@ struct BatchAssembler {
         }
         let input = BatchInput(dimension: dimension, ids: [], items: [], metadata: [], vectors: [], tokenSets: [])
         parts.append(ModalityBatch(modality: modality, tokenDimension: nil, input: input, origin: origin, places: []))
-        positions[modality] = parts.count - 1
+        positions[ExactText(modality)] = parts.count - 1
         return parts.count - 1
     }
 

@@ -1,4 +1,5 @@
 /// Whether a batch fits the modality it goes into, and the errors that say where it does not. Shared by writing and by dry runs.
+import Platform
 import Storage
 
 /// What a modality demands of a batch.
@@ -37,7 +38,7 @@ struct BatchFit {
     func duplicate(_ index: Int, of part: ModalityBatch) -> CausewayError {
         let id = part.input.ids[index], place = part.places[index], origin = part.origin
         guard origin.file != nil else { return .duplicateID(id: id, modality: part.modality, row: place) }
-        if let first = part.input.ids[..<index].firstIndex(where: { $0.utf8.elementsEqual(id.utf8) }) {
+        if let first = part.input.ids[..<index].firstIndex(where: { $0.hasSameBytes(as: id) }) {
             return origin.bad(
                 .id, at: place, "id \(id) is also that of \(origin.words(.id, part.places[first]))",
                 remedy: "give every embedding an id of its own, or choose --on-conflict replace or skip")

@@ -1,18 +1,19 @@
 /// A dry run: finds in a batch what writing it would find, by reading what is stored and remembering what came before.
 /// Writes nothing.
+import Platform
 import Storage
 
 /// Used by one thread. Memory grows with the ids seen, because nothing is stored that could tell of a repetition.
 final class Rehearsal {
     private struct Seen {
         var shape: ModalityShape
-        var ids: Set<String> = []
+        var ids: Set<ExactText> = []
     }
 
     private let database: Database
     private let collection: String
     private let fit: BatchFit
-    private var seen: [String: Seen] = [:]
+    private var seen: [ExactText: Seen] = [:]
 
     init(database: Database, collection: String, fit: BatchFit) {
         self.database = database
@@ -29,12 +30,12 @@ final class Rehearsal {
                 let stored = try reader.collection(named: collection).flatMap {
                     try reader.modality(named: part.modality, in: $0.id)
                 }
-                var known = seen[part.modality] ?? Seen(
+                var known = seen[ExactText(part.modality)] ?? Seen(
                     shape: stored.map(ModalityShape.init) ?? ModalityShape(madeBy: part, producer: fit.options.producer))
                 try fit.check(part, against: known.shape)
                 known.shape.tokenDimension = known.shape.tokenDimension ?? part.tokenDimension
                 for (index, id) in part.input.ids.enumerated() {
-                    let isNew = known.ids.insert(id).inserted
+                    let isNew = known.ids.insert(ExactText(id)).inserted
                     guard try !isNew || stored.map({ try reader.row(id: id, in: $0.id) != nil }) ?? false else {
                         counts.inserted += 1
                         continue
@@ -45,7 +46,7 @@ final class Rehearsal {
                     case .replace: counts.replaced += 1
                     }
                 }
-                seen[part.modality] = known
+                seen[ExactText(part.modality)] = known
             }
             return counts
         }

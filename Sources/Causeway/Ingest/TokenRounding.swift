@@ -1,5 +1,6 @@
 /// Tokens rounded to half precision on their way in, where a modality is declared to keep them so. Encodes nothing: the
 /// lossless codecs find that such numbers need two bytes each.
+import Platform
 import Storage
 import Synchronization
 
@@ -17,7 +18,7 @@ public enum TokenPrecision: String, Sendable, CaseIterable {
 final class TokenRounding: Sendable {
     private let collection: EmbeddingCollection
     private let wanted: TokenPrecision?
-    private let known = Mutex<[String: TokenStorage]>([:])
+    private let known = Mutex<[ExactText: TokenStorage]>([:])
 
     /// - Parameter wanted: nil follows what was declared before.
     init(collection: EmbeddingCollection, wanted: TokenPrecision?) {
@@ -53,7 +54,8 @@ final class TokenRounding: Sendable {
     }
 
     private func storage(of name: String) throws -> TokenStorage {
-        if let storage = known.withLock({ $0[name] }) { return storage }
+        let key = ExactText(name)
+        if let storage = known.withLock({ $0[key] }) { return storage }
         let declared = try collection.database.read { reader -> TokenStorage? in
             guard let collection = try reader.collection(named: collection.name),
                 let modality = try reader.modality(named: name, in: collection.id), modality.tokenDimension != nil
@@ -66,7 +68,7 @@ final class TokenRounding: Sendable {
                 remedy: "leave --token-storage out, or use a modality of another name")
         }
         let storage = declared ?? wanted?.stored ?? .float32
-        known.withLock { $0[name] = storage }
+        known.withLock { $0[key] = storage }
         return storage
     }
 }

@@ -48,10 +48,12 @@ extension EmbeddingCollection {
         let options = options.decided(try metric(options.metric, in: reader))
         let target = try self.modality(modality, in: reader)
         if options.metric.operand == .tokenSets { try refuseWithoutTokens(target, options.metric) }
-        var sources: [String: ModalityRecord] = [:]
-        for name in Set(queries.compactMap(\.modality)) { sources[name] = try self.modality(name, in: reader) }
+        var sources: [ExactText: ModalityRecord] = [:]
+        for name in Set(queries.compactMap { $0.modality.map(ExactText.init) }) {
+            sources[name] = try self.modality(name.text, in: reader)
+        }
         let prepared = try queries.map { query in
-            let named = query.modality.flatMap { sources[$0] }
+            let named = query.modality.flatMap { sources[ExactText($0)] }
             return try prepare(query, from: named ?? home(of: query, for: target, in: reader), in: reader)
         }
         if options.metric.operand == .vectors { for query in prepared { try query.refuseUnfit(for: target) } }

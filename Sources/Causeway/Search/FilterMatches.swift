@@ -1,5 +1,6 @@
 /// The rows that match a filter, and the form of them that a graph search needs. Whoever asks the same of the same state of the
 /// data again, as a program with one filter and many queries does, gets the list that was made then.
+import Platform
 import ProximityGraph
 import Storage
 import Synchronization
@@ -59,14 +60,14 @@ struct FilterMemory {
     private var entries: [(filter: String, matches: FilterMatches)] = []
 
     mutating func matches(_ filter: String) -> FilterMatches? {
-        guard let place = entries.firstIndex(where: { $0.filter == filter }) else { return nil }
+        guard let place = entries.firstIndex(where: { $0.filter.hasSameBytes(as: filter) }) else { return nil }
         let entry = entries.remove(at: place)
         entries.append(entry)
         return entry.matches
     }
 
     mutating func keep(_ matches: FilterMatches, for filter: String, rowsMax: Int) {
-        entries.removeAll { $0.filter == filter }
+        entries.removeAll { $0.filter.hasSameBytes(as: filter) }
         entries.append((filter, matches))
         var rows = entries.reduce(0) { $0 + $1.matches.rows.count }
         while entries.count > Self.entriesMax || rows > rowsMax { rows -= entries.removeFirst().matches.rows.count }

@@ -16,7 +16,7 @@ struct MetricOutcome: Sendable {
 /// Collects rows in any order; one thread at a time. The answer equals comparing every row to the end.
 final class MetricCollector {
     private enum Form {
-        case ranking(TransportRanking, TokenMetric)
+        case ranking(TransportRanking)
         case list(MetricScorer)
     }
 
@@ -49,15 +49,16 @@ final class MetricCollector {
     init(_ query: MetricQuery, k: Int, memoryBudget: Int, byCodes: Bool) {
         (self.k, metric) = (k, query.metric)
         list = TopList(k: k, largerIsBetter: query.metric.isSimilarity)
-        form = query.transport.map { .ranking(TransportRanking($0.tokens, memoryBudget: memoryBudget), $0.metric) }
-            ?? .list(MetricScorer(query))
+        form = query.transport.map { metric, tokens in
+            .ranking(TransportRanking(tokens, memoryBudget: memoryBudget, reporting: { metric.value(ofOptimum: $0) }))
+        } ?? .list(MetricScorer(query))
         bounds = byCodes ? query.codeBounds : nil
     }
 
     func offer(_ row: RowID, _ operand: MetricOperand) throws {
         read += 1
         switch form {
-        case .ranking(let ranking, _):
+        case .ranking(let ranking):
             guard case .cloud(let cloud) = operand else { preconditionFailure("an operand of another metric") }
             try ranking.offer(id: row.rawValue, cloud)
         case .list(let scorer):
@@ -70,7 +71,7 @@ final class MetricCollector {
     ///   goes on.
     func settle(reload: (RowID) throws -> TokenCloud) throws {
         switch form {
-        case .ranking(let ranking, _):
+        case .ranking(let ranking):
             try ranking.settle(k, keepingTies: true) { try reload(RowID(rawValue: $0)) }
         case .list:
             if let last = list.last() { bar = metric.isSimilarity ? -last : last }
@@ -79,15 +80,13 @@ final class MetricCollector {
 
     /// All rows must have been settled.
     func finish() throws -> MetricOutcome {
-        guard case .ranking(let ranking, let metric) = form else {
+        guard case .ranking(let ranking) = form else {
             return MetricOutcome(entries: list.finish(), work: TokenWork(solved: read, pruned: ruledOut), read: read)
         }
         let (hits, statistics) = try ranking.best(k, keepingTies: true) { _ in
             preconditionFailure("finished before all rows were settled")
         }
-        let entries = hits.map {
-            TopList.Entry(row: RowID(rawValue: $0.id), score: metric.value(ofOptimum: $0.value))
-        }
+        let entries = hits.map { TopList.Entry(row: RowID(rawValue: $0.id), score: $0.value) }
         return MetricOutcome(
             entries: entries,
             work: TokenWork(
@@ -143,7 +142,7 @@ final class MetricCollector {
 
     private func isRuledOut(_ bound: Double) -> Bool {
         switch form {
-        case .ranking(let ranking, _): ranking.isRuledOut(bound)
+        case .ranking(let ranking): ranking.isRuledOut(bound)
         // The sums that are bounded round in their own order.
         case .list: bound > bar + 1e-11 * max(1, abs(bar))
         }

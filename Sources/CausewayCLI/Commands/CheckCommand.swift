@@ -10,7 +10,7 @@ package enum CheckCommand: Command {
         examples: ["causeway check photos.db --deep"], printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
-        let findings = try arguments.database(.readOnly).check(deep: arguments.flag("deep"))
+        let findings = try findings(arguments)
         let results = context.results(["severity", "place", "problem", "remedy"])
         for finding in findings {
             try results.add([
@@ -25,6 +25,17 @@ package enum CheckCommand: Command {
             try results.finish()
         }
         if findings.contains(where: { $0.severity == .damage }) { throw QuietExit(.damage) }
+    }
+
+    private static func findings(_ arguments: ParsedArguments) throws -> [CheckFinding] {
+        let database: Database
+        do {
+            database = try arguments.database(.readOnly)
+        } catch {
+            guard let finding = CheckFinding(opening: error) else { throw error }
+            return [finding]
+        }
+        return try database.check(deep: arguments.flag("deep"))
     }
 }
 

@@ -19,7 +19,7 @@ extension EvaluateCommand {
             ", \($0.matches) of them (\(rounded($0.selectivity * 100, decimals: 2)) %) by the filter"
         } ?? ""
         try context.output.writeLine(
-            "\(audit.from) to \(audit.to): \(audit.queries) queries among \(audit.items)\(filter); against the exact search")
+            "\(audit.from) to \(audit.to): \(audit.queries) queries among \(audit.embeddings)\(filter); against the exact search")
         let results = context.results([
             "metric", "k", "recall", "p5", "minimum", .init("vectorsRead", title: "vectors read"), "ms",
             .init("worst", title: "worst queries"),
@@ -43,7 +43,8 @@ extension IndexAudit {
     var json: JSONValue {
         var members = [
             JSONMember("from", .text(from)), JSONMember("to", .text(to)), JSONMember("queries", .integer(queries)),
-            JSONMember("items", .integer(items)), JSONMember("approximate", true), JSONMember("against", "exact"),
+            JSONMember("items", .integer(items)), JSONMember("embeddings", .integer(embeddings)),
+            JSONMember("approximate", true), JSONMember("against", "exact"),
         ]
         if let filter {
             members.append(JSONMember("filter", [

@@ -85,7 +85,7 @@ package enum EvaluateCommand: Command {
         for note in evaluation.notes { context.note("note: \(note)") }
         guard context.format == .table else { return try context.print(evaluation.json) }
         try context.output.writeLine(
-            "\(evaluation.from) to \(evaluation.to): \(evaluation.queries) queries among \(evaluation.items)"
+            "\(evaluation.from) to \(evaluation.to): \(evaluation.queries) queries among \(evaluation.embeddings)"
                 + (evaluation.onHeldOutItems ? ", of items that no training saw" : ""))
         let recalls = evaluation.metrics.first?.recall.map { "recall@\($0.k)" } ?? []
         let results = context.results(
@@ -139,7 +139,8 @@ extension Evaluation {
         .object(
             [
                 JSONMember("from", .text(from)), JSONMember("to", .text(to)), JSONMember("queries", .integer(queries)),
-                JSONMember("items", .integer(items)), JSONMember("metrics", .array(metrics.map(\.json))),
+                JSONMember("items", .integer(items)), JSONMember("embeddings", .integer(embeddings)),
+                JSONMember("metrics", .array(metrics.map(\.json))),
             ] + (onHeldOutItems ? [JSONMember("heldOutItemsOnly", true)] : []))
     }
 }

@@ -24,8 +24,7 @@ package enum RepairCommand: Command {
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let isRehearsal = arguments.flag("dry-run")
-        let report = try arguments.database(.readWrite).repair(
-            dryRun: isRehearsal, keepsCopy: !arguments.flag("no-copy"))
+        let report = try report(arguments, isRehearsal)
         let results = context.results(["place", "problem", "action"])
         for step in report.steps {
             try results.add([
@@ -44,5 +43,16 @@ package enum RepairCommand: Command {
         if isRehearsal && !report.steps.isEmpty { context.note("nothing was changed: --dry-run") }
         if let copy = report.copy { context.note("the database as it was: \(copy)") }
         if !report.remaining.isEmpty || (isRehearsal && !report.steps.isEmpty) { throw QuietExit(.damage) }
+    }
+
+    private static func report(_ arguments: ParsedArguments, _ isRehearsal: Bool) throws -> RepairReport {
+        let database: Database
+        do {
+            database = try arguments.database(.readWrite)
+        } catch {
+            guard let finding = CheckFinding(opening: error) else { throw error }
+            return RepairReport(remaining: [finding])
+        }
+        return try database.repair(dryRun: isRehearsal, keepsCopy: !arguments.flag("no-copy"))
     }
 }

@@ -95,7 +95,7 @@ func evaluationPage(
 ) throws -> String {
     var page = ReportPage(
         title: "Finding \(evaluation.to) by \(evaluation.from) in \(collection.name)",
-        summary: "\(evaluation.queries) queries among \(evaluation.items) embeddings"
+        summary: "\(evaluation.queries) queries among \(evaluation.embeddings) embeddings"
             + (evaluation.onHeldOutItems ? ", of items that no training saw." : ".")
             + " Intervals are 95 %, by bootstrap over queries.")
     page.add(facts: evaluation.facts)
@@ -131,7 +131,7 @@ extension Evaluation {
             }
         } ?? []
         if let best = metrics.min(by: { $0.medianRank.value < $1.medianRank.value }) {
-            facts.append(("Median rank", best.medianRank.shortest, "\(best.label), of \(items)"))
+            facts.append(("Median rank", best.medianRank.shortest, "\(best.label), of \(embeddings)"))
         }
         return facts
     }

@@ -2,14 +2,10 @@
 
 package struct TransportHit: Sendable, Equatable {
     package var id: Int64
-    /// The optimal mean cost: W1 under Euclidean, W2 squared under squared Euclidean ground cost.
+    /// What is reported of the optimal mean cost; that itself where nothing else is named.
     package var value: Double
 
     package init(id: Int64, value: Double) { (self.id, self.value) = (id, value) }
-
-    fileprivate static func precedes(_ a: TransportHit, _ b: TransportHit) -> Bool {
-        a.value == b.value ? a.id < b.id : a.value < b.value
-    }
 }
 
 /// How much work the bounds saved. `candidates` = solved + abandoned + pruned.
@@ -27,7 +23,8 @@ package struct TransportRankingStatistics: Sendable, Equatable {
 
 /// Collects candidates of one query in any order, then solves in order of (bound, id) while the bound can still enter the
 /// best k; then perhaps collects more, since what has been solved tells which. Values, order and ties (ascending id) equal
-/// those of solving every candidate. One thread at a time; ranks filled by several threads are joined with `absorb`.
+/// those of solving every candidate. Ranks are those of the values reported: neighbouring optima may have one root.
+/// One thread at a time; ranks filled by several threads are joined with `absorb`.
 package final class TransportRanking {
     private struct Pending {
         var bound: Double
@@ -37,24 +34,39 @@ package final class TransportRanking {
         var count: Int
     }
 
+    private struct Settled {
+        var hit: TransportHit
+        var optimum: Double
+
+        func precedes(_ other: Settled) -> Bool {
+            hit.value == other.hit.value ? hit.id < other.hit.id : hit.value < other.hit.value
+        }
+    }
+
     private let query: PackedTokens
     private let precision: TokenTransport.Precision
     private let limitBytes: Int
+    private let value: @Sendable (Double) -> Double
     private let scratch = BoundScratch()
     private var pending: [Pending] = []
     private var keptBytes = 0
     private let solver = TransportSolver()
     /// The best among those settled, with ties of the last.
-    private var hits: [TransportHit] = []
-    /// The k-th best value among those settled; infinite while there are fewer.
-    package private(set) var bar = Double.infinity
+    private var settled: [Settled] = []
+    /// The k-th best value among those settled, and the optimum behind it; infinite while there are fewer.
+    private var bar = (value: Double.infinity, optimum: Double.infinity)
     package private(set) var statistics = TransportRankingStatistics()
     /// Those of the last candidate with equal weights: most candidates have as many tokens as the one before.
     private var equalMasses = EqualMasses()
 
     /// - Parameter memoryBudget: bytes of cost matrices kept between the two phases; the least promising go first.
-    package init(_ query: PackedTokens, precision: TokenTransport.Precision = .single, memoryBudget: Int = 256 << 20) {
-        (self.query, self.precision, limitBytes) = (query, precision, memoryBudget)
+    /// - Parameter value: what is reported of an optimum. Increasing; where it gives two optima one value, they differ by less
+    ///   than the solver's slack, as their square roots do when they round to one number.
+    package init(
+        _ query: PackedTokens, precision: TokenTransport.Precision = .single, memoryBudget: Int = 256 << 20,
+        reporting value: @escaping @Sendable (Double) -> Double = { $0 }
+    ) {
+        (self.query, self.precision, limitBytes, self.value) = (query, precision, memoryBudget, value)
     }
 
     /// Takes one candidate: computes its costs and its bound. O(mnd).
@@ -74,7 +86,7 @@ package final class TransportRanking {
 
     /// Takes over the candidates of a ranking of the same query.
     package func absorb(_ other: TransportRanking) {
-        precondition(other.hits.isEmpty, "the other ranking has settled some already")
+        precondition(other.settled.isEmpty, "the other ranking has settled some already")
         pending += other.pending
         keptBytes += other.keptBytes
         statistics.candidates += other.statistics.candidates
@@ -85,7 +97,7 @@ package final class TransportRanking {
     }
 
     /// Whether a lower bound of the optimum shows that a candidate cannot be among the best k, nor tie with them.
-    package func isRuledOut(_ bound: Double) -> Bool { bound > bar + TransportSolver.slack(bar) }
+    package func isRuledOut(_ bound: Double) -> Bool { bound > bar.optimum + TransportSolver.slack(bar.optimum) }
 
     /// The k best candidates, nearest first. `reload` is asked again for candidates whose costs were dropped.
     /// - Parameter keepingTies: also those whose value equals the k-th, for a caller that orders ties by something else.
@@ -93,7 +105,7 @@ package final class TransportRanking {
         _ k: Int, keepingTies: Bool = false, reload: (Int64) throws -> TokenCloud
     ) throws -> (hits: [TransportHit], statistics: TransportRankingStatistics) {
         try settle(k, keepingTies: keepingTies, reload: reload)
-        return (hits, statistics)
+        return (settled.map(\.hit), statistics)
     }
 
     /// Solves those collected that may be among the best k, and forgets the others. Always with the same k. Where `reload`
@@ -121,23 +133,23 @@ package final class TransportRanking {
             }
             done += 1
             let masses = equalMasses.masses(query, candidate.weights, count: candidate.count)
-            guard case .optimal(let value) = solver.solve(costs, masses, limit: bar) else {
+            guard case .optimal(let optimum) = solver.solve(costs, masses, limit: bar.optimum) else {
                 statistics.abandoned += 1
                 continue
             }
             statistics.solved += 1
-            insert(TransportHit(id: candidate.id, value: value), k, keepingTies)
+            insert(Settled(hit: TransportHit(id: candidate.id, value: value(optimum)), optimum: optimum), k, keepingTies)
         }
     }
 
-    private func insert(_ hit: TransportHit, _ k: Int, _ keepingTies: Bool) {
-        if hit.value > bar { return }
-        let place = hits.firstIndex { TransportHit.precedes(hit, $0) } ?? hits.count
-        hits.insert(hit, at: place)
-        guard hits.count >= k else { return }
-        bar = hits[k - 1].value
-        let end = keepingTies ? hits[k...].firstIndex { $0.value > bar } ?? hits.count : k
-        hits.removeSubrange(end...)
+    private func insert(_ new: Settled, _ k: Int, _ keepingTies: Bool) {
+        if new.hit.value > bar.value { return }
+        let place = settled.firstIndex { new.precedes($0) } ?? settled.count
+        settled.insert(new, at: place)
+        guard settled.count >= k else { return }
+        bar = (settled[k - 1].hit.value, settled[k - 1].optimum)
+        let end = keepingTies ? settled[k...].firstIndex { $0.hit.value > bar.value } ?? settled.count : k
+        settled.removeSubrange(end...)
     }
 
     private func costMatrix(_ candidate: TokenCloud) throws(TransportError) -> CostMatrix {
