@@ -59,8 +59,13 @@ struct RankedSearch {
         let found = try collection.answers(
             to: (0..<moved.rows).map { .vector(Array(moved.row($0)), from: from) }, in: target.name, options: narrow, readers)
         return try found.enumerated().map { index, answer in
-            var hits = answer.hits
-            let rows = try hits.compactMap { try reader.row(id: $0.id, in: target.id) }
+            var hits: [Hit] = [], rows: [RowID] = []
+            for hit in answer.hits {
+                // What a damaged index of ids does not lead to is left out.
+                guard let row = try reader.row(id: hit.id, in: target.id) else { continue }
+                hits.append(hit)
+                rows.append(row)
+            }
             let candidates = scoring.embedCandidates(try matrix(of: rows, modality: target, in: reader))
             let scores = scoring.similarities(embedded.gathering([index]), candidates).elements
             let offsets = scoring.offsets(candidates, excluding: queries[index].row)
