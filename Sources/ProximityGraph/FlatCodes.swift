@@ -99,13 +99,8 @@ struct FlatRows: Sendable {
 
     /// The first slot whose label is not less.
     private func place(of label: Int64) -> Int {
-        var low = 0, high = labels.count
-        if let last = labels.last, last < label { return high }
-        while low < high {
-            let middle = (low + high) / 2
-            if labels[middle] < label { low = middle + 1 } else { high = middle }
-        }
-        return low
+        if let last = labels.last, last < label { return labels.count }
+        return labels.partitioningIndex { $0 >= label }
     }
 
     func slot(of label: Int64) -> Int? {

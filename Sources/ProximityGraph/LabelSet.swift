@@ -1,4 +1,5 @@
 /// Which labels of one graph a search may return: some, or all but some. Made by a graph and only good for that graph.
+import Platform
 import Synchronization
 
 package struct LabelSet: Sendable {
@@ -20,7 +21,7 @@ package struct LabelSet: Sendable {
         case .some(let words):
             for slot in range where isSet(words.span, slot) { body(slot) }
         case .allBut(let gone):
-            var next = firstIndex(in: gone, atLeast: range.lowerBound)
+            var next = gone.partitioningIndex { $0 >= range.lowerBound }
             for slot in range {
                 if next < gone.count, gone[next] == slot { next += 1 } else { body(slot) }
             }
@@ -51,16 +52,6 @@ private enum SlotMembers: Sendable {
     case some([UInt64])
     /// All but these, ascending.
     case allBut([UInt32])
-}
-
-/// The first place of ascending numbers that is not less.
-private func firstIndex(in numbers: [UInt32], atLeast least: Int) -> Int {
-    var low = 0, high = numbers.count
-    while low < high {
-        let middle = (low + high) / 2
-        if Int(numbers[middle]) < least { low = middle + 1 } else { high = middle }
-    }
-    return low
 }
 
 /// Bits that are made by the first who asks, while others wait.

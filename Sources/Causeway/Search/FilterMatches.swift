@@ -13,12 +13,8 @@ final class FilterMatches: Sendable {
     init(rows: [RowID]) { self.rows = rows }
 
     func contains(_ row: RowID) -> Bool {
-        var low = 0, high = rows.count
-        while low < high {
-            let middle = (low + high) / 2
-            if rows[middle] < row { low = middle + 1 } else { high = middle }
-        }
-        return low < rows.count && rows[low] == row
+        let place = rows.partitioningIndex { $0 >= row }
+        return place < rows.count && rows[place] == row
     }
 
     /// The snapshot is that of the state the rows were listed in.

@@ -1,0 +1,19 @@
+/// Binary search, once for all that is in order. Compares nothing itself.
+
+extension RandomAccessCollection {
+    /// The first place whose element is in the second part, which `isSecond` is true of, as of all after it; the end where there
+    /// is none. O(log n).
+    package func partitioningIndex(where isSecond: (Element) -> Bool) -> Index {
+        var low = startIndex, count = self.count
+        while count > 0 {
+            let middle = index(low, offsetBy: count / 2)
+            if isSecond(self[middle]) {
+                count /= 2
+            } else {
+                low = index(after: middle)
+                count -= count / 2 + 1
+            }
+        }
+        return low
+    }
+}
