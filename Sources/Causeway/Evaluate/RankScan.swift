@@ -1,5 +1,6 @@
 /// The exact rank of every right answer under built-in metrics, by counting the stored vectors that score better: one pass
 /// serves all queries and metrics. Knows no recall and no averages; see `Evaluation`.
+import Platform
 import Storage
 import VectorMath
 
@@ -37,7 +38,7 @@ struct RankScan {
         _ = try reader.forEachVector(of: target) { row, vector in
             while rows[position] != row { position += 1 }
             block.append(Int32(position))
-            for index in vector.indices { values.append(vector[index]) }
+            values.append(contentsOf: vector)
             if block.count == blockRows {
                 flush()
                 try visited?(position + 1)

@@ -1,4 +1,5 @@
 /// A seeded sample of two modalities: pairs by item where there are enough, otherwise rows of each. Reads, measures nothing.
+import Platform
 import Storage
 import VectorMath
 
@@ -55,7 +56,7 @@ func matrix(of rows: [RowID], modality: ModalityRecord, in reader: Reader) throw
     var values: [Float] = []
     values.reserveCapacity(distinct.count * modality.dimension)
     let damaged = try reader.forEachVector(distinct, of: modality) { _, vector in
-        for index in vector.indices { values.append(vector[index]) }
+        values.append(contentsOf: vector)
     }
     guard damaged.isEmpty else {
         throw CausewayError.failed(

@@ -115,7 +115,7 @@ struct TokenBudgets {
         var found: [RowID: Query] = [:]
         let samples = try SampleQuery.of(rows, from: source, in: target, reader: reader)
         _ = try reader.forEachVector(rows, of: source) { index, vector in
-            found[rows[index]] = Query(vector: vector.indices.map { vector[$0] }, hidden: samples[index].hidden)
+            found[rows[index]] = Query(vector: Array(vector), hidden: samples[index].hidden)
         }
         guard metric.operand == .tokenSets else { return rows.compactMap { found[$0] } }
         var queries: [Query] = []
