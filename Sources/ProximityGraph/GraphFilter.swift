@@ -35,9 +35,7 @@ extension Graph {
         _ query: CodedQuery, width: Int, admitting: LabelSet, crossModal: Bool = true
     ) -> GraphAnswer {
         let matches = min(admitting.count, nodeCount)
-        guard 2 * matches > 3 * Self.codesPerWidth * width else {
-            return scanned(query, width, admitting, after: GraphAnswer())
-        }
+        guard Self.isWalkCheaper(width, matches) else { return scanned(query, width, admitting, after: GraphAnswer()) }
         let share = Double(matches) / Double(nodeCount)
         var spent = GraphAnswer()
         if share >= Self.dropShare {
@@ -53,6 +51,16 @@ extension Graph {
         answer.distances += spent.distances
         return answer.exhausted || answer.damage != nil ? answer : scanned(query, width, admitting, after: answer)
     }
+
+    /// The best `width` nodes' labels, best first: by a walk, or where the width is so great that a scan of all codes compares
+    /// fewer, by that, and then more of them.
+    package func searchAll(_ query: CodedQuery, width: Int, crossModal: Bool = true) -> GraphAnswer {
+        guard Self.isWalkCheaper(width, nodeCount) else { return scanned(query, width, nil, after: GraphAnswer()) }
+        return search(query, width: width, crossModal: crossModal)
+    }
+
+    /// Than a scan of the nodes that match, which reads codes in their order.
+    private static func isWalkCheaper(_ width: Int, _ matches: Int) -> Bool { 2 * matches > 3 * codesPerWidth * width }
 
     /// Not exhausted where it gave up: at once where too few about the query are in the set, or when the budget is spent.
     private func walk(
@@ -72,7 +80,7 @@ extension Graph {
         }
     }
 
-    private func scanned(_ query: CodedQuery, _ width: Int, _ admitting: LabelSet, after walk: GraphAnswer) -> GraphAnswer {
+    private func scanned(_ query: CodedQuery, _ width: Int, _ admitting: LabelSet?, after walk: GraphAnswer) -> GraphAnswer {
         var answer = scan(query, limit: Self.scanBreadth * width, admitting: admitting)
         answer.visited += walk.visited
         answer.distances += walk.distances

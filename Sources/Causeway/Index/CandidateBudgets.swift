@@ -1,4 +1,5 @@
-/// How many of the best by cosine must be compared exactly so that the best by another metric are among them.
+/// How many of the best by cosine must be compared exactly so that the best by another metric are among them: a proposal, which
+/// searches then confirm.
 /// Measured on stored vectors; above a size on an evenly spaced sample of the target, with the ranks scaled up to all of it.
 import Platform
 import Storage

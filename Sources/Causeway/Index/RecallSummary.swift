@@ -16,6 +16,9 @@ package struct RecallSummary: Sendable, Equatable {
         minimum = sorted.first ?? 0
         lowerBound = Self.lowerBound(mean: mean, queries: recalls.count)
     }
+
+    /// Of so many queries that each compare every row.
+    static func everything(_ queries: Int) -> RecallSummary { RecallSummary(Array(repeating: 1, count: queries)) }
 }
 
 extension RecallSummary {

@@ -37,13 +37,15 @@ struct Judge: Sendable {
     var sample: SampleQuery
     var vector: [Float]
 
-    /// Of these rows of `source`, ascending; damaged ones are left out.
+    /// Of these rows of `source`, ascending. Damaged ones are left out, and zero vectors: every row is as near to them, their
+    /// searches compare all of them and would speak well of any index.
     static func of(
         _ rows: [RowID], from source: ModalityRecord, in target: ModalityRecord, reader: Reader
     ) throws -> [Judge] {
         var vectors: [RowID: [Float]] = [:]
         _ = try reader.forEachVector(rows, of: source) { index, vector in
-            vectors[rows[index]] = Array(vector)
+            let values = Array(vector)
+            if values.contains(where: { $0 != 0 }) { vectors[rows[index]] = values }
         }
         return try SampleQuery.of(rows, from: source, in: target, reader: reader).compactMap { sample in
             vectors[sample.row].map { Judge(sample: sample, vector: $0) }
@@ -62,6 +64,17 @@ extension Array {
     func evenlySpaced(_ wanted: Int) -> [Element] {
         guard count > wanted else { return self }
         return (0..<wanted).map { self[$0 * count / wanted] }
+    }
+
+    /// What `usable` makes of evenly spaced elements: as many as are wanted, as far as there are. Where few are of use, more are
+    /// looked at.
+    func evenlySpaced<Found>(_ wanted: Int, _ usable: ([Element]) throws -> [Found]) rethrows -> [Found] {
+        var looked = wanted
+        while true {
+            let found = try usable(evenlySpaced(looked))
+            if found.count >= wanted || looked >= count { return found.evenlySpaced(wanted) }
+            looked *= 4
+        }
     }
 }
 

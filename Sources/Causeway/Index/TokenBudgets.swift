@@ -100,13 +100,7 @@ struct TokenBudgets {
     /// So many of these rows of the source as are wanted and can be compared, evenly spaced, as far as there are.
     /// - Parameter rows: ascending.
     func queries(_ rows: [RowID], wanted: Int, in reader: Reader) throws -> [Query] {
-        // Where few have tokens, more are looked at.
-        var looked = wanted
-        while true {
-            let found = try queries(rows.evenlySpaced(looked), in: reader)
-            if found.count >= wanted || looked >= rows.count { return found.evenlySpaced(wanted) }
-            looked *= 4
-        }
+        try rows.evenlySpaced(wanted) { try queries($0, in: reader) }
     }
 
     /// Those that can be compared.

@@ -44,9 +44,10 @@ struct Tuner {
         let (judges, known, context) = try collection.database.read { reader in
             let known = try reader.tunings(of: target.id).filter { replaces($0, from: source, ks) }
             let targets = Self.targets + known.map(\.recallTarget) + [extraTarget].compactMap { $0 }
-            let rows = try mayJudge(of: source, in: reader)
-                .evenlySpaced(RecallSummary.queriesWanted(for: targets.max() ?? 0))
-            let judges = try Judge.of(rows, from: source, in: target, reader: reader)
+            let wanted = RecallSummary.queriesWanted(for: targets.max() ?? 0)
+            let judges = try mayJudge(of: source, in: reader).evenlySpaced(wanted) {
+                try Judge.of($0, from: source, in: target, reader: reader)
+            }
             let generation = try reader.generation(of: target.id)?.generation
             return (judges, known, try measurement(from: source, generation, targets, queries: judges.count, in: reader))
         }
@@ -67,14 +68,16 @@ struct Tuner {
     private func measure(
         _ judges: [Judge], from source: ModalityRecord, _ ks: [Int], _ context: Measurement
     ) throws -> [TuningRecord] {
-        let searches = Searches(
+        let searches = TuningSearches(
             judges: judges, source: source, target: target, collection: collection, threads: threads, progress: progress)
         // One exact pass over the rows is the truth for every k.
-        let truth = try searches.truth(k: ks.max() ?? 1)
+        let truth = try searches.truth(.cosine, k: ks.max() ?? 1)
         var rows: [TuningRecord] = []
         for k in ks { rows += try widths(searches, truth, k: k, context) }
-        let budgets = CandidateBudgets(collection: collection, target: target, threads: threads)
-        return try rows + budgets.measure(judges, ks: ks, widths: rows, context) { try searches.report("budgets", $0) }
+        let proposed = try CandidateBudgets(collection: collection, target: target, threads: threads)
+            .measure(judges, ks: ks, widths: rows, context) { try searches.report("budgets", $0) }
+        let confirmation = BudgetConfirmation(searches: searches, context: context, kMax: ks.max() ?? 1)
+        return try rows + confirmation.confirm(proposed)
     }
 
     /// Measures how many cosine candidates a metric on token sets needs, and stores the rows. Needs no index.
@@ -168,13 +171,14 @@ struct Tuner {
 
     /// One row per target that the ladder of widths reaches, the smallest width for each.
     private func widths(
-        _ searches: Searches, _ truth: [[Double]], k: Int, _ context: Measurement
+        _ searches: TuningSearches, _ truth: [[Double]], k: Int, _ context: Measurement
     ) throws -> [TuningRecord] {
         var rows: [TuningRecord] = []
         var remaining = context.targets
         var width = k
         while let least = remaining.first, width <= Self.widthMax {
-            let summary = try searches.recall(k: k, width: width, truth: truth, showing: least)
+            let summary = try searches.recall(
+                .cosine, k: k, width: width, candidates: width, truth: truth, showing: least)
             while let next = remaining.first, let summary, summary.lowerBound >= next {
                 rows.append(
                     context.row(
@@ -184,62 +188,6 @@ struct Tuner {
             width = max(width + 2, width * 5 / 4)
         }
         return rows
-    }
-}
-
-/// The queries of one measurement, searched as a user's would be; asks now and then whether to go on.
-private struct Searches {
-    /// Queries between two questions.
-    private static let group = 128
-
-    let judges: [Judge]
-    let source: ModalityRecord
-    let target: ModalityRecord
-    let collection: EmbeddingCollection
-    let threads: Int
-    let progress: ProgressHandler?
-
-    func report(_ part: String, _ done: Int, of total: Int? = nil) throws {
-        let step = Progress(stage: "tune \(source.name) to \(target.name), \(part)", done: done, total: total)
-        if progress?(step) == false { throw CausewayError.cancelled }
-    }
-
-    /// The exact scores of the best k that each query may find, best first. One pass over the rows.
-    func truth(k: Int) throws -> [[Double]] {
-        try collection.database.read { reader in
-            let hiddenMax = judges.map(\.sample).hiddenMax
-            let scan = ExactScan(modality: target, metric: .cosine, k: k + hiddenMax, threads: threads)
-            let total = try reader.count(of: target.id)
-            let result = try scan.run(judges.map(\.vector), rows: nil, in: reader) {
-                try report("truth", $0, of: total)
-            }
-            return zip(judges, result.best).map { judge, best in
-                let hidden = Set(judge.sample.hidden)
-                return best.lazy.filter { !hidden.contains($0.row) }.prefix(k).map(\.score)
-            }
-        }
-    }
-
-    /// The recalls of the best k by searches of that width. Nil once they could not show `least` any more, even if all the
-    /// other queries found everything: most widths that do not suffice are known by a few queries.
-    func recall(k: Int, width: Int, truth: [[Double]], showing least: Double) throws -> RecallSummary? {
-        let options = SearchOptions(k: k, metric: .cosine, effort: .width(width))
-        var recalls: [Double] = []
-        for start in stride(from: 0, to: judges.count, by: Self.group) {
-            try report("widths", width)
-            let part = judges[start..<min(start + Self.group, judges.count)]
-            let answers = try collection.search(
-                part.map { $0.query(from: source) }, in: target.name, options: options, threads: threads)
-            recalls += zip(answers, truth[part.indices]).map { Self.recall($0.hits, truth: $1.prefix(k)) }
-            let most = 1 - recalls.reduce(0) { $0 + (1 - $1) } / Double(judges.count)
-            if RecallSummary.lowerBound(mean: most, queries: judges.count) < least { return nil }
-        }
-        return RecallSummary(recalls)
-    }
-
-    private static func recall(_ found: [Hit], truth: ArraySlice<Double>) -> Double {
-        guard let worst = truth.last else { return 1 }
-        return Double(found.count { $0.score >= worst }) / Double(truth.count)
     }
 }
 

@@ -14,8 +14,6 @@ struct CandidateRows {
 struct CandidateSource {
     /// Candidates where nothing is measured for a metric on token sets.
     static let unmeasuredCandidates = 1_000
-    /// The graph finds the last candidates better when it looks a little further.
-    private static func width(for candidates: Int) -> Int { candidates + candidates / 4 }
     /// Queries whose vectors are compared in one pass over the stored ones.
     private static let scanGroup = 256
 
@@ -67,7 +65,7 @@ struct CandidateSource {
     /// Through the index where there is one, otherwise by scanning the stored vectors; one pass serves a group of queries.
     private func nearest(_ count: Int, to queries: [PreparedQuery]) throws -> [CandidateRows] {
         let narrow = SearchOptions.Decided(
-            k: count, metric: .cosine, effort: .width(Self.width(for: count)), candidates: count)
+            k: count, metric: .cosine, effort: .width(try width(for: count)), candidates: count, isStrict: options.isStrict)
         let planner = try Planner(
             target: target, options: narrow, matchCount: matches?.rows.count, index: index, reader: reader)
         var found = [CandidateRows?](repeating: nil, count: queries.count)
@@ -91,6 +89,15 @@ struct CandidateSource {
             for (index, candidates) in try scan(count, group, of: queries) { found[index] = candidates }
         }
         return found.map { $0! }
+    }
+
+    /// The graph finds the last candidates better when it looks a little further, and as far as cosine itself was found to need.
+    private func width(for count: Int) throws -> Int {
+        let widths = try reader.tunings(of: target.id, metric: Metric.cosine.name)
+        let bucket = widths.map(\.k).filter { $0 >= count }.min() ?? widths.map(\.k).max()
+        let widest = widths.filter { $0.k == bucket }.map(\.width).max() ?? 0
+        let scale = max(1, Double(count) / Double(bucket ?? count))
+        return max(count + count / 4, Int((Double(widest) * scale).rounded(.up)))
     }
 
     /// A query whose candidates are found without the index.

@@ -35,7 +35,7 @@ struct Narrowing {
         let answer = if let coded, let labels = admission.labels {
             graph.searchFiltered(coded, width: plan.width, admitting: labels, crossModal: crossModal)
         } else if let coded {
-            graph.search(coded, width: plan.width, crossModal: crossModal)
+            graph.searchAll(coded, width: plan.width, crossModal: crossModal)
         } else {
             GraphAnswer()
         }
@@ -45,10 +45,8 @@ struct Narrowing {
         let beside = coded.map {
             snapshot.beside.scan($0, limit: plan.width + query.hidden.count, admitting: admission.beside)
         } ?? GraphAnswer()
-        // What a scan finds beyond the width is read only where its certified bound says that it may be among the best.
-        let isOpen = answer.isScan && options.metric == .cosine && options.candidates == nil
-        var candidates = merge(
-            answer.hits, beside.hits, hiding: query.hidden, limit: isOpen ? .max : plan.candidates)
+        var candidates = merge(answer.hits, beside.hits, hiding: query.hidden)
+        candidates = options.isStrict ? best(plan.candidates, of: candidates) : candidates.thatMayBeAmongBest(plan.candidates)
         if options.metric == .cosine { candidates = try withUncoded(candidates, for: query, k: options.k) }
         var explanation = Explanation()
         let scanned = options.filter == nil ? "code scan of the rows alive" : "code scan of the rows that match the filter"
@@ -77,26 +75,25 @@ struct Narrowing {
         }
     }
 
-    private func merge(_ graph: [GraphHit], _ beside: [GraphHit], hiding hidden: [RowID], limit: Int) -> [Candidate] {
+    /// Best estimate first.
+    private func merge(_ graph: [GraphHit], _ beside: [GraphHit], hiding hidden: [RowID]) -> [Candidate] {
         var all = graph + beside
         // A walk returns what shares its node with another row.
         if !hidden.isEmpty { all.removeAll { hidden.contains(RowID(rawValue: $0.label)) } }
         if !beside.isEmpty {
             all.sort { $0.similarity == $1.similarity ? $0.label < $1.label : $0.similarity > $1.similarity }
         }
-        return all[..<Self.end(of: all, estimates: limit)].map {
-            Candidate(row: RowID(rawValue: $0.label), estimate: $0.similarity, errorBound: $0.errorBound)
-        }
+        return all.map { Candidate(row: RowID(rawValue: $0.label), estimate: $0.similarity, errorBound: $0.errorBound) }
     }
 
-    /// Copies have one estimate and count as one: a limit that cut between them would leave out what is as good as what it kept,
-    /// and one that they filled what may be better.
-    private static func end(of hits: [GraphHit], estimates limit: Int) -> Int {
+    /// Copies have one estimate and count as one: a number that cut between them would leave out what is as good as what it
+    /// kept, and one that they filled what may be better.
+    private func best(_ count: Int, of candidates: [Candidate]) -> [Candidate] {
         var different = 0
-        for index in hits.indices where index == 0 || hits[index].similarity != hits[index - 1].similarity {
-            if different == limit { return index }
+        for index in candidates.indices where index == 0 || candidates[index].estimate != candidates[index - 1].estimate {
+            if different == count { return Array(candidates[..<index]) }
             different += 1
         }
-        return hits.count
+        return candidates
     }
 }

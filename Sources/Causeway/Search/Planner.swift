@@ -103,8 +103,7 @@ struct Planner {
             let what = "no number of cosine candidates is known to hold the best by \(options.metric)"
             return .exactScan(ScanPlan(what, isFallback: true))
         }
-        let readsMost = options.candidates == nil && budget.candidates * Self.randomReadCost > eligible
-        if options.metric != .cosine && readsMost {
+        if options.metric != .cosine, options.candidates == nil, Self.scans(insteadOf: budget.candidates, of: eligible) {
             return .exactScan(ScanPlan("as cheap as the \(budget.candidates) candidates \(options.metric) needs"))
         }
         if let matchCount, matchCount <= Self.directScanMax {
@@ -115,6 +114,9 @@ struct Planner {
                 snapshot: snapshot, width: budget.width, candidates: budget.candidates,
                 eligible: eligible, notes: budget.notes + staleness(snapshot)))
     }
+
+    /// Whether so many candidates are dearer to read than all rows.
+    static func scans(insteadOf candidates: Int, of rows: Int) -> Bool { candidates * randomReadCost > rows }
 
     private func staleness(_ snapshot: IndexSnapshot) -> [String] {
         let freshness = IndexFreshness(

@@ -59,6 +59,8 @@ public struct SearchOptions: Sendable {
     public var filter: String?
     /// Under an exact transport metric, also which token of the query went to which of each hit.
     public var transportPlans = false
+    /// `candidates` is a budget being measured, used as searches use a measured one.
+    var measuresBudget = false
 
     public init(
         k: Int = 10, metric: Metric? = nil, effort: Effort = .recall(0.98), candidates: Int? = nil, filter: String? = nil
@@ -76,13 +78,17 @@ public struct SearchOptions: Sendable {
         var metric: Metric
         var effort: Effort
         var candidates: Int?
+        /// So many candidates and no more. Otherwise a number stands for that many nearest by cosine, and what the codes cannot
+        /// tell from them is a candidate too: a budget is measured in exact ranks.
+        var isStrict = false
         var filter: String?
         var transportPlans = false
     }
 
     func decided(_ metric: Metric) -> Decided {
         Decided(
-            k: k, metric: metric, effort: effort, candidates: candidates, filter: filter, transportPlans: transportPlans)
+            k: k, metric: metric, effort: effort, candidates: candidates, isStrict: candidates != nil && !measuresBudget,
+            filter: filter, transportPlans: transportPlans)
     }
 }
 

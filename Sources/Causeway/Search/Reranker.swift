@@ -7,6 +7,40 @@ struct Candidate: Sendable {
     var row: RowID
     var estimate: Float
     var errorBound: Float
+    var leastCosine: Float { estimate - errorBound }
+    var mostCosine: Float { estimate + errorBound }
+}
+
+extension [Candidate] {
+    /// Those that can be among the best k by cosine, in their order: fewer than k others lie surely above them. Copies have one
+    /// estimate and count as one: those that filled the number would rule out what another metric finds better.
+    /// - Precondition: best estimate first.
+    func thatMayBeAmongBest(_ k: Int) -> [Candidate] {
+        guard count > k else { return self }
+        var floors: [Float] = []
+        for index in indices where index == 0 || self[index].estimate != self[index - 1].estimate {
+            floors.append(self[index].leastCosine)
+        }
+        guard k > 0, floors.count > k else { return self }
+        let bar = floors.largest(k)
+        return filter { $0.mostCosine >= bar }
+    }
+}
+
+extension Sequence<Float> {
+    /// The k-th largest of at least k values. Where they nearly descend few are moved: about O(n + k log k).
+    fileprivate func largest(_ k: Int) -> Float {
+        var best: [Float] = []
+        best.reserveCapacity(k + 1)
+        for value in self {
+            if best.count == k, value <= best[k - 1] { continue }
+            var place = best.count
+            while place > 0, best[place - 1] < value { place -= 1 }
+            best.insert(value, at: place)
+            if best.count > k { best.removeLast() }
+        }
+        return best[k - 1]
+    }
 }
 
 struct Reranker {
@@ -33,35 +67,21 @@ struct Reranker {
         return list.finish()
     }
 
-    /// Candidates that can still be among the best k by cosine, and those that cannot: at least k others have a certified
-    /// lower bound above their upper bound. Other metrics have no such bound, so all their candidates are read.
+    /// Candidates that can still be among the best k by cosine, and those that cannot. Other metrics have no such bound, so all
+    /// their candidates are read.
     func split(_ candidates: [Candidate]) -> (needed: [Candidate], spared: [Candidate]) {
         guard options.metric == .cosine, candidates.count > options.k else { return (candidates, []) }
-        let bar = Self.largest(options.k, of: candidates.lazy.map { $0.estimate - $0.errorBound })
+        let bar = candidates.lazy.map(\.leastCosine).largest(options.k)
         var parts: (needed: [Candidate], spared: [Candidate]) = ([], [])
         parts.needed.reserveCapacity(candidates.count)
         for candidate in candidates {
-            if candidate.estimate + candidate.errorBound >= bar {
+            if candidate.mostCosine >= bar {
                 parts.needed.append(candidate)
             } else {
                 parts.spared.append(candidate)
             }
         }
         return parts
-    }
-
-    /// The k-th largest of at least k values. They nearly descend, so that few are moved: about O(n + k log k).
-    private static func largest(_ k: Int, of values: some Sequence<Float>) -> Float {
-        var best: [Float] = []
-        best.reserveCapacity(k + 1)
-        for value in values {
-            if best.count == k, value <= best[k - 1] { continue }
-            var place = best.count
-            while place > 0, best[place - 1] < value { place -= 1 }
-            best.insert(value, at: place)
-            if best.count > k { best.removeLast() }
-        }
-        return best[k - 1]
     }
 
     /// Scores rows, and reads those that are not in memory in storage order; returns how many were sound.
