@@ -81,6 +81,8 @@ package struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     package var isMissing: Bool { code == noSuchFileCode }
+    /// What was to be created is there.
+    package var isTaken: Bool { code == fileExistsCode }
     /// The reader of a pipe has gone away.
     package var isClosedPipe: Bool { code == closedPipeCode }
     package var isDiskFull: Bool { code == diskFullCode }

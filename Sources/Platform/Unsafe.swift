@@ -10,6 +10,7 @@ import Glibc
 #endif
 
 let noSuchFileCode: Int32 = ENOENT
+let fileExistsCode: Int32 = EEXIST
 let diskFullCode: Int32 = ENOSPC
 let closedPipeCode: Int32 = EPIPE
 

@@ -50,6 +50,7 @@ extension Store {
         guard !fileSystem.exists(destination) else { throw StorageError.alreadyExists(path: destination) }
         let (directory, name) = splitPath(destination)
         let temporary = "\(directory)/.\(name).\(UInt64.random(in: 0 ... .max))"
+        var isReserved = false
         do {
             try read { reader in
                 // SQLite's own journal and fsync protect the copy: FULL waits for the disk before it reports the end.
@@ -63,15 +64,19 @@ extension Store {
                 copy.foldLogOnClose()
                 copy.close()
             }
-            guard !fileSystem.exists(destination) else { throw StorageError.alreadyExists(path: destination) }
+            // The name is taken as an empty file first, which fails where there is one: only that is replaced.
+            try fileSystem.createExclusively(destination).close()
+            isReserved = true
             try fileSystem.rename(temporary, to: destination)
+            isReserved = false
             try fileSystem.synchronizeDirectory(directory)
         } catch {
+            if isReserved { try? fileSystem.remove(destination) }
             for suffix in ["", "-journal", "-wal", "-shm"] where fileSystem.exists(temporary + suffix) {
                 try? fileSystem.remove(temporary + suffix)
             }
-            if let error = error as? FileError { throw StorageError.file(error) }
-            throw error
+            guard let error = error as? FileError else { throw error }
+            throw error.isTaken ? StorageError.alreadyExists(path: destination) : .file(error)
         }
     }
 
