@@ -34,7 +34,7 @@ struct Opening {
 
     /// Creates or migrates under the writers' lock; looks again first, as another process may have been faster.
     private func prepare() throws(StorageError) {
-        let lock = try lockWriters()
+        let lock = try lockWriters(until: ContinuousClock.now + options.lockWait)
         defer { withExtendedLifetime(lock) {} }
         let isNew = !fileSystem.exists(path)
         let connection = try Connection(
@@ -152,8 +152,7 @@ struct Opening {
     }
 
     /// The lock that spans every commit and checkpoint; released with the last reference.
-    func lockWriters() throws(StorageError) -> FileLock {
-        let deadline = ContinuousClock.now + options.lockWait
+    func lockWriters(until deadline: ContinuousClock.Instant) throws(StorageError) -> FileLock {
         var pause = 0.001
         while true {
             do throws(FileError) {

@@ -48,6 +48,8 @@ package final class Store: Sendable {
     private let writer = Mutex<Connection?>(nil)
     /// Held for a whole write transaction.
     private let writing = NSLock()
+    /// The thread that holds it.
+    private let writingThread = Mutex<ObjectIdentifier?>(nil)
 
     /// Opens, creates or migrates a database, and verifies its identity and schema. Nothing is written to an existing,
     /// current database.
@@ -142,9 +144,10 @@ package final class Store: Sendable {
         guard access != .readOnly else {
             throw StorageError.readOnly(path: path, operation: "writing to a store opened for reading")
         }
-        writing.lock()
-        defer { writing.unlock() }
-        let lock = try opening.lockWriters()
+        let deadline = ContinuousClock.now + options.lockWait
+        try takeTurn()
+        defer { endTurn() }
+        let lock = try opening.lockWriters(until: deadline)
         defer { withExtendedLifetime(lock) {} }
         let connection = try writer.withLock({ $0 }) ?? opening.connectWriter()
         writer.withLock { $0 = connection }
@@ -152,6 +155,20 @@ package final class Store: Sendable {
     }
 
     /// A failed checkpoint loses nothing (the log keeps the commits), so it must not fail the commit before it: the next
+    private func takeTurn() throws(StorageError) {
+        let thread = ObjectIdentifier(Thread.current)
+        precondition(writingThread.withLock { $0 } != thread, "a write within a write would wait for itself")
+        guard writing.lock(before: Date(timeIntervalSinceNow: options.lockWait / .seconds(1))) else {
+            throw .locked(path: path)
+        }
+        writingThread.withLock { $0 = thread }
+    }
+
+    private func endTurn() {
+        writingThread.withLock { $0 = nil }
+        writing.unlock()
+    }
+
     /// write, or `check`, meets the cause again.
     private func checkpointIfLong(_ connection: Connection) {
         guard let pageSize = try? connection.integer("PRAGMA page_size") else { return }
