@@ -81,7 +81,8 @@ extension Store {
     }
 
     /// Forgets the deletions that need not be remembered, rewrites the database without free pages (VACUUM), then empties the
-    /// log. Needs as much free disk again; readers go on.
+    /// log. Needs as much free disk again, and as much for SQLite's temporary files (where `SQLITE_TMPDIR` or `TMPDIR` says);
+    /// memory stays below 100 MiB whatever the size. Readers go on.
     /// - Throws: `.locked`, `.full`; the database then has all it had.
     package func compact() throws {
         try write { writer in
@@ -90,6 +91,9 @@ extension Store {
             }
         }
         try exclusively { connection in
+            // It reads and writes each page once. Its temporary database counts the pages of its own cache as if they had 4 KiB.
+            try connection.execute("PRAGMA cache_size = -8192")
+            defer { try? connection.execute("PRAGMA cache_size = -\(options.writerCacheKiB)") }
             try connection.execute("VACUUM")
             _ = try connection.checkpoint(truncating: true)
         }
