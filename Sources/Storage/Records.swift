@@ -192,6 +192,8 @@ package enum StorageLimits {
     package static let tokenCodeBytesMax = 1 << 28
     package static let nameBytesMax = 255
     /// Metadata nesting.
+    /// Of an attribute's path, which every value below repeats: without a limit, a mebibyte of metadata could fill gigabytes.
+    package static let pathBytesMax = 1024
     package static let metadataDepthMax = 64
     /// Of a LIKE: what it compares grows with its length times the text's.
     package static let patternBytesMax = 4_096

@@ -165,7 +165,7 @@ struct Check {
         rows.bind(1, modality.id.rawValue)
         while try rows.step() {
             let here = "\(place) id '\(rows.text(1) ?? "")'"
-            guard let found = try? metadataAttributes(of: rows.text(2) ?? "", index: 0) else {
+            guard let found = try? metadataAttributes(of: rows.text(2) ?? "") else {
                 damage(here, "the metadata is not a JSON object", remedy: remedy)
                 continue
             }

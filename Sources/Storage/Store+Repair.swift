@@ -242,7 +242,7 @@ private struct Repairing {
             let page = try writer.page(of: modality.id, after: last, limit: 1_000)
             unreadable += page.filter { record in
                 guard let metadata = record.metadata else { return false }
-                return (try? metadataAttributes(of: metadata, index: 0)) == nil
+                return (try? metadataAttributes(of: metadata)) == nil
             }
             guard let end = page.last else { break }
             last = end.row
