@@ -97,7 +97,8 @@ package final class Store: Sendable {
         func gather(_ readers: [Reader]) throws -> R? {
             guard readers.count < count else { return try body(Readers(readers)) }
             return try read { reader in
-                // Every change of what is stored takes a number, so one number is one state.
+                // Every embedding that comes, goes or changes takes a number, so one number is one state of them. Graphs,
+                // measurements and token codes take none: readers may go by others, and then look at the same embeddings.
                 if let first = readers.first, try first.sequence() != reader.sequence() { return nil }
                 return try gather(readers + [reader])
             }
@@ -154,7 +155,6 @@ package final class Store: Sendable {
         return try body(connection)
     }
 
-    /// A failed checkpoint loses nothing (the log keeps the commits), so it must not fail the commit before it: the next
     private func takeTurn() throws(StorageError) {
         let thread = ObjectIdentifier(Thread.current)
         precondition(writingThread.withLock { $0 } != thread, "a write within a write would wait for itself")
@@ -169,6 +169,7 @@ package final class Store: Sendable {
         writing.unlock()
     }
 
+    /// A failed checkpoint loses nothing (the log keeps the commits), so it must not fail the commit before it: the next
     /// write, or `check`, meets the cause again.
     private func checkpointIfLong(_ connection: Connection) {
         guard let pageSize = try? connection.integer("PRAGMA page_size") else { return }
