@@ -41,7 +41,6 @@ enum OpenMode {
     }
 }
 
-/// An owned file descriptor. Closing is idempotent and atomic, so that it can be shared between threads.
 struct FileStatus {
     let size: Int
     let isRegular: Bool
@@ -53,6 +52,7 @@ struct FileStatus {
     }
 }
 
+/// An owned file descriptor. Closing is idempotent and atomic, so that it can be shared between threads.
 final class Descriptor: Sendable {
     private let number: Atomic<Int32>
 
@@ -164,7 +164,6 @@ private func retryingOnInterrupt<Result: SignedInteger>(_ call: () -> Result) ->
 
 func fileExists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-func renameFile(_ source: String, _ destination: String) throws(FileError) {
 /// Of what a path leads to; nil where that is nothing, or may not be seen.
 func fileStatus(_ path: String) -> FileStatus? {
     var found = stat()
@@ -178,6 +177,7 @@ func linkTarget(_ path: String) -> String? {
     return count < 0 ? nil : String(decoding: bytes[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
 }
 
+func renameFile(_ source: String, _ destination: String) throws(FileError) {
     guard unsafe rename(source, destination) == 0 else {
         throw FileError(operation: "rename to \(destination)", path: source, code: errno)
     }
