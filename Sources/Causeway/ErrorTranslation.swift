@@ -52,7 +52,8 @@ extension CausewayError {
         case .invalidRow(let index, let what):
             self = .badInput(file: nil, row: index, line: nil, reason: what, remedy: "repair the row")
         case .invalidMetadata(let index, let what):
-            self = .badInput(file: nil, row: index, line: nil, reason: "metadata: \(what)", remedy: "give a JSON object")
+            let remedy = "give a JSON object within the limits"
+            self = .badInput(file: nil, row: index, line: nil, reason: "metadata: \(what)", remedy: remedy)
         case .interrupted: self = .cancelled
         case .file(let error): self = CausewayError(error)
         default:

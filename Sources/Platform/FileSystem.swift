@@ -5,6 +5,8 @@ package protocol FileSystem: Sendable {
     func openForReading(_ path: String) throws(FileError) -> any ReadableFile
     /// Creates a file that must not exist yet (O_EXCL), for appending.
     func createExclusively(_ path: String) throws(FileError) -> any WritableFile
+    /// Where a result that is asked for under a name must go. Creates nothing; opening a pipe waits for its reader.
+    func destination(_ path: String) throws(FileError) -> FileDestination
     /// Maps a whole file read-only. Its size is taken from the open descriptor, never from a header.
     func map(_ path: String) throws(FileError) -> MappedFile
     func exists(_ path: String) -> Bool
@@ -18,6 +20,14 @@ package protocol FileSystem: Sendable {
     /// An advisory lock (flock) on `path`, which an exclusive lock creates when missing; nil when another holder has it and
     /// `wait` is false.
     func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock?
+}
+
+/// What stands under a name that is to be written.
+package enum FileDestination: Sendable {
+    /// A regular file, or none yet, which a whole new one may replace: at this path, where symbolic links lead.
+    case file(String)
+    /// A device, a pipe, or "-" for standard output, which take bytes as they come.
+    case stream(any WritableFile)
 }
 
 /// A file open for reading. Reads past the end return fewer bytes; they never fail.
@@ -71,6 +81,8 @@ package struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     package var isMissing: Bool { code == noSuchFileCode }
+    /// What was to be created is there.
+    package var isTaken: Bool { code == fileExistsCode }
     /// The reader of a pipe has gone away.
     package var isClosedPipe: Bool { code == closedPipeCode }
     package var isDiskFull: Bool { code == diskFullCode }

@@ -10,6 +10,23 @@ package struct PosixFileSystem: FileSystem {
         try PosixFile(path: path, descriptor: Descriptor(opening: path, .createExclusively))
     }
 
+    package func destination(_ path: String) throws(FileError) -> FileDestination {
+        if path == "-" { return .stream(try PosixFile(path: path, descriptor: Descriptor(opening: path, .standardOutput))) }
+        // Not its links first: those of /dev/stdout end in names that no path has.
+        guard let status = fileStatus(path), !status.isRegular else { return .file(try followingLinks(path)) }
+        return .stream(try PosixFile(path: path, descriptor: Descriptor(opening: path, .stream)))
+    }
+
+    /// Of the last component; a directory's own links lead where they must by themselves.
+    private func followingLinks(_ path: String) throws(FileError) -> String {
+        var end = path
+        for _ in 0..<40 {
+            guard let target = linkTarget(end) else { return end }
+            end = target.hasPrefix("/") ? target : splitPath(end).directory + "/" + target
+        }
+        throw FileError(operation: "follow", path: path, code: 0, reason: "its symbolic links lead in a circle")
+    }
+
     package func map(_ path: String) throws(FileError) -> MappedFile {
         try MappedFile(path: path, descriptor: Descriptor(opening: path, .read))
     }
@@ -34,11 +51,6 @@ package struct PosixFileSystem: FileSystem {
         guard try descriptor.lock(kind, wait: wait, path: path) else { return nil }
         return FileLock(descriptor)
     }
-}
-
-/// Standard output as a file that is only appended to: overwriting and synchronising are for files with a name.
-package func openStandardOutput() throws(FileError) -> any WritableFile {
-    try PosixFile(path: "-", descriptor: Descriptor(opening: "-", .standardOutput))
 }
 
 /// The directory part of a path ("." when it has none) and its last component.

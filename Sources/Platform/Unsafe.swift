@@ -10,6 +10,7 @@ import Glibc
 #endif
 
 let noSuchFileCode: Int32 = ENOENT
+let fileExistsCode: Int32 = EEXIST
 let diskFullCode: Int32 = ENOSPC
 let closedPipeCode: Int32 = EPIPE
 
@@ -27,16 +28,27 @@ package func returnLargeBlocks() { ck_return_blocks(1 << 20) }
 
 /// How a path is opened.
 enum OpenMode {
-    case read, createExclusively, lockFile, directory, standardOutput
+    case read, createExclusively, lockFile, directory, stream, standardOutput
 
     var flags: Int32 {
         switch self {
         case .read: O_RDONLY | O_CLOEXEC
-        case .standardOutput: O_WRONLY | O_CLOEXEC
+        case .stream, .standardOutput: O_WRONLY | O_CLOEXEC
         case .createExclusively: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
         case .lockFile: O_RDWR | O_CREAT | O_CLOEXEC
         case .directory: O_RDONLY | O_DIRECTORY | O_CLOEXEC
         }
+    }
+}
+
+struct FileStatus {
+    let size: Int
+    let isRegular: Bool
+    let isDirectory: Bool
+
+    fileprivate init(_ found: stat) {
+        let type = mode_t(found.st_mode) & mode_t(S_IFMT)
+        (size, isRegular, isDirectory) = (Int(found.st_size), type == mode_t(S_IFREG), type == mode_t(S_IFDIR))
     }
 }
 
@@ -73,16 +85,12 @@ final class Descriptor: Sendable {
         if open >= 0, Self.closeNumber(open) != 0 { throw FileError(operation: "close", path: path, code: errno) }
     }
 
-    struct Status { var size: Int, isRegular: Bool, isDirectory: Bool }
-
-    func status(path: String) throws(FileError) -> Status {
-        var status = stat()
-        guard unsafe fstat(number.load(ordering: .relaxed), &status) == 0 else {
+    func status(path: String) throws(FileError) -> FileStatus {
+        var found = stat()
+        guard unsafe fstat(number.load(ordering: .relaxed), &found) == 0 else {
             throw FileError(operation: "examine", path: path, code: errno)
         }
-        let type = mode_t(status.st_mode) & mode_t(S_IFMT)
-        return Status(
-            size: Int(status.st_size), isRegular: type == mode_t(S_IFREG), isDirectory: type == mode_t(S_IFDIR))
+        return FileStatus(found)
     }
 
     /// Fills the buffer from `offset`, or from the current position of a stream when nil.
@@ -155,6 +163,19 @@ private func retryingOnInterrupt<Result: SignedInteger>(_ call: () -> Result) ->
 // MARK: Paths
 
 func fileExists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+/// Of what a path leads to; nil where that is nothing, or may not be seen.
+func fileStatus(_ path: String) -> FileStatus? {
+    var found = stat()
+    return unsafe stat(path, &found) == 0 ? FileStatus(found) : nil
+}
+
+/// What a symbolic link says; nil where the path is none.
+func linkTarget(_ path: String) -> String? {
+    var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = unsafe readlink(path, &bytes, bytes.count)
+    return count < 0 ? nil : String(decoding: bytes[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+}
 
 func renameFile(_ source: String, _ destination: String) throws(FileError) {
     guard unsafe rename(source, destination) == 0 else {

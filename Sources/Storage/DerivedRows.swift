@@ -1,6 +1,6 @@
-/// Which rows of the tables that hold graphs and measurements can be believed. One that holds a number the program never writes
-/// counts as absent wherever it is read: what it stood for is made again, and costs time alone. `check` names such rows, and
-/// `repair` removes them.
+/// Which rows of the tables that hold graphs, measurements and how far ingests have come can be believed. One that holds a number
+/// the program never writes counts as absent wherever it is read: what it stood for is made again, and costs time alone. `check`
+/// names such rows, and `repair` removes them.
 
 struct DerivedTable {
     let name: String
@@ -9,7 +9,7 @@ struct DerivedTable {
     /// How what was removed is made again.
     let remake: String
 
-    static let all = [generation, tuning, calibration]
+    static let all = [generation, tuning, calibration, ingestSource]
 
     static let generation = DerivedTable(
         name: "generation",
@@ -38,6 +38,10 @@ struct DerivedTable {
             AND from_count BETWEEN 0 AND \(countMax) AND to_count BETWEEN 0 AND \(countMax) AND \(isPast))
             """,
         remake: "`causeway align calibrate` stores it again")
+
+    static let ingestSource = DerivedTable(
+        name: "ingest_source", isSound: "(rows_done BETWEEN 0 AND \(numberMax) AND finished IN (0, 1))",
+        remake: "`causeway ingest` of that source begins anew")
 
     /// What counts up one by one never gets here, and any two can be added.
     static let numberMax = Int64(1) << 62

@@ -134,7 +134,7 @@ package struct EncodedBatch: Sendable {
     }
 
     private mutating func append(metadata json: String, _ index: Int) throws(StorageError) -> Range<Int> {
-        let found = try metadataAttributes(of: json, index: index)
+        let found = try metadataAttributes(of: json, index: index, pathBytesMax: StorageLimits.pathBytesMax)
         for attribute in found {
             let value: Value = switch attribute.value {
             case .integer(let number): .integer(number)
@@ -199,12 +199,15 @@ package struct EncodedBatch: Sendable {
 }
 
 /// The attributes of a row's metadata, or the error that names the row.
-func metadataAttributes(of json: String, index: Int) throws(StorageError) -> [MetadataAttribute] {
+/// - Parameter pathBytesMax: for metadata to be stored; what is stored may be from before there was that limit.
+func metadataAttributes(
+    of json: String, index: Int = 0, pathBytesMax: Int = .max
+) throws(StorageError) -> [MetadataAttribute] {
     guard json.utf8.count <= StorageLimits.metadataBytesMax else {
         throw .invalidMetadata(index: index, what: "it is longer than \(StorageLimits.metadataBytesMax) bytes")
     }
     do throws(MetadataError) {
-        return try MetadataScanner.attributes(of: json)
+        return try MetadataScanner.attributes(of: json, pathBytesMax: pathBytesMax)
     } catch {
         throw .invalidMetadata(index: index, what: error.what)
     }

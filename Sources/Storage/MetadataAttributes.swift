@@ -45,12 +45,13 @@ struct MetadataError: Error { var what: String }
 
 struct MetadataScanner {
     private let bytes: [UInt8]
+    private let pathBytesMax: Int
     private var at = 0
     private var attributes: [MetadataAttribute] = []
 
-    /// The attributes of a JSON object in order of appearance. O(length).
-    static func attributes(of json: String) throws(MetadataError) -> [MetadataAttribute] {
-        var scanner = MetadataScanner(bytes: Array(json.utf8))
+    /// The attributes of a JSON object in order of appearance. O(length × longest path).
+    static func attributes(of json: String, pathBytesMax: Int) throws(MetadataError) -> [MetadataAttribute] {
+        var scanner = MetadataScanner(bytes: Array(json.utf8), pathBytesMax: pathBytesMax)
         scanner.skipSpace()
         guard scanner.peek == UInt8(ascii: "{") else { throw MetadataError(what: "it does not begin with {") }
         try scanner.object(path: "", flag: 0, depth: 1)
@@ -59,7 +60,7 @@ struct MetadataScanner {
         return scanner.attributes
     }
 
-    private init(bytes: [UInt8]) { self.bytes = bytes }
+    private init(bytes: [UInt8], pathBytesMax: Int) { (self.bytes, self.pathBytesMax) = (bytes, pathBytesMax) }
 
     private var peek: UInt8? { at < bytes.count ? bytes[at] : nil }
     private func error(_ what: String) -> MetadataError { MetadataError(what: "\(what) at byte \(at)") }
@@ -90,7 +91,14 @@ struct MetadataScanner {
             guard seen.insert(ExactText(name)).inserted else { throw error("key '\(name)' appears twice") }
             guard consume(":") else { throw error("':' expected") }
             let inner = escapedComponent(name)
-            try value(path: path.isEmpty && depth == 1 ? inner : path + "." + inner, flag: flag, depth: depth)
+            let path = path.isEmpty && depth == 1 ? inner : path + "." + inner
+            guard path.utf8.count <= pathBytesMax else {
+                throw MetadataError(what: """
+                    the keys down to '\(path.prefix(40))…' have \(path.utf8.count) bytes together, and \(pathBytesMax) are \
+                    the most: shorten them
+                    """)
+            }
+            try value(path: path, flag: flag, depth: depth)
         } while consume(",")
         guard consume("}") else { throw error("',' or '}' expected") }
     }

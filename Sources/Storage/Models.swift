@@ -54,8 +54,8 @@ package struct ModelRecord: Sendable, Equatable {
         bytes = row.blob(11)
     }
 
-    /// Whether the bytes are those that were written.
-    package var isSound: Bool { crc32c(bytes) == checksum }
+    /// Whether the bytes are those that were written, and the trainings so many as can be.
+    package var isSound: Bool { crc32c(bytes) == checksum && (1...DerivedTable.numberMax).contains(Int64(version)) }
 }
 
 extension Reader {

@@ -34,7 +34,7 @@ struct Opening {
 
     /// Creates or migrates under the writers' lock; looks again first, as another process may have been faster.
     private func prepare() throws(StorageError) {
-        let lock = try lockWriters()
+        let lock = try lockWriters(until: ContinuousClock.now + options.lockWait)
         defer { withExtendedLifetime(lock) {} }
         let isNew = !fileSystem.exists(path)
         let connection = try Connection(
@@ -139,21 +139,21 @@ struct Opening {
     }
 
     /// Durability and integrity of a writing connection. The log is never checkpointed by SQLite itself: our hook took the
-    /// place of its automatic checkpoint (and `PRAGMA wal_autocheckpoint` would take the hook's).
+    /// place of its automatic checkpoint (and `PRAGMA wal_autocheckpoint` would take the hook's). What compacting and repairing
+    /// need beside the database is as large as it is, and goes to a file.
     private func configure(_ connection: Connection) throws(StorageError) {
         guard try connection.string("PRAGMA journal_mode = WAL") == "wal" else {
             throw .readOnly(path: path, operation: "switching to a write-ahead log")
         }
         try connection.execute("""
             PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
-            PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;
+            PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = FILE;
             PRAGMA cache_size = -\(options.writerCacheKiB)
             """)
     }
 
     /// The lock that spans every commit and checkpoint; released with the last reference.
-    func lockWriters() throws(StorageError) -> FileLock {
-        let deadline = ContinuousClock.now + options.lockWait
+    func lockWriters(until deadline: ContinuousClock.Instant) throws(StorageError) -> FileLock {
         var pause = 0.001
         while true {
             do throws(FileError) {

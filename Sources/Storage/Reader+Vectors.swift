@@ -7,13 +7,14 @@ extension Reader {
     package func forEachVector(
         of modality: ModalityRecord, after row: RowID? = nil, _ body: (RowID, Span<Float>) throws -> Void
     ) throws -> [RowDamage] {
+        guard let least = Self.least(after: row) else { return [] }
         let statement = try connection.take("""
             SELECT e.row, v.codec, v.checksum, v.bytes FROM embedding e LEFT JOIN vector v ON v.row = e.row
-            WHERE e.modality = ? AND e.row > ? ORDER BY e.row
+            WHERE e.modality = ? AND e.row >= ? ORDER BY e.row
             """)
         defer { connection.give(statement) }
         statement.bind(1, modality.id.rawValue)
-        statement.bind(2, row?.rawValue ?? 0)
+        statement.bind(2, least)
         var damage: [RowDamage] = []
         let scratch = VectorCodec.Scratch()
         while try statement.step() {
@@ -54,7 +55,7 @@ extension Reader {
     }
 
     /// Columns from `first`: codec, checksum, bytes.
-    private func decodeVector(
+    func decodeVector(
         _ statement: Statement, from first: Int32, count: Int, _ scratch: VectorCodec.Scratch
     ) -> RowDamage.Reason? {
         guard !statement.isNull(first) else { return .missing }

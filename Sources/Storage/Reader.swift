@@ -9,25 +9,25 @@ package class Reader {
 
     /// All rows of a query, each made by `make`.
     func rows<R>(
-        _ sql: String, _ bindings: [Int64] = [], _ make: (Statement) -> R
+        _ sql: String, _ bindings: [Int64] = [], _ make: (Statement) throws(StorageError) -> R
     ) throws(StorageError) -> [R] {
         let statement = try connection.take(sql)
         defer { connection.give(statement) }
         for (index, value) in bindings.enumerated() { statement.bind(Int32(index + 1), value) }
         var found: [R] = []
-        while try statement.step() { found.append(make(statement)) }
+        while try statement.step() { found.append(try make(statement)) }
         return found
     }
 
     /// The first row of a query with a text parameter after integer ones.
     func first<R>(
-        _ sql: String, _ bindings: [Int64], _ text: String? = nil, _ make: (Statement) -> R
+        _ sql: String, _ bindings: [Int64], _ text: String? = nil, _ make: (Statement) throws(StorageError) -> R
     ) throws(StorageError) -> R? {
         let statement = try connection.take(sql)
         defer { connection.give(statement) }
         for (index, value) in bindings.enumerated() { statement.bind(Int32(index + 1), value) }
         if let text { statement.bind(Int32(bindings.count + 1), text) }
-        return try statement.step() ? make(statement) : nil
+        return try statement.step() ? try make(statement) : nil
     }
 
     // MARK: Collections and modalities
@@ -49,31 +49,54 @@ package class Reader {
     private static let modalityColumns = "id, collection, name, dimension, token_dimension, producer"
 
     /// By name.
+    /// - Throws: `.corrupt` where the numbers of one cannot be, as all that give modalities do.
     package func modalities(of collection: CollectionID) throws(StorageError) -> [ModalityRecord] {
-        try rows(
-            "SELECT \(Self.modalityColumns) FROM modality WHERE collection = ? ORDER BY name", [collection.rawValue],
-            Self.modality)
+        try rows(Self.modalitiesByName, [collection.rawValue], modality)
     }
+
+    /// By name, without those whose numbers cannot be.
+    package func soundModalities(of collection: CollectionID) throws(StorageError) -> [ModalityRecord] {
+        try rows(Self.modalitiesByName, [collection.rawValue]) { try? modality($0) }.compactMap { $0 }
+    }
+
+    private static let modalitiesByName = "SELECT \(modalityColumns) FROM modality WHERE collection = ? ORDER BY name"
 
     package func modality(named name: String, in collection: CollectionID) throws(StorageError) -> ModalityRecord? {
         try first(
             "SELECT \(Self.modalityColumns) FROM modality WHERE collection = ? AND name = ?", [collection.rawValue], name,
-            Self.modality)
+            modality)
     }
 
     package func modality(_ id: ModalityID) throws(StorageError) -> ModalityRecord? {
-        try first("SELECT \(Self.modalityColumns) FROM modality WHERE id = ?", [id.rawValue], nil, Self.modality)
+        try first("SELECT \(Self.modalityColumns) FROM modality WHERE id = ?", [id.rawValue], nil, modality)
     }
 
-    private static func modality(_ row: Statement) -> ModalityRecord {
-        ModalityRecord(
-            id: ModalityID(rawValue: row.int(0)), collection: CollectionID(rawValue: row.int(1)), name: row.text(2) ?? "",
-            dimension: Int(row.int(3)), tokenDimension: row.isNull(4) ? nil : Int(row.int(4)), producer: row.text(5))
+    private func modality(_ row: Statement) throws(StorageError) -> ModalityRecord {
+        let name = row.text(2) ?? ""
+        return ModalityRecord(
+            id: ModalityID(rawValue: row.int(0)), collection: CollectionID(rawValue: row.int(1)), name: name,
+            dimension: try dimension(row.int(3), "dimension", of: name),
+            tokenDimension: row.isNull(4) ? nil : try dimension(row.int(4), "token dimension", of: name), producer: row.text(5))
+    }
+
+    private func dimension(_ number: Int64, _ what: String, of modality: String) throws(StorageError) -> Int {
+        guard StorageLimits.isDimension(number) else {
+            throw .corrupt(path: connection.path, what: "the \(what) of modality \(modality) is \(number)")
+        }
+        return Int(number)
     }
 
     /// Live embeddings. O(1): a maintained counter.
+    /// - Throws: `.corrupt` where it says more than were ever inserted.
     package func count(of modality: ModalityID) throws(StorageError) -> Int {
-        try first("SELECT live FROM modality WHERE id = ?", [modality.rawValue]) { Int($0.int(0)) } ?? 0
+        let sql = "SELECT live, (SELECT max(row) FROM embedding) FROM modality WHERE id = ?"
+        return try first(sql, [modality.rawValue]) { (row) throws(StorageError) in
+            guard (0...max(row.int(1), 0)).contains(row.int(0)) else {
+                throw .corrupt(
+                    path: connection.path, what: "modality \(modality.rawValue) says it holds \(row.int(0)) embeddings")
+            }
+            return Int(row.int(0))
+        } ?? 0
     }
 
     /// Distinct items of the live embeddings, by bytes. O(embeddings).
@@ -84,9 +107,14 @@ package class Reader {
     }
 
     /// Sequence of the newest insertion, metadata update or deletion; `.zero` when there was none. O(1).
+    /// - Throws: `.corrupt` where it is a number that is never reached.
     package func lastChange(of modality: ModalityID) throws(StorageError) -> ChangeSequence {
-        try first("SELECT last_change FROM modality WHERE id = ?", [modality.rawValue]) {
-            ChangeSequence(rawValue: $0.int(0))
+        try first("SELECT last_change FROM modality WHERE id = ?", [modality.rawValue]) { (row) throws(StorageError) in
+            guard (0...DerivedTable.numberMax).contains(row.int(0)) else {
+                throw .corrupt(
+                    path: connection.path, what: "the newest change of modality \(modality.rawValue) is number \(row.int(0))")
+            }
+            return ChangeSequence(rawValue: row.int(0))
         } ?? .zero
     }
 
@@ -140,9 +168,16 @@ package class Reader {
 
     /// At most `limit` embeddings after a row, ascending by row.
     package func page(of modality: ModalityID, after row: RowID?, limit: Int) throws(StorageError) -> [EmbeddingRecord] {
-        try rows(
-            "SELECT \(Self.embeddingColumns) FROM embedding WHERE modality = ? AND row > ? ORDER BY row LIMIT ?",
-            [modality.rawValue, row?.rawValue ?? 0, Int64(limit)], Self.embedding)
+        guard let least = Self.least(after: row) else { return [] }
+        return try rows(
+            "SELECT \(Self.embeddingColumns) FROM embedding WHERE modality = ? AND row >= ? ORDER BY row LIMIT ?",
+            [modality.rawValue, least, Int64(limit)], Self.embedding)
+    }
+
+    /// The least number a row after one can have, also a damaged row; of all rows where that is nil.
+    static func least(after row: RowID?) -> Int64? {
+        guard let row else { return .min }
+        return row.rawValue == .max ? nil : row.rawValue + 1
     }
 
     /// Ascending.
@@ -206,6 +241,11 @@ package class Reader {
         }
     }
 
+    /// The graph files that are in force.
+    package func generationFileNames() throws(StorageError) -> Set<String> {
+        Set(try rows("SELECT file_name FROM generation WHERE \(DerivedTable.generation.isSound)") { $0.text(0) ?? "" })
+    }
+
     /// No smaller than any generation number ever published, also after a drop; 0 at first. The next must be greater. It also
     /// grows when deletions are forgotten that a graph of an earlier state would have to be told of.
     package func lastGenerationNumber(of modality: ModalityID) throws(StorageError) -> Int64 {
@@ -245,7 +285,8 @@ package class Reader {
     }
 
     package func ingestPosition(source: String) throws(StorageError) -> IngestPosition? {
-        try first("SELECT rows_done, finished FROM ingest_source WHERE source = ?", [], source) {
+        let isSound = DerivedTable.ingestSource.isSound
+        return try first("SELECT rows_done, finished FROM ingest_source WHERE source = ? AND \(isSound)", [], source) {
             IngestPosition(rowsDone: Int($0.int(0)), finished: $0.int(1) != 0)
         }
     }

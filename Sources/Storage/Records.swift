@@ -183,6 +183,7 @@ package struct Finding: Sendable, Equatable {
 package enum StorageLimits {
     /// A block of this many float32 stays far below LZ4's limit and SQLite's (FORMAT.md, § Limits).
     package static let dimensionMax = 65_536
+    package static func isDimension(_ number: Int64) -> Bool { (1...Int64(dimensionMax)).contains(number) }
     /// Ids are keys of an index: long ones overflow its pages.
     package static let idBytesMax = 1024
     package static let metadataBytesMax = 1 << 20
@@ -191,6 +192,8 @@ package enum StorageLimits {
     /// The largest code of a set within those limits is smaller: FORMAT.md, § Token codes.
     package static let tokenCodeBytesMax = 1 << 28
     package static let nameBytesMax = 255
+    /// Of an attribute's path, which every value below repeats: without a limit, a mebibyte of metadata could fill gigabytes.
+    package static let pathBytesMax = 1024
     /// Metadata nesting.
     package static let metadataDepthMax = 64
     /// Of a LIKE: what it compares grows with its length times the text's.

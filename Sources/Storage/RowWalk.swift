@@ -21,7 +21,9 @@ struct RowWalk {
         defer { asked = row }
         if let current, asked <= row {
             if row <= current { return row == current }
-            if row - current <= stepsMax { return try step(to: row) }
+            // A damaged row may have any number.
+            let (gap, isHuge) = row.subtractingReportingOverflow(current)
+            if !isHuge, gap <= stepsMax { return try step(to: row) }
         }
         statement.reset()
         statement.bind(1, row)

@@ -97,7 +97,8 @@ extension StorageError: CustomStringConvertible {
         case .modalityMismatch(let name, let what): "modality \(name) exists with \(what): choose another name"
         case .noSuchRow(let row): "there is no row \(row.rawValue): it was deleted or replaced"
         case .invalidRow(let index, let what): "row \(index) of the batch: \(what)"
-        case .invalidMetadata(let index, let what): "row \(index) of the batch: the metadata is not a JSON object: \(what)"
+        case .invalidMetadata(let index, let what):
+            "row \(index) of the batch: the metadata is no JSON object that can be stored: \(what)"
         case .invalidName(let name): 
             "'\(name)' is not a name: use 1 to \(StorageLimits.nameBytesMax) bytes without control characters"
         default: "storage error"

@@ -50,6 +50,7 @@ extension Store {
         guard !fileSystem.exists(destination) else { throw StorageError.alreadyExists(path: destination) }
         let (directory, name) = splitPath(destination)
         let temporary = "\(directory)/.\(name).\(UInt64.random(in: 0 ... .max))"
+        var isReserved = false
         do {
             try read { reader in
                 // SQLite's own journal and fsync protect the copy: FULL waits for the disk before it reports the end.
@@ -63,20 +64,25 @@ extension Store {
                 copy.foldLogOnClose()
                 copy.close()
             }
-            guard !fileSystem.exists(destination) else { throw StorageError.alreadyExists(path: destination) }
+            // The name is taken as an empty file first, which fails where there is one: only that is replaced.
+            try fileSystem.createExclusively(destination).close()
+            isReserved = true
             try fileSystem.rename(temporary, to: destination)
+            isReserved = false
             try fileSystem.synchronizeDirectory(directory)
         } catch {
+            if isReserved { try? fileSystem.remove(destination) }
             for suffix in ["", "-journal", "-wal", "-shm"] where fileSystem.exists(temporary + suffix) {
                 try? fileSystem.remove(temporary + suffix)
             }
-            if let error = error as? FileError { throw StorageError.file(error) }
-            throw error
+            guard let error = error as? FileError else { throw error }
+            throw error.isTaken ? StorageError.alreadyExists(path: destination) : .file(error)
         }
     }
 
     /// Forgets the deletions that need not be remembered, rewrites the database without free pages (VACUUM), then empties the
-    /// log. Needs as much free disk again; readers go on.
+    /// log. Needs as much free disk again, and as much for SQLite's temporary files (where `SQLITE_TMPDIR` or `TMPDIR` says);
+    /// memory stays below 100 MiB whatever the size. Readers go on.
     /// - Throws: `.locked`, `.full`; the database then has all it had.
     package func compact() throws {
         try write { writer in
@@ -85,6 +91,9 @@ extension Store {
             }
         }
         try exclusively { connection in
+            // It reads and writes each page once. Its temporary database counts the pages of its own cache as if they had 4 KiB.
+            try connection.execute("PRAGMA cache_size = -8192")
+            defer { try? connection.execute("PRAGMA cache_size = -\(options.writerCacheKiB)") }
             try connection.execute("VACUUM")
             _ = try connection.checkpoint(truncating: true)
         }

@@ -34,6 +34,7 @@ struct Check {
             try check.pages(deep: deep)
             try check.schema()
             try check.counters(deep: deep)
+            try check.dimensions(deep: deep)
             try check.derivedRows()
         } catch {
             check.report(error)
@@ -57,15 +58,16 @@ struct Check {
         if !findings.contains(finding) { findings.append(finding) }
     }
 
+    private var repairOrRestore: String { isRepaired ? Self.restore : "run `causeway repair`; otherwise " + Self.restore }
+
     mutating func pages(deep: Bool) throws(StorageError) {
         let pragma = deep ? "PRAGMA integrity_check(100)" : "PRAGMA quick_check(100)"
         for line in try reader.rows(pragma, [], { $0.text(0) ?? "" }) where line != "ok" {
-            let before = isRepaired ? "" : "run `causeway repair`, which rebuilds indexes; otherwise "
-            damage("pages", line, remedy: before + Self.restore)
+            damage("pages", line, remedy: repairOrRestore)
         }
         guard deep else { return }
         let broken = try reader.rows("PRAGMA foreign_key_check") { "\($0.text(0) ?? "?") row \($0.int(1))" }
-        for place in broken { damage(place, "refers to a row that is not there", remedy: "run `causeway repair`") }
+        for place in broken { damage(place, "refers to a row that is not there", remedy: repairOrRestore) }
     }
 
     mutating func schema() throws(StorageError) {
@@ -87,14 +89,38 @@ struct Check {
         let buried = try connection.integer("SELECT max(sequence) FROM tombstone")
         if max(newest, buried) > sequence {
             damage("change counter", "it says \(sequence), a row says \(max(newest, buried))", remedy: Self.repair)
+        } else if !(0...DerivedTable.numberMax).contains(sequence) {
+            damage("change counter", "it says \(sequence), which cannot be", remedy: Self.repair)
         }
-        guard deep else { return }
-        let wrong = try reader.rows("""
-            SELECT m.name, m.live, (SELECT count(*) FROM embedding e WHERE e.modality = m.id) AS counted
-            FROM modality m WHERE live <> counted
-            """
-        ) { ("modality \($0.text(0) ?? "")", "it says \($0.int(1)) embeddings, \($0.int(2)) are there") }
-        for (place, problem) in wrong { damage(place, problem, remedy: Self.repair) }
+        // SQLite knows no CHECK of a database that is opened for reading.
+        if deep, try connection.integer("SELECT count(*) FROM embedding WHERE sequence < row") > 0 {
+            damage("embedding", "rows say that they were changed before they were inserted", remedy: Self.repair)
+        }
+        let live = deep ? "(SELECT count(*) FROM embedding e WHERE e.modality = m.id)" : "NULL"
+        let columns = "name, live, last_change, last_generation, \(live)"
+        let modalities = try reader.rows("SELECT \(columns) FROM modality m") { row in
+            (place: "modality \(row.text(0) ?? "")", live: row.int(1), change: row.int(2), graph: row.int(3),
+             counted: row.isNull(4) ? nil : row.int(4))
+        }
+        for (place, live, change, graph, counted) in modalities {
+            if let counted, counted != live {
+                damage(place, "it says \(live) embeddings, \(counted) are there", remedy: Self.repair)
+            } else if !(0...max(newest, 0)).contains(live) {
+                damage(place, "it says \(live) embeddings, which cannot be", remedy: Self.repair)
+            }
+            for (what, number) in [("change", change), ("graph", graph)]
+            where !(0...DerivedTable.numberMax).contains(number) {
+                damage(place, "it says that its newest \(what) is number \(number), which cannot be", remedy: Self.repair)
+            }
+        }
+    }
+
+    /// What is stored is asked where a dimension cannot be, and by a deep check.
+    private mutating func dimensions(deep: Bool) throws(StorageError) {
+        for stated in try reader.statedDimensions() where deep || !stated.isSound {
+            guard let fault = stated.fault(actual: try reader.actualDimension(stated)) else { continue }
+            damage(stated.place, fault, remedy: repairOrRestore)
+        }
     }
 
     private mutating func derivedRows() throws(StorageError) {
@@ -109,7 +135,7 @@ struct Check {
 
     mutating func contents() throws {
         for collection in try reader.collections() {
-            for modality in try reader.modalities(of: collection.id) {
+            for modality in try reader.soundModalities(of: collection.id) {
                 let place = "\(collection.name)/\(modality.name)"
                 try vectors(of: modality, place)
                 try tokens(of: modality, place)
@@ -117,7 +143,7 @@ struct Check {
             }
             for model in try reader.models(of: collection.id) where !model.isSound {
                 damage(
-                    "\(collection.name) model '\(model.name)'", "its checksum does not match",
+                    "\(collection.name) model '\(model.name)'", "it is not as it was stored",
                     remedy: "train it again, or delete it with `causeway align delete`")
             }
         }
@@ -165,7 +191,7 @@ struct Check {
         rows.bind(1, modality.id.rawValue)
         while try rows.step() {
             let here = "\(place) id '\(rows.text(1) ?? "")'"
-            guard let found = try? metadataAttributes(of: rows.text(2) ?? "", index: 0) else {
+            guard let found = try? metadataAttributes(of: rows.text(2) ?? "") else {
                 damage(here, "the metadata is not a JSON object", remedy: remedy)
                 continue
             }

@@ -73,8 +73,9 @@ private struct Repairing {
         try changeCounter()
         try derivedRows()
         try counters()
+        try dimensions()
         for collection in try writer.collections() {
-            for modality in try writer.modalities(of: collection.id) {
+            for modality in try writer.soundModalities(of: collection.id) {
                 let place = "\(collection.name)/\(modality.name)"
                 try vectors(of: modality, place)
                 try tokens(of: modality, place)
@@ -82,7 +83,7 @@ private struct Repairing {
                 try attributes(of: modality, place)
             }
             for model in try writer.models(of: collection.id) where !model.isSound {
-                note("\(collection.name) model '\(model.name)'", "its checksum does not match", "removed; train it again")
+                note("\(collection.name) model '\(model.name)'", "it is not as it was stored", "removed; train it again")
                 _ = try writer.deleteModel(named: model.name, in: collection.id)
             }
         }
@@ -152,22 +153,25 @@ private struct Repairing {
 
     // MARK: Counters
 
-    /// Never lower than any number in use: rows and changes are numbered by it, and graphs know rows by number.
+    /// Never lower than any number in use that can be one: rows and changes are numbered by it, and graphs know rows by number.
     private mutating func changeCounter() throws(StorageError) {
         let says = try writer.connection.integer("SELECT value FROM setting WHERE name = 'sequence'")
         let used = try writer.rows("""
-            SELECT max(row) FROM embedding UNION ALL SELECT max(sequence) FROM embedding
-            UNION ALL SELECT max(row) FROM tombstone UNION ALL SELECT max(sequence) FROM tombstone
-            UNION ALL SELECT max(last_change) FROM modality
+            SELECT max(row) FROM embedding WHERE row <= ?1 UNION ALL SELECT max(sequence) FROM embedding WHERE sequence <= ?1
+            UNION ALL SELECT max(row) FROM tombstone WHERE row <= ?1
+            UNION ALL SELECT max(sequence) FROM tombstone WHERE sequence <= ?1
+            UNION ALL SELECT max(last_change) FROM modality WHERE last_change <= ?1
             UNION ALL SELECT max(through_sequence) FROM generation WHERE \(DerivedTable.generation.isSound)
-            """, [], { $0.int(0) })
-        let needed = used.max() ?? 0
-        guard says < needed else { return }
+            """, [DerivedTable.numberMax], { $0.int(0) })
+        let needed = max(0, used.max() ?? 0)
+        guard !(needed...DerivedTable.numberMax).contains(says) else { return }
         try writer.setSequence(needed)
         note("change counter", "it says \(says), a row says \(needed)", "set to \(needed)")
     }
 
     private mutating func counters() throws(StorageError) {
+        let early = try writer.run("UPDATE embedding SET sequence = row WHERE sequence < row") { _ in }
+        if early > 0 { note("embedding", "\(early) rows say that they were changed before they were inserted", "corrected") }
         let found = try writer.rows("""
             SELECT id, name, live, last_change, last_generation,
                 (SELECT count(*) FROM embedding WHERE modality = m.id),
@@ -177,7 +181,8 @@ private struct Repairing {
             FROM modality m
             """, [], { row in (name: row.text(1) ?? "", numbers: (0..<9).map { $0 == 1 ? 0 : row.int(Int32($0)) }) })
         for (name, n) in found {
-            let (live, change, generation) = (n[5], max(n[3], n[6], n[7]), max(n[4], n[8]))
+            let believed = n.map { (0...DerivedTable.numberMax).contains($0) ? $0 : 0 }
+            let (live, change, generation) = (n[5], max(believed[3], believed[6], believed[7]), max(believed[4], believed[8]))
             if live != n[2] {
                 note("modality \(name)", "it says \(n[2]) embeddings, \(live) are there", "counted anew")
             }
@@ -187,6 +192,19 @@ private struct Repairing {
             try writer.run("UPDATE modality SET live = ?, last_change = ?, last_generation = ? WHERE id = ?") {
                 for (place, value) in [live, change, generation, n[0]].enumerated() { $0.bind(Int32(place + 1), value) }
             }
+        }
+    }
+
+    /// What stored numbers have by their checksums; a token dimension that none has and none can have is none.
+    private mutating func dimensions() throws(StorageError) {
+        for stated in try writer.statedDimensions() {
+            let actual = try writer.actualDimension(stated)
+            guard let fault = stated.fault(actual: actual), actual != nil || stated.column == .tokenDimension else { continue }
+            try writer.run("UPDATE modality SET \(stated.column.rawValue) = ? WHERE id = ?") {
+                if let actual { $0.bind(1, Int64(actual)) }
+                $0.bind(2, stated.modality.rawValue)
+            }
+            note(stated.place, fault, "corrected")
         }
     }
 
@@ -242,7 +260,7 @@ private struct Repairing {
             let page = try writer.page(of: modality.id, after: last, limit: 1_000)
             unreadable += page.filter { record in
                 guard let metadata = record.metadata else { return false }
-                return (try? metadataAttributes(of: metadata, index: 0)) == nil
+                return (try? metadataAttributes(of: metadata)) == nil
             }
             guard let end = page.last else { break }
             last = end.row

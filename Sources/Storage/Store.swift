@@ -48,6 +48,8 @@ package final class Store: Sendable {
     private let writer = Mutex<Connection?>(nil)
     /// Held for a whole write transaction.
     private let writing = NSLock()
+    /// The thread that holds it.
+    private let writingThread = Mutex<ObjectIdentifier?>(nil)
 
     /// Opens, creates or migrates a database, and verifies its identity and schema. Nothing is written to an existing,
     /// current database.
@@ -95,7 +97,8 @@ package final class Store: Sendable {
         func gather(_ readers: [Reader]) throws -> R? {
             guard readers.count < count else { return try body(Readers(readers)) }
             return try read { reader in
-                // Every change of what is stored takes a number, so one number is one state.
+                // Every embedding that comes, goes or changes takes a number, so one number is one state of them. Graphs,
+                // measurements and token codes take none: readers may go by others, and then look at the same embeddings.
                 if let first = readers.first, try first.sequence() != reader.sequence() { return nil }
                 return try gather(readers + [reader])
             }
@@ -142,13 +145,28 @@ package final class Store: Sendable {
         guard access != .readOnly else {
             throw StorageError.readOnly(path: path, operation: "writing to a store opened for reading")
         }
-        writing.lock()
-        defer { writing.unlock() }
-        let lock = try opening.lockWriters()
+        let deadline = ContinuousClock.now + options.lockWait
+        try takeTurn()
+        defer { endTurn() }
+        let lock = try opening.lockWriters(until: deadline)
         defer { withExtendedLifetime(lock) {} }
         let connection = try writer.withLock({ $0 }) ?? opening.connectWriter()
         writer.withLock { $0 = connection }
         return try body(connection)
+    }
+
+    private func takeTurn() throws(StorageError) {
+        let thread = ObjectIdentifier(Thread.current)
+        precondition(writingThread.withLock { $0 } != thread, "a write within a write would wait for itself")
+        guard writing.lock(before: Date(timeIntervalSinceNow: options.lockWait / .seconds(1))) else {
+            throw .locked(path: path)
+        }
+        writingThread.withLock { $0 = thread }
+    }
+
+    private func endTurn() {
+        writingThread.withLock { $0 = nil }
+        writing.unlock()
     }
 
     /// A failed checkpoint loses nothing (the log keeps the commits), so it must not fail the commit before it: the next

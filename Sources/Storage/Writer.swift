@@ -176,9 +176,8 @@ package final class Writer: Reader {
         "INSERT INTO attribute (path, kind, value, row) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
     private func change(
-        attributesOf json: String, sql: String, row: Int64, in modality: ModalityID
+        _ attributes: [MetadataAttribute], sql: String, row: Int64, in modality: ModalityID
     ) throws(StorageError) {
-        let attributes = try metadataAttributes(of: json, index: 0)
         guard !attributes.isEmpty else { return }
         let statement = try connection.take(sql)
         defer { connection.give(statement) }
@@ -205,7 +204,8 @@ package final class Writer: Reader {
             let page = try page(of: modality, after: last, limit: 1_000)
             for record in page {
                 guard let metadata = record.metadata else { continue }
-                try change(attributesOf: metadata, sql: Self.insertAttribute, row: record.row.rawValue, in: modality)
+                try change(
+                    metadataAttributes(of: metadata), sql: Self.insertAttribute, row: record.row.rawValue, in: modality)
             }
             guard let end = page.last else { break }
             last = end.row
@@ -220,8 +220,8 @@ package final class Writer: Reader {
         guard let metadata else { return }
         do throws(StorageError) {
             try change(
-                attributesOf: metadata, sql: "DELETE FROM attribute WHERE path = ? AND kind = ? AND value = ? AND row = ?",
-                row: row, in: modality)
+                metadataAttributes(of: metadata),
+                sql: "DELETE FROM attribute WHERE path = ? AND kind = ? AND value = ? AND row = ?", row: row, in: modality)
         } catch {
             guard case .invalidMetadata = error else { throw error }
             try run("DELETE FROM attribute WHERE row = ?") { $0.bind(1, row) }
@@ -295,7 +295,8 @@ package final class Writer: Reader {
             guard let (modality, old) = found else { throw .noSuchRow(row) }
             try removeAttributes(of: old, row: row.rawValue, in: modality)
             if let json {
-                try change(attributesOf: json, sql: Self.insertAttribute, row: row.rawValue, in: modality)
+                let attributes = try metadataAttributes(of: json, pathBytesMax: StorageLimits.pathBytesMax)
+                try change(attributes, sql: Self.insertAttribute, row: row.rawValue, in: modality)
             }
             let sequence = try nextSequence()
             try run("UPDATE embedding SET metadata = ?, sequence = ? WHERE row = ?") {

@@ -13,8 +13,8 @@ package final class NpyWriter {
     private let promised: Int?
     package private(set) var rowCount = 0
 
-    /// A `dimension` of nil makes an array of one axis. `rowCount` may be left out, but not for standard output, whose header
-    /// cannot be written last.
+    /// A `dimension` of nil makes an array of one axis. `rowCount` may be left out, but not for standard output, a pipe or a
+    /// device, whose header cannot be written last.
     package init(
         path: String, type: NumberType = .float32, dimension: Int?, rowCount: Int? = nil,
         fileSystem: any FileSystem = PosixFileSystem()
@@ -25,7 +25,7 @@ package final class NpyWriter {
         rowShape = dimension.map { [$0] } ?? []
         promised = rowCount
         if rowCount == nil, !file.canOverwrite {
-            throw file.misuse("the number of rows must be known to write .npy to standard output", "write to a file")
+            throw file.misuse("the number of rows must be known to write .npy to what is no file", "write to a file")
         }
         try file.append(header(rowCount ?? 0))
     }

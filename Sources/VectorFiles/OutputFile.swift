@@ -1,12 +1,13 @@
 /// A file being written that appears under its name only when whole: temporary beside it, fsync, rename, fsync of the
-/// directory. "-" is standard output, written straight through.
+/// directory. Devices, pipes and "-", which is standard output, are written straight through.
 import Foundation
 import Platform
 
 /// Not for use by several threads at once.
 final class OutputFile {
     let path: String
-    private let temporary: String?
+    /// What is written until it is whole, and the file that it then replaces; nil for what is written straight through.
+    private let replacement: (temporary: String, target: String)?
     private let fileSystem: any FileSystem
     private let file: any WritableFile
     private var pending: [UInt8] = []
@@ -16,12 +17,13 @@ final class OutputFile {
     init(path: String, fileSystem: any FileSystem) throws(VectorFileError) {
         self.path = path
         self.fileSystem = fileSystem
-        if path == "-" {
-            temporary = nil
-            file = try Self.writing(path) { () throws(FileError) in try openStandardOutput() }
-        } else {
-            let name = path + ".temporary-" + String(UInt64.random(in: 0...UInt64.max), radix: 36)
-            temporary = name
+        switch try Self.writing(path, { () throws(FileError) in try fileSystem.destination(path) }) {
+        case .stream(let stream):
+            replacement = nil
+            file = stream
+        case .file(let target):
+            let name = target + ".temporary-" + String(UInt64.random(in: 0...UInt64.max), radix: 36)
+            replacement = (name, target)
             file = try Self.writing(path) { () throws(FileError) in try fileSystem.createExclusively(name) }
         }
     }
@@ -35,7 +37,7 @@ final class OutputFile {
     /// What was not finished leaves no file behind.
     deinit { abandon() }
 
-    var canOverwrite: Bool { temporary != nil }
+    var canOverwrite: Bool { replacement != nil }
 
     func append(_ bytes: some Collection<UInt8>) throws(VectorFileError) {
         pending += bytes
@@ -54,12 +56,12 @@ final class OutputFile {
         try flush()
         try Self.writing(path) { () throws(FileError) in
             if let header { try overwrite(file, header, at: 0) }
-            if let temporary {
+            if let (temporary, target) = replacement {
                 try file.synchronize()
                 try file.close()
-                try fileSystem.rename(temporary, to: path)
+                try fileSystem.rename(temporary, to: target)
                 isFinished = true
-                try fileSystem.synchronizeDirectory(splitPath(path).directory)
+                try fileSystem.synchronizeDirectory(splitPath(target).directory)
             } else {
                 try file.close()
                 isFinished = true
@@ -71,7 +73,7 @@ final class OutputFile {
         guard !isFinished else { return }
         isFinished = true
         try? file.close()
-        if let temporary { try? fileSystem.remove(temporary) }
+        if let replacement { try? fileSystem.remove(replacement.temporary) }
     }
 
     func misuse(_ reason: String, _ remedy: String) -> VectorFileError {

@@ -46,7 +46,8 @@ extension VectorFileError {
         var failure = VectorFileError(
             file: path, reason: "cannot write \(isStream ? "standard output" : path): \(error.reason)",
             remedy: isStream ? "see where standard output leads"
-                : error.isDiskFull ? "free some space" : "check the directory and its permissions, or name another file")
+                : error.isDiskFull ? "free some space" : error.isClosedPipe ? "see what became of its reader"
+                : "check the directory and its permissions, or name another file")
         failure.cause = isStream && error.isClosedPipe ? .closedOutput : .output
         return failure
     }

@@ -207,6 +207,7 @@ private final class SwappingFileSystem: FileSystem {
 
     func openForReading(_ path: String) throws(FileError) -> any ReadableFile { try base.openForReading(path) }
     func createExclusively(_ path: String) throws(FileError) -> any WritableFile { try base.createExclusively(path) }
+    func destination(_ path: String) throws(FileError) -> FileDestination { try base.destination(path) }
     func exists(_ path: String) -> Bool { base.exists(path) }
     func rename(_ source: String, to destination: String) throws(FileError) { try base.rename(source, to: destination) }
     func remove(_ path: String) throws(FileError) { try base.remove(path) }

@@ -20,6 +20,7 @@ final class FailingFileSystem: FileSystem {
     func createExclusively(_ path: String) throws(FileError) -> any WritableFile {
         FailingFile(try disk.createExclusively(path), self)
     }
+    func destination(_ path: String) throws(FileError) -> FileDestination { try disk.destination(path) }
     func map(_ path: String) throws(FileError) -> MappedFile { try disk.map(path) }
     func exists(_ path: String) -> Bool { disk.exists(path) }
     func rename(_ source: String, to destination: String) throws(FileError) {

@@ -1,5 +1,6 @@
 /// Bytes that rot, rows that vanish, counters that lie: each is found, named, and does not stop the rest. Copies and rewrites.
 import Foundation
+import Platform
 import Storage
 import Testing
 
@@ -102,6 +103,36 @@ import Testing
     let names = try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path)
     #expect(!names.contains { $0.hasPrefix(".") }, "no temporary file is left")
     #expect(error({ try fixture.store.backup(to: fixture.directory.file("no/such/place")) }) != nil)
+}
+
+/// The real file system, but for a look that comes too early.
+private struct EarlyFileSystem: FileSystem {
+    private let files = PosixFileSystem()
+    let unseen: String
+
+    func exists(_ path: String) -> Bool { path != unseen && files.exists(path) }
+    func openForReading(_ path: String) throws(FileError) -> any ReadableFile { try files.openForReading(path) }
+    func createExclusively(_ path: String) throws(FileError) -> any WritableFile { try files.createExclusively(path) }
+    func destination(_ path: String) throws(FileError) -> FileDestination { try files.destination(path) }
+    func map(_ path: String) throws(FileError) -> MappedFile { try files.map(path) }
+    func rename(_ source: String, to destination: String) throws(FileError) { try files.rename(source, to: destination) }
+    func remove(_ path: String) throws(FileError) { try files.remove(path) }
+    func list(_ directory: String) throws(FileError) -> [String] { try files.list(directory) }
+    func synchronizeDirectory(_ directory: String) throws(FileError) { try files.synchronizeDirectory(directory) }
+    func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock? {
+        try files.lock(path, kind, wait: wait)
+    }
+}
+
+@Test func aFileThatAppearsDuringABackupIsNotOverwritten() throws {
+    let fixture = try Fixture()
+    let destination = fixture.directory.file("backup")
+    let store = try Store(path: fixture.path, access: .readWrite, fileSystem: EarlyFileSystem(unseen: destination))
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: destination))
+    #expect(throws: StorageError.alreadyExists(path: destination)) { try store.backup(to: destination) }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: destination)) == Data("mine".utf8))
+    let names = try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path)
+    #expect(!names.contains { $0.hasPrefix(".") }, "no temporary file is left")
 }
 
 @Test func compactingGivesSpaceBackAndKeepsRows() throws {

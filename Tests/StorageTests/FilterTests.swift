@@ -303,3 +303,48 @@ private struct Generator {
     #expect(try fixture.store.check(deep: true) == [])
     #expect(try fixture.store.repair(dryRun: true, copy: nil) == RepairReport())
 }
+
+/// Every value repeats the path of what it is in: a long key over many members would fill thousands of times its bytes.
+@Test func aPathLongerThanItsLimitIsRefusedWithItsRow() throws {
+    let fixture = try Fixture(dimension: 1)
+    func batch(_ json: String) -> BatchInput {
+        var input = plainBatch(2, dimension: 1)
+        input.metadata[1] = json
+        return input
+    }
+    func key(_ bytes: Int) -> String { String(repeating: "k", count: bytes) }
+    let most = StorageLimits.pathBytesMax
+    // A dot within a key takes two bytes of a path.
+    try fixture.insert(batch("{\"\(key(most))\": 1, \"\(key(most - 4))\": {\"a.\": 2}}"))
+    let members = (0..<1_000).map { "\"\($0)\": \($0)" }.joined(separator: ", ")
+    for json in ["{\"\(key(most + 1))\": 1}", "{\"\(key(most - 3))\": {\"a.\": 2}}", "{\"\(key(100_000))\": {\(members)}}"] {
+        guard case .invalidMetadata(1, let what) = error({ try EncodedBatch.encode(batch(json)) }) else {
+            Issue.record("accepted: \(json.suffix(20))")
+            continue
+        }
+        #expect(what.contains("\(most) are the most") && what.utf8.count < 200, "\(what)")
+        let row = RowID(rawValue: 1)
+        #expect(error({ try fixture.store.write { try $0.setMetadata(json, of: row) } }) != nil)
+    }
+    #expect(try fixture.store.check(deep: true) == [])
+}
+
+/// There was no limit when they were stored.
+@Test func longerPathsThatAreStoredStayReadable() throws {
+    let fixture = try Fixture(dimension: 1)
+    var input = plainBatch(1, dimension: 1)
+    input.metadata[0] = #"{"k": 1}"#
+    try fixture.insert(input)
+    fixture.store.close()
+    let key = String(repeating: "k", count: 5_000)
+    try execute(
+        "UPDATE attribute_path SET path = '\(key)'; UPDATE embedding SET metadata = '{\"\(key)\": 1}'", on: fixture.path)
+    func rows() throws -> [RowID] {
+        try fixture.store.read { try $0.rows(of: fixture.modality.id, matching: .compare(.attribute([key]), .eq, .integer(1))) }
+    }
+    #expect(try fixture.store.check(deep: true) == [] && rows().count == 1)
+    try execute("DELETE FROM attribute", on: fixture.path)
+    #expect(try fixture.store.repair(dryRun: false, copy: nil).remaining == [] && rows().count == 1)
+    try fixture.store.write { try $0.setMetadata("{}", of: RowID(rawValue: 1)) }
+    #expect(try fixture.store.check(deep: true) == [] && rows().isEmpty)
+}

@@ -21,6 +21,7 @@ private let formatPage: String = {
     #expect(limit("numbers in a token set") == "\(StorageLimits.tokenNumbersMax)")
     #expect(limit("id, item") == "\(StorageLimits.idBytesMax) bytes")
     #expect(limit("metadata") == "\(StorageLimits.metadataBytesMax) bytes, \(StorageLimits.metadataDepthMax) levels")
+    #expect(limit("path of an attribute") == "\(StorageLimits.pathBytesMax) bytes")
     #expect(limit("name of a collection or modality")?.hasPrefix("\(StorageLimits.nameBytesMax) bytes") == true)
     let fixture = try Fixture()
     #expect(limit("`user_version`") == "\(try fixture.store.info().formatVersion)")

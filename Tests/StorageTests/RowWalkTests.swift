@@ -16,7 +16,7 @@ func rowsComeAsIfAskedForOneByOne(seed: UInt64) throws {
     try fixture.store.read { reader in
         _ = try reader.forEachVector(of: fixture.modality) { vectors[$0] = array($1) }
         var asked = (0..<60).map { _ in all.randomElement(using: &numbers)! }
-        asked += [RowID(rawValue: 0), RowID(rawValue: -5), RowID(rawValue: 1 << 50), asked[0], asked[0]]
+        asked += [RowID(rawValue: 0), RowID(rawValue: -5), RowID(rawValue: .min), RowID(rawValue: .max), asked[0], asked[0]]
         for order in [asked, asked.sorted(), asked.sorted(by: >), all] {
             var found: [Int: [Float]] = [:]
             let damage = try reader.forEachVector(order, of: fixture.modality) { found[$0] = array($1) }

@@ -3,6 +3,7 @@ import CSQLite
 import Foundation
 import Platform
 import Storage
+import Synchronization
 import Testing
 
 @Test func aReaderSeesOneSnapshotWhileOthersWrite() throws {
@@ -45,6 +46,31 @@ import Testing
     }
     try second.write { _ = try $0.ensureCollection(named: "other") }
     #expect(try fixture.store.read { try $0.collections().map(\.name) } == ["c", "other"])
+}
+
+@Test func aSecondThreadIsToldToo() throws {
+    var options = StoreOptions()
+    options.lockWait = .milliseconds(30)
+    let fixture = try Fixture(options: options)
+    try fixture.store.write { _ in
+        let found = Mutex<StorageError?>(nil)
+        let done = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            let problem = error { try fixture.store.write { _ in } }
+            found.withLock { $0 = problem }
+            done.signal()
+        }
+        #expect(done.wait(timeout: .now() + 20) == .success, "it waits for ever")
+        #expect(found.withLock { $0 } == .locked(path: fixture.path))
+    }
+    try fixture.store.write { _ = try $0.ensureCollection(named: "after") }
+}
+
+@Test func aWriteWithinAWriteIsMisuse() async {
+    await #expect(processExitsWith: .failure) {
+        let fixture = try Fixture()
+        try fixture.store.write { _ in try fixture.store.write { _ in } }
+    }
 }
 
 @Test func writersInManyThreadsLoseNoUpdate() throws {

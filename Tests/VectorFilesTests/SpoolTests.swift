@@ -15,6 +15,7 @@ private struct FileSystemWithPipe: FileSystem {
         return try files.openForReading(path)
     }
     func createExclusively(_ path: String) throws(FileError) -> any WritableFile { try files.createExclusively(path) }
+    func destination(_ path: String) throws(FileError) -> FileDestination { try files.destination(path) }
     func map(_ path: String) throws(FileError) -> MappedFile { try files.map(path) }
     func exists(_ path: String) -> Bool { files.exists(path) }
     func rename(_ source: String, to destination: String) throws(FileError) { try files.rename(source, to: destination) }

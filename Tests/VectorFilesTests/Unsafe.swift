@@ -1,7 +1,9 @@
 /// The one file of these tests that touches pointers: files and pipes made of bytes in memory.
 /// Invariant: reads copy no more than the buffer holds.
+import Foundation
 import Platform
 import Synchronization
+import Testing
 
 /// A file system whose every path is the same bytes: a pipe that delivers them once and in order, or a regular file.
 struct MemoryFileSystem: FileSystem {
@@ -11,6 +13,7 @@ struct MemoryFileSystem: FileSystem {
 
     func openForReading(_ path: String) throws(FileError) -> any ReadableFile { file }
     func createExclusively(_ path: String) throws(FileError) -> any WritableFile { throw refused(path) }
+    func destination(_ path: String) throws(FileError) -> FileDestination { throw refused(path) }
     func map(_ path: String) throws(FileError) -> MappedFile { throw refused(path) }
     func exists(_ path: String) -> Bool { false }
     func rename(_ source: String, to destination: String) throws(FileError) { throw refused(source) }
@@ -22,6 +25,10 @@ struct MemoryFileSystem: FileSystem {
     private func refused(_ path: String) -> FileError {
         FileError(operation: "use", path: path, code: 0, reason: "only reading is possible")
     }
+}
+
+func makePipe(_ path: String) throws {
+    try #require(unsafe mkfifo(path, 0o600) == 0)
 }
 
 final class MemoryFile: ReadableFile {

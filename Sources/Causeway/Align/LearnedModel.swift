@@ -113,7 +113,7 @@ public struct LearnedModel: Sendable {
         }
         guard record.isSound else {
             return .damaged(
-                path: "model \(record.name)", what: "its bytes do not match their checksum",
+                path: "model \(record.name)", what: "it is not as it was stored",
                 remedy: "train it again with `causeway align train`, or delete it")
         }
         return nil

@@ -24,9 +24,9 @@ extension Database {
             try translatingErrors {
                 findings = try store.check(deep: deep).map(CheckFinding.init)
                 for collection in try collections() {
-                    for modality in try collection.modalities() {
-                        findings += try store.read { reader in
-                            try checkIndex(of: collection.modality(modality.name, in: reader), collection.name, in: reader, deep)
+                    findings += try store.read { reader in
+                        try reader.soundModalities(of: collection.record(in: reader).id).flatMap {
+                            try checkIndex(of: $0, collection.name, in: reader, deep)
                         }
                     }
                 }

@@ -63,7 +63,7 @@ extension Database {
     private func dropUnusableGraphs(_ writer: Writer) throws -> [Repair] {
         var repairs: [Repair] = []
         for collection in try writer.collections() {
-            for modality in try writer.modalities(of: collection.id) {
+            for modality in try writer.soundModalities(of: collection.id) {
                 let findings = try checkIndex(of: modality, collection.name, in: writer, true)
                 guard let first = findings.first else { continue }
                 try writer.dropGeneration(of: modality.id)

@@ -66,16 +66,3 @@ extension GraphError {
         if case .file(let error) = self { error.isMissing } else { false }
     }
 }
-
-extension Reader {
-    /// The graph files that are in force.
-    func generationFileNames() throws -> Set<String> {
-        var names = Set<String>()
-        for collection in try collections() {
-            for modality in try modalities(of: collection.id) {
-                if let generation = try generation(of: modality.id) { names.insert(generation.fileName) }
-            }
-        }
-        return names
-    }
-}

@@ -116,7 +116,7 @@ extension ModalityBatch {
         do {
             return try EncodedBatch.encode(input)
         } catch StorageError.invalidMetadata(let index, let what) {
-            throw origin.bad(.metadata, at: places[index], "metadata: \(what)", remedy: "give a JSON object")
+            throw origin.bad(.metadata, at: places[index], "metadata: \(what)", remedy: "give a JSON object within the limits")
         } catch StorageError.invalidRow(let index, let what) {
             throw origin.bad(at: places[index], what, remedy: "repair the row")
         }

@@ -28,6 +28,7 @@ extension EmbeddingCollection {
         to queries: [Query], in modality: String, options: SearchOptions, _ readers: Readers
     ) throws -> [SearchAnswer] {
         try options.validate()
+        let options = options.decided(try metric(options.metric, in: readers.first))
         let workers = min(readers.count, queries.count)
         guard workers > 1, options.effort != .exact else {
             return try answer(queries[...], in: modality, options: options, readers.first, threads: readers.count)
@@ -43,9 +44,8 @@ extension EmbeddingCollection {
     }
 
     private func answer(
-        _ queries: ArraySlice<Query>, in modality: String, options: SearchOptions, _ reader: Reader, threads: Int
+        _ queries: ArraySlice<Query>, in modality: String, options: SearchOptions.Decided, _ reader: Reader, threads: Int
     ) throws -> [SearchAnswer] {
-        let options = options.decided(try metric(options.metric, in: reader))
         let target = try self.modality(modality, in: reader)
         if options.metric.operand == .tokenSets { try refuseWithoutTokens(target, options.metric) }
         var sources: [ExactText: ModalityRecord] = [:]
