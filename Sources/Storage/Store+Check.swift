@@ -2,8 +2,8 @@
 import Platform
 
 extension Store {
-    /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema, counters and measurements. Deep, in O(database):
-    /// also its integrity check, foreign keys, every checksum, and attributes against metadata.
+    /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema, counters, sizes of indexes and measurements. Deep,
+    /// in O(database): also its integrity check, foreign keys, every checksum, and attributes against metadata.
     package func check(deep: Bool) throws -> [Finding] {
         try read { try Check.findings(in: $0, deep: deep) }
     }
@@ -26,12 +26,14 @@ struct Check {
 
     private var connection: Connection { reader.connection }
     fileprivate static let restore = "restore a backup, or export what can be read and ingest it anew"
+    private static let rebuild = "run `causeway repair`, which rebuilds indexes; otherwise "
     private static let repair = "run `causeway repair`, which makes it again"
 
     static func findings(in reader: Reader, deep: Bool, isRepaired: Bool = false) throws -> [Finding] {
         var check = Check(reader: reader, isRepaired: isRepaired)
         do throws(StorageError) {
             try check.pages(deep: deep)
+            if !deep { try check.indexes() }
             try check.schema()
             try check.counters(deep: deep)
             try check.derivedRows()
@@ -60,12 +62,24 @@ struct Check {
     mutating func pages(deep: Bool) throws(StorageError) {
         let pragma = deep ? "PRAGMA integrity_check(100)" : "PRAGMA quick_check(100)"
         for line in try reader.rows(pragma, [], { $0.text(0) ?? "" }) where line != "ok" {
-            let before = isRepaired ? "" : "run `causeway repair`, which rebuilds indexes; otherwise "
-            damage("pages", line, remedy: before + Self.restore)
+            damage("pages", line, remedy: (isRepaired ? "" : Self.rebuild) + Self.restore)
         }
         guard deep else { return }
         let broken = try reader.rows("PRAGMA foreign_key_check") { "\($0.text(0) ?? "?") row \($0.int(1))" }
         for place in broken { damage(place, "refers to a row that is not there", remedy: "run `causeway repair`") }
+    }
+
+    /// SQLite's quick check compares no index with its table. Counting sees what most damage does, for a pass over the pages of
+    /// the two that the quick check has just read; which entries are wrong only the integrity check finds.
+    private mutating func indexes() throws(StorageError) {
+        let rows = try connection.integer("SELECT count(*) FROM embedding NOT INDEXED")
+        for index in ["embedding_by_modality", "sqlite_autoindex_embedding_1"] {
+            // Without a condition SQLite counts whichever index is the smallest.
+            let entries = try connection.integer(
+                "SELECT count(*) FROM embedding INDEXED BY \(index) WHERE modality IS NOT NULL")
+            guard entries != rows else { continue }
+            damage("pages", "\(entries) entries in index \(index) for \(rows) embeddings", remedy: Self.rebuild + Self.restore)
+        }
     }
 
     mutating func schema() throws(StorageError) {

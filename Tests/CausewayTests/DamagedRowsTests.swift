@@ -1,5 +1,6 @@
-/// Rows that an index has and its table has not: none traps.
+/// Rows that an index has and its table has not, or the reverse: none traps, none is passed over without a word, and `check` names each.
 import Causeway
+import Foundation
 import Testing
 
 struct DamagedRowsTests {
@@ -47,5 +48,34 @@ struct DamagedRowsTests {
         #expect(try collection.search(.vector([Float](repeating: 1, count: 8)), in: "v").hits.count > 0)
         let error = #expect(throws: CausewayError.self) { try collection.evaluate(from: "v", to: "w") }
         #expect(error?.description.contains("is damaged") == true)
+    }
+
+    @Test(arguments: ["out.jsonl", "out.npy"]) func exportThatWouldLoseRowsIsRefused(name: String) throws {
+        let changes = [
+            "DELETE FROM embedding WHERE row = 7": "lists row 7, which is not there",
+            """
+            UPDATE setting SET value = 41 WHERE name = 'sequence'; UPDATE modality SET live = 41;
+            INSERT INTO embedding (row, modality, id, sequence) VALUES (41, 1, 'new', 41);
+            INSERT INTO vector SELECT 41, codec, checksum, bytes FROM vector WHERE row = 1
+            """: "lists 40 rows, and 41 are counted",
+        ]
+        for (sql, problem) in changes {
+            let temporary = try TemporaryDatabase()
+            try temporary.collection().insert(clusteredEmbeddings(40, dimension: 4, seed: 1), into: "v")
+            let database = try opened(temporary, after: sql)
+            defer { database.close() }
+            let file = temporary.file(name)
+            func export() throws -> Int { try database.collection("c").export("v", to: ExportFiles(file)).embeddings }
+            let error = #expect(throws: CausewayError.self) { try export() }
+            #expect(error?.description.contains(problem) == true && error?.description.contains("repair") == true, "\(error!)")
+            #expect(!FileManager.default.fileExists(atPath: file), "nothing is left")
+            for deep in [false, true] {
+                let findings = try database.check(deep: deep)
+                let isNamed = findings.contains { $0.place == "pages" && $0.remedy.contains("causeway repair") }
+                #expect(isNamed, "\(deep): \(findings)")
+            }
+            #expect(try database.repair(keepsCopy: false).remaining.isEmpty)
+            #expect(try database.check(deep: true).isEmpty && export() == (sql.hasPrefix("DELETE") ? 39 : 41))
+        }
     }
 }
