@@ -9,7 +9,7 @@ struct ModalitySample {
     var isPaired: Bool
 
     /// Fewer pairs than this are no sample of their modalities.
-    private static let pairsMin = 8
+    static let pairsMin = 8
 
     init(from: ModalityRecord, to: ModalityRecord, rowsMax: Int, seed: UInt64, in reader: Reader) throws {
         var random = SeededRandom(seed: seed)
