@@ -129,9 +129,10 @@ struct Check {
                 try tokens(of: modality, place)
                 try attributes(of: modality, place)
             }
-            for model in try reader.models(of: collection.id) where !model.isSound {
+            for model in try reader.models(of: collection.id) {
+                guard let fault = model.fault else { continue }
                 damage(
-                    "\(collection.name) model '\(model.name)'", "its checksum does not match",
+                    "\(collection.name) model '\(model.name)'", fault,
                     remedy: "train it again, or delete it with `causeway align delete`")
             }
         }
