@@ -1,4 +1,5 @@
-/// Rows that an index has and its table has not, or the reverse: none traps, none is passed over without a word, and `check` names each.
+/// Rows that an index has and its table has not, vectors that fail their checksum, and lists of models that cannot be read: none
+/// traps, none is passed over without a word, and `check` names each.
 import Causeway
 import Foundation
 import Testing
@@ -76,6 +77,115 @@ struct DamagedRowsTests {
             }
             #expect(try database.repair(keepsCopy: false).remaining.isEmpty)
             #expect(try database.check(deep: true).isEmpty && export() == (sql.hasPrefix("DELETE") ? 39 : 41))
+        }
+    }
+
+    // MARK: Vectors that fail their checksum
+
+    /// A model between two modalities, and the database opened again with one vector damaged.
+    private func withModel(damaging id: String) throws -> (temporary: TemporaryDatabase, sound: [String: [Hit]], Database) {
+        let temporary = try TemporaryDatabase()
+        let collection = try bridgedCollection(temporary, pairs: 60)
+        var training = TrainingOptions(method: .ridge)
+        training.lambda = 0.01
+        try collection.trainModel(named: "m", from: "text", to: "image", options: training)
+        let query = Query.embedding(id: "t9-0", from: "text")
+        var sound: [String: [Hit]] = [:]
+        for options in Self.options {
+            let hits = try collection.search([query], across: ["image"], options: options)[0].hits
+            sound["\(options)"] = hits.map { Hit(id: $0.id, item: $0.item, score: $0.score) }
+        }
+        temporary.database.close()
+        try execute(
+            "UPDATE vector SET checksum = checksum + 1 WHERE row = (SELECT row FROM embedding WHERE id = '\(id)')",
+            on: temporary.path)
+        return (temporary, sound, try Database(path: temporary.path, access: .readWrite, upkeep: .manual))
+    }
+
+    /// With and without a bank, of every row and of candidates.
+    private static var options: [CrossSearchOptions] {
+        [SearchOptions.Effort.exact, .recall(0.9)].flatMap { effort in
+            ScoreNormalization.allCases.map { normalization in
+                var options = CrossSearchOptions(search: SearchOptions(k: 60, effort: effort))
+                (options.model, options.normalization) = ("m", normalization)
+                return options
+            }
+        }
+    }
+
+    @Test func aDamagedVectorIsLeftOutOfLearnedAndBankSearch() throws {
+        let (_, sound, database) = try withModel(damaging: "i9")
+        defer { database.close() }
+        let query = Query.embedding(id: "t9-0", from: "text")
+        for options in Self.options {
+            let answer = try database.collection("c").search([query], across: ["image"], options: options)[0]
+            let expected = try #require(sound["\(options)"]).map(\.id).filter { $0 != "i9" }
+            #expect(expected.count == 59 && Set(answer.hits.map(\.id)) == Set(expected), "\(options)")
+            if options.normalization == .none { #expect(answer.hits.map(\.id) == expected, "\(options)") }
+            #expect(answer.explanation.damagedRows == 1, "\(options)")
+            #expect(answer.explanation.notes.contains("1 damaged row was left out; run `causeway check --deep`"), "\(options)")
+        }
+        let collection = database.collection("c")
+        for normalization in [ScoreNormalization.none, .bank] {
+            let evaluation = try collection.evaluate(
+                from: "text", to: "image", scores: [.model("m")], normalization: normalization)
+            #expect(evaluation.queries > 0)
+        }
+        var training = TrainingOptions(method: .ridge)
+        training.replaces = true
+        let error = #expect(throws: CausewayError.self) {
+            try collection.trainModel(named: "m", from: "text", to: "image", options: training)
+        }
+        guard case .damaged? = error else {
+            Issue.record("\(error!)")
+            return
+        }
+    }
+
+    @Test func aDamagedStoredQueryIsLeftOutOfBanksAndCalibrations() throws {
+        let (temporary, _, database) = try withModel(damaging: "t3-0")
+        defer { database.close() }
+        try execute("UPDATE model SET held_out_items = json_insert(held_out_items, '$[#]', '3')", on: temporary.path)
+        let query = Query.embedding(id: "t9-0", from: "text")
+        for var options in Self.options {
+            options.minProbability = 0
+            let answer = try database.collection("c").search([query], across: ["image"], options: options)[0]
+            #expect(answer.hits.count == 60 && answer.explanation.damagedRows == 0, "\(options)")
+        }
+    }
+
+    // MARK: Models
+
+    @Test(arguments: ["'[\"1\"'", "'{}'", "''", "'[1]'"]) func aListOfHeldOutItemsThatCannotBeReadIsDamage(list: String) throws {
+        let (temporary, _, database) = try withModel(damaging: "none")
+        defer { database.close() }
+        #expect(try database.check(deep: true).isEmpty)
+        try execute("UPDATE model SET held_out_items = \(list)", on: temporary.path)
+        let collection = database.collection("c"), options = Self.options[0]
+        func refuses(_ what: String, _ body: () throws -> Void) {
+            let error = #expect(throws: CausewayError.self) { try body() }
+            guard case .damaged(_, let problem, let remedy)? = error else {
+                Issue.record("\(what): \(error!)")
+                return
+            }
+            #expect(problem.contains("held-out items") && remedy.contains("train it again"), "\(what)")
+        }
+        refuses("calibrate") { try collection.calibrate(from: "text", to: "image", options: options) }
+        refuses("evaluate") { _ = try collection.evaluate(from: "text", to: "image", scores: [.model("m")]) }
+        #expect(try collection.model(named: "m").obstacle?.contains("held-out items") == true)
+        let findings = try database.check(deep: true)
+        #expect(findings.map(\.place) == ["c model 'm'"] && findings[0].problem.contains("held-out items"))
+        #expect(try database.repair(keepsCopy: false).steps.map(\.place) == ["c model 'm'"])
+        #expect(try database.check(deep: true).isEmpty)
+    }
+
+    /// Without a held-out item there is nothing that may calibrate it.
+    @Test func noHeldOutItemsAreNotAll() throws {
+        let (temporary, _, database) = try withModel(damaging: "none")
+        defer { database.close() }
+        try execute("UPDATE model SET held_out_items = '[]'", on: temporary.path)
+        #expect(throws: CausewayError.self) {
+            try database.collection("c").calibrate(from: "text", to: "image", options: Self.options[0])
         }
     }
 }

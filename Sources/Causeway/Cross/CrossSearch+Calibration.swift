@@ -132,8 +132,8 @@ extension CrossSearch {
         return (fit, queries.count, matched.count + mismatched.count, matched.count)
     }
 
-    /// A seeded sample of stored queries that have a pair; of a model only what it was not trained on, which would look too
-    /// good.
+    /// A seeded sample of stored queries that have a pair and can be read; of a model only what it was not trained on, which
+    /// would look too good.
     private func calibrationQueries(
         to target: ModalityRecord, _ heldOut: Set<ExactText>?
     ) throws -> (queries: [CrossQuery], items: [String]) {
@@ -146,7 +146,8 @@ extension CrossSearch {
             guard let record = try reader.embeddings([row])[0] else { continue }
             if heldOut?.contains(ExactText(record.item)) ?? true { drawn.append(record) }
         }
-        return (try drawn.map { try prepare(.embedding(id: $0.id, from: source.name)) }, drawn.map(\.item))
+        let sound = try StoredVectors(of: drawn.map(\.row), modality: source, in: reader).places.map { drawn[$0] }
+        return (try sound.map { try prepare(.embedding(id: $0.id, from: source.name)) }, sound.map(\.item))
     }
 }
 
