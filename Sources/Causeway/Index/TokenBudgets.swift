@@ -59,11 +59,8 @@ struct TokenBudgets {
                 rows.append(row(next))
                 remaining.removeFirst()
             }
-            let reached = (summary.lowerBound * 1000).rounded(.down) / 1000
-            if reached > best?.recallTarget ?? 0 {
-                best = row(reached)
-                best?.lowerBound = reached
-            }
+            let reached = row(0).asReached
+            if reached.recallTarget > best?.recallTarget ?? 0 { best = reached }
             if budget > farthest { break }
             budget = max(budget + 1, budget * 5 / 4)
         }
@@ -121,7 +118,15 @@ struct TokenBudgets {
     }
 }
 
+/// A row that nobody asked for says what the largest budget reaches. The table has no column for that: such a row, and no other,
+/// has for its target the very bound that was measured.
 extension TuningRecord {
-    /// Asked for, not what the largest budget was found to reach: that has its very bound for a target.
-    var isAskedFor: Bool { recallTarget != lowerBound }
+    var asReached: TuningRecord {
+        var row = self
+        row.lowerBound = (lowerBound * 1000).rounded(.down) / 1000
+        row.recallTarget = row.lowerBound
+        return row
+    }
+
+    var saysWhatIsReached: Bool { recallTarget == lowerBound }
 }
