@@ -4,7 +4,7 @@
 #include <float.h>
 #include <string.h>
 
-// Both passes of ck_count_better must see the same values: no fused operations in one and not in the other.
+// Both passes over the values must see the same values: no fused operations in one and not in the other.
 #pragma STDC FP_CONTRACT OFF
 
 enum { CACHE_FLOATS = 64 * 1024 };
@@ -49,4 +49,9 @@ void ck_chi_square_f32(const float *queries, size_t m, const float *candidates, 
 size_t ck_count_better(const float *raw, const float *scale, const float *shift, const float *slack, size_t count,
                        struct ck_threshold threshold, uint32_t *doubtful, size_t *doubtful_count) {
     return DISPATCH(better, raw, scale, shift, slack, count, threshold, doubtful, doubtful_count);
+}
+
+size_t ck_list_contenders(const float *raw, const float *scale, const float *shift, const float *slack, size_t count,
+                          struct ck_threshold threshold, uint32_t *contenders) {
+    return DISPATCH(contenders, raw, scale, shift, slack, count, threshold, contenders);
 }

@@ -80,29 +80,44 @@ TARGET static void NAME(chi_square)(const float *queries, size_t m, const float 
     NAME(pairs)(1, queries, m, candidates, count, dimension, out);
 }
 
-/// The distance of a value from the threshold, and how much of it is beyond doubt.
+/// 1 for a value above the threshold beyond doubt, -1 for one below it beyond doubt, 0 for the rest and what is not finite.
+TARGET static inline __attribute__((always_inline)) int32_t NAME(side)(float value, float slack, struct ck_threshold t) {
+    float gap = value - t.value, doubt = t.base + t.factor * slack;
+    int32_t finite = __builtin_fabsf(value) <= FLT_MAX;
+    return (finite & (gap > doubt)) - (finite & (gap < -doubt));
+}
+
 TARGET static size_t NAME(better)(const float *raw, const float *scale, const float *shift, const float *slack, size_t count,
                                   struct ck_threshold t, uint32_t *doubtful, size_t *doubtful_count) {
     int32_t above = 0, below = 0;
     for (size_t j = 0; j < count; j++) {
-        float value = scale[j] * raw[j] + shift[j];
-        float gap = value - t.value, doubt = t.base + t.factor * slack[j];
-        int finite = __builtin_fabsf(value) <= FLT_MAX;
-        above += finite & (gap > doubt);
-        below += finite & (gap < -doubt);
+        int32_t side = NAME(side)(scale[j] * raw[j] + shift[j], slack[j], t);
+        above += side > 0;
+        below += side < 0;
     }
     size_t found = 0;
     if ((size_t)above + (size_t)below < count) {
         for (size_t j = 0; j < count; j++) {
-            float value = scale[j] * raw[j] + shift[j];
-            float gap = value - t.value, doubt = t.base + t.factor * slack[j];
-            int decided = (__builtin_fabsf(value) <= FLT_MAX) & ((gap > doubt) | (gap < -doubt));
             doubtful[found] = (uint32_t)j;
-            found += !decided;
+            found += NAME(side)(scale[j] * raw[j] + shift[j], slack[j], t) == 0;
         }
     }
     *doubtful_count = found;
     return (size_t)above;
+}
+
+TARGET static size_t NAME(contenders)(const float *raw, const float *scale, const float *shift, const float *slack, size_t count,
+                                      struct ck_threshold t, uint32_t *contenders) {
+    int32_t below = 0;
+    for (size_t j = 0; j < count; j++) below += NAME(side)(scale[j] * raw[j] + shift[j], slack[j], t) < 0;
+    size_t found = 0;
+    if ((size_t)below < count) {
+        for (size_t j = 0; j < count; j++) {
+            contenders[found] = (uint32_t)j;
+            found += NAME(side)(scale[j] * raw[j] + shift[j], slack[j], t) >= 0;
+        }
+    }
+    return found;
 }
 
 #undef LANES

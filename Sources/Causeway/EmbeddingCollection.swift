@@ -1,4 +1,5 @@
 /// A named set of items with embeddings in one or several modalities. A handle: it holds no data and is free to copy.
+import Platform
 import Storage
 
 /// A collection of a database, by name.
@@ -75,7 +76,7 @@ public struct EmbeddingCollection: Sendable {
     func vector(of row: RowID, id: String, modality: ModalityRecord, in reader: Reader) throws -> [Float] {
         var found: [Float]?
         _ = try reader.forEachVector([row], of: modality) { _, vector in
-            found = vector.indices.map { vector[$0] }
+            found = Array(vector)
         }
         guard let found else {
             throw CausewayError.damaged(

@@ -260,6 +260,15 @@ extension Descriptor {
     deinit { unsafe munmap(bytes.baseAddress!, bytes.count) }
 }
 
+extension Array where Element: BitwiseCopyable {
+    /// The elements of a span, copied at once.
+    package init(_ span: Span<Element>) { self = unsafe span.withUnsafeBufferPointer { unsafe Array($0) } }
+
+    package mutating func append(contentsOf span: Span<Element>) {
+        unsafe span.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
+    }
+}
+
 // MARK: Checksums
 
 /// CRC-32C of bytes, continuing from `seed` (0 at the start).

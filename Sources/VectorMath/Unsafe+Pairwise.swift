@@ -41,27 +41,51 @@ enum PairKernel {
     static func countBetter(
         _ raw: [Float], row: Int, _ terms: CandidateTerms, _ threshold: RankThreshold, doubtful: inout [UInt32]
     ) -> (better: Int, doubtful: Int) {
-        let n = terms.scale.count
-        precondition(terms.shift.count == n && terms.slack.count == n && doubtful.count >= n, "terms of another block")
-        precondition(row >= 0 && (row + 1) * n <= raw.count, "row outside the scores")
-        guard n > 0 else { return (0, 0) }
         var left = 0
-        let better = unsafe raw.withUnsafeBufferPointer { raw in
+        let better = unsafe withRow(raw, row, terms, room: &doubtful) { raw, scale, shift, slack, n, doubtful in
+            unsafe ck_count_better(raw, scale, shift, slack, n, threshold.kernel, doubtful, &left)
+        }
+        return (better, left)
+    }
+
+    /// Lists in `contenders` the candidates whose value is not below the threshold beyond doubt, ascending; returns how many.
+    static func listContenders(
+        _ raw: [Float], row: Int, _ terms: CandidateTerms, _ threshold: RankThreshold, into contenders: inout [UInt32]
+    ) -> Int {
+        unsafe withRow(raw, row, terms, room: &contenders) { raw, scale, shift, slack, n, contenders in
+            unsafe ck_list_contenders(raw, scale, shift, slack, n, threshold.kernel, contenders)
+        }
+    }
+
+    private typealias Floats = UnsafePointer<Float>
+
+    /// Gives `body` a row of raw scores, the terms of its candidates, their count, and room for as many positions.
+    private static func withRow(
+        _ raw: [Float], _ row: Int, _ terms: CandidateTerms, room: inout [UInt32],
+        _ body: (Floats, Floats, Floats, Floats, Int, UnsafeMutablePointer<UInt32>) -> Int
+    ) -> Int {
+        let n = terms.scale.count
+        precondition(terms.shift.count == n && terms.slack.count == n && room.count >= n, "terms of another block")
+        precondition(row >= 0 && (row + 1) * n <= raw.count, "row outside the scores")
+        guard n > 0 else { return 0 }
+        return unsafe raw.withUnsafeBufferPointer { raw in
             unsafe terms.scale.withUnsafeBufferPointer { scale in
                 unsafe terms.shift.withUnsafeBufferPointer { shift in
                     unsafe terms.slack.withUnsafeBufferPointer { slack in
-                        unsafe doubtful.withUnsafeMutableBufferPointer { doubtful in
-                            unsafe ck_count_better(
-                                raw.baseAddress! + row * n, scale.baseAddress, shift.baseAddress, slack.baseAddress, n,
-                                ck_threshold(value: threshold.value, base: threshold.base, factor: threshold.factor),
-                                doubtful.baseAddress, &left)
+                        unsafe room.withUnsafeMutableBufferPointer { room in
+                            unsafe body(
+                                raw.baseAddress! + row * n, scale.baseAddress!, shift.baseAddress!, slack.baseAddress!, n,
+                                room.baseAddress!)
                         }
                     }
                 }
             }
         }
-        return (better, left)
     }
+}
+
+extension RankThreshold {
+    fileprivate var kernel: ck_threshold { ck_threshold(value: value, base: base, factor: factor) }
 }
 
 /// Squared lengths of the rows of an n×d block, in float64.

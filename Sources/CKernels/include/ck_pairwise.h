@@ -21,4 +21,9 @@ struct ck_threshold {
 /// is not finite) go to `doubtful`, ascending, which has room for `count`.
 size_t ck_count_better(const float *raw, const float *scale, const float *shift, const float *slack, size_t count,
                        struct ck_threshold threshold, uint32_t *doubtful, size_t *doubtful_count);
+
+/// Lists the candidates that are not worse than the threshold beyond doubt, ascending; returns how many. There is room for
+/// `count`.
+size_t ck_list_contenders(const float *raw, const float *scale, const float *shift, const float *slack, size_t count,
+                          struct ck_threshold threshold, uint32_t *contenders);
 #endif

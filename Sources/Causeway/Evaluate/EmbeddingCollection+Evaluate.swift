@@ -1,4 +1,5 @@
 /// Evaluating a collection on its own pairs: embeddings of two modalities that show the same item.
+import Platform
 import Storage
 import VectorMath
 
@@ -161,7 +162,7 @@ struct Pairs {
             self.rows.append(chosen[index])
             queries.append(
                 RankScan.Query(
-                    vector: vector.indices.map { vector[$0] }, relevant: answers[chosen[index]]!.sorted()))
+                    vector: Array(vector), relevant: answers[chosen[index]]!.sorted()))
         }
     }
 }

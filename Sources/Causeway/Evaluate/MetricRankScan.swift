@@ -96,7 +96,7 @@ struct MetricRankScan {
             case .vectors:
                 _ = try reader.forEachVector(part.map(\.row), of: source) { index, vector in
                     bytes += vector.count * 4
-                    let values = vector.indices.map { vector[$0] }
+                    let values = Array(vector)
                     found[index] = RankCounter(
                         try MetricQuery(metric, vector: values, tokens: nil), relevant: part[next + index].relevant)
                 }

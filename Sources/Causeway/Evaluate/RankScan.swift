@@ -1,5 +1,6 @@
 /// The exact rank of every right answer under built-in metrics, by counting the stored vectors that score better: one pass
 /// serves all queries and metrics. Knows no recall and no averages; see `Evaluation`.
+import Platform
 import Storage
 import VectorMath
 
@@ -35,7 +36,7 @@ struct RankScan {
         }
         _ = try reader.forEachVector(rows, of: target) { position, vector in
             block.append(Int32(position))
-            for index in vector.indices { values.append(vector[index]) }
+            values.append(contentsOf: vector)
             if block.count == blockRows {
                 flush()
                 try visited?(position + 1)

@@ -49,7 +49,7 @@ extension EmbeddingCollection {
         var vectors = [[Float]?](repeating: nil, count: rows.count)
         var tokens = [Storage.TokenSet?](repeating: nil, count: rows.count)
         var damage = try reader.forEachVector(rows, of: modality) { index, vector in
-            vectors[index] = vector.indices.map { vector[$0] }
+            vectors[index] = Array(vector)
         }
         if withTokens && modality.tokenDimension != nil {
             damage += try reader.forEachTokenSet(rows, of: modality) { tokens[$0] = $1 }

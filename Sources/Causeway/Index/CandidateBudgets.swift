@@ -116,7 +116,7 @@ struct VectorBlock: Sendable {
         values.reserveCapacity(wanted.count * modality.dimension)
         _ = try reader.forEachVector(wanted, of: modality) { index, vector in
             rows.append(wanted[index])
-            for component in vector.indices { values.append(vector[component]) }
+            values.append(contentsOf: vector)
         }
         (self.rows, self.values) = (rows, values)
     }

@@ -129,7 +129,7 @@ struct CrossModalFixing {
         var values: [Float] = []
         values.reserveCapacity(rows.count * source.dimension)
         _ = try reader.forEachVector(rows, of: source) { _, vector in
-            for index in vector.indices { values.append(vector[index]) }
+            values.append(contentsOf: vector)
         }
         return values
     }

@@ -102,7 +102,7 @@ extension IndexBuilder {
 
         mutating func append(_ row: RowID, _ vector: Span<Float>) {
             labels.append(row.rawValue)
-            for index in vector.indices { values.append(vector[index]) }
+            values.append(contentsOf: vector)
         }
 
         mutating func flush(into builder: GraphBuilder) throws {

@@ -1,5 +1,6 @@
 /// Stored embeddings that stand for queries nobody stored: whatever shows the same item is hidden from their searches.
 /// Used wherever an index is measured; searches of users hide nothing.
+import Platform
 import Storage
 
 /// A stored query and what its searches must not find: the query itself and all else of its item in the target. Users' queries
@@ -43,7 +44,7 @@ struct Judge: Sendable {
     ) throws -> [Judge] {
         var vectors: [RowID: [Float]] = [:]
         _ = try reader.forEachVector(rows, of: source) { index, vector in
-            vectors[rows[index]] = vector.indices.map { vector[$0] }
+            vectors[rows[index]] = Array(vector)
         }
         return try SampleQuery.of(rows, from: source, in: target, reader: reader).compactMap { sample in
             vectors[sample.row].map { Judge(sample: sample, vector: $0) }

@@ -1,4 +1,5 @@
 /// Stored rows in the form a metric compares, in storage order, one at a time. Counts what cannot be compared.
+import Platform
 import Storage
 import VectorMath
 
@@ -49,7 +50,7 @@ extension Metric {
         case .vectors:
             reading.damaged = try reader.forEachVector(rows, of: modality) { index, vector in
                 let begin = clock.now
-                try body(index, .vector(vector.indices.map { vector[$0] }))
+                try body(index, .vector(Array(vector)))
                 comparing += clock.now.seconds(since: begin)
                 reading.compared += 1
             }.count

@@ -18,7 +18,7 @@ struct StoredVectors {
         var sound: [Int] = []
         _ = try reader.forEachVector(wanted, of: modality) { index, vector in
             sound.append(index)
-            for component in vector.indices { values.append(vector[component]) }
+            values.append(contentsOf: vector)
         }
         let compact = Matrix(rows: sound.count, columns: modality.dimension, elements: values)
         guard wanted != rows else {

@@ -40,23 +40,21 @@ struct ExactScan {
     }
 }
 
-/// The block being filled and the lists being kept. Used by one thread, which spreads full blocks over several.
+/// The block being filled, which every lane of queries then passes over. Used by one thread, which spreads the lanes.
 private final class ScanState {
     /// 256 rows of 768 float32 are 0.8 MB: a block stays in the second-level cache while all queries pass over it.
     private static let blockRows = 256
 
-    private let scorers: [VectorScorer]
-    private let lists: SharedLists
-    private let threads: Int
+    private let lanes: [ScanLane]
     private var rows: [RowID] = []
     private var values: [Float] = []
     private(set) var rowsRead = 0
 
     init(queries: [[Float]], metric: VectorMetric, k: Int, threads: Int, dimension: Int) {
-        scorers = queries.map { VectorScorer(metric, query: $0) }
-        lists = SharedLists(
-            Array(repeating: TopList(k: k, largerIsBetter: metric.isSimilarity), count: queries.count))
-        self.threads = threads
+        let size = max((queries.count + threads - 1) / max(threads, 1), 1)
+        lanes = stride(from: 0, to: queries.count, by: size).map { start in
+            ScanLane(queries[start..<min(start + size, queries.count)], metric: metric, k: k, dimension: dimension)
+        }
         rows.reserveCapacity(Self.blockRows)
         values.reserveCapacity(Self.blockRows * dimension)
     }
@@ -64,7 +62,7 @@ private final class ScanState {
     /// True when a block was completed.
     func append(_ row: RowID, _ vector: Span<Float>) -> Bool {
         rows.append(row)
-        for index in vector.indices { values.append(vector[index]) }
+        values.append(contentsOf: vector)
         guard rows.count == Self.blockRows else { return false }
         flush()
         return true
@@ -72,38 +70,43 @@ private final class ScanState {
 
     func finish() -> [[TopList.Entry]] {
         flush()
-        return lists.finish()
+        return lanes.flatMap { $0.finish() }
     }
 
     private func flush() {
         guard !rows.isEmpty else { return }
         rowsRead += rows.count
-        let (rows, values, scorers) = (rows, values, scorers)
-        let workers = min(threads, scorers.count)
-        let share = (scorers.count + workers - 1) / max(workers, 1)
-        Parallel.forEach(workers, threads: workers) { [lists] part, _ in
-            let range = part * share..<min((part + 1) * share, scorers.count)
-            var scores: [Double] = []
-            // Each worker owns its share of the lists: it takes them out, fills them, and puts them back.
-            var mine = lists.take(range)
-            for query in range {
-                scores.removeAll(keepingCapacity: true)
-                scorers[query].score(values.span, into: &scores)
-                for index in rows.indices { mine[query - range.lowerBound].insert(rows[index], scores[index]) }
-            }
-            lists.put(mine, range)
-        }
+        let (rows, values, lanes) = (rows, values, lanes)
+        Parallel.forEach(lanes.count, threads: lanes.count) { lane, _ in lanes[lane].compare(rows, values) }
         self.rows.removeAll(keepingCapacity: true)
         self.values.removeAll(keepingCapacity: true)
     }
 }
 
-/// The lists of all queries, lent out to workers by range.
-private final class SharedLists: Sendable {
-    private let lists: Mutex<[TopList]>
-    init(_ lists: [TopList]) { self.lists = Mutex(lists) }
+/// Some of the queries, and the best that they have met; of one thread at a time.
+private final class ScanLane: Sendable {
+    private struct Work {
+        let scorers: SievedScorers
+        var lists: [TopList]
+    }
 
-    func take(_ range: Range<Int>) -> [TopList] { lists.withLock { Array($0[range]) } }
-    func put(_ mine: [TopList], _ range: Range<Int>) { lists.withLock { $0.replaceSubrange(range, with: mine) } }
-    func finish() -> [[TopList.Entry]] { lists.withLock { lists in lists.indices.map { lists[$0].finish() } } }
+    private let work: Mutex<Work>
+
+    init(_ queries: ArraySlice<[Float]>, metric: VectorMetric, k: Int, dimension: Int) {
+        work = Mutex(
+            Work(
+                scorers: SievedScorers(metric, queries: queries, dimension: dimension),
+                lists: Array(repeating: TopList(k: k, largerIsBetter: metric.isSimilarity), count: queries.count)))
+    }
+
+    func compare(_ rows: [RowID], _ values: [Float]) {
+        work.withLock { work in
+            let bars = work.lists.map(\.bar)
+            work.scorers.score(values, bars: bars) { work.lists[$0].insert(rows[$1], $2) }
+        }
+    }
+
+    func finish() -> [[TopList.Entry]] {
+        work.withLock { work in work.lists.indices.map { work.lists[$0].finish() } }
+    }
 }

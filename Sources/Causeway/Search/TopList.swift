@@ -8,7 +8,7 @@ struct TopList: Sendable {
     private let largerIsBetter: Bool
     private var entries: [Entry] = []
     /// The k-th best score among those compacted: anything strictly worse cannot enter.
-    private var bar: Double?
+    private(set) var bar: Double?
     private var limit: Int
 
     init(k: Int, largerIsBetter: Bool) {

@@ -1,5 +1,6 @@
 /// Decoded vectors of rows that several searches ranked, so that repeated searches read nothing from SQLite. A row is an
 /// immutable version, so what is here is never stale; whether a row is alive is for the search's own snapshot to say.
+import Platform
 import Synchronization
 
 /// Safe to share between threads. Bounded by bytes; what was not used since the clock's hand last passed goes first.
@@ -73,10 +74,7 @@ private struct ClockEntries: Sendable {
             return
         }
         guard places[row] == nil else { return }
-        var values: [Float] = []
-        values.reserveCapacity(vector.count)
-        for index in vector.indices { values.append(vector[index]) }
-        let entry = Entry(row: row, values: values, isUsed: false)
+        let entry = Entry(row: row, values: Array(vector), isUsed: false)
         guard entry.bytes <= byteLimit else { return }
         while bytes + entry.bytes > byteLimit { evict() }
         bytes += entry.bytes
