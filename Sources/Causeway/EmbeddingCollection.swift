@@ -36,10 +36,14 @@ public struct EmbeddingCollection: Sendable {
     }
 
     /// What is stored beside the vectors, in the order of insertion: at most `limit` from after the one named.
+    /// - Throws: `.invalidArgument` for a limit below 0; `.unknownID`, `.badFilter`.
     public func list(
         in modality: String, after id: String? = nil, limit: Int = 100, where filter: String? = nil
     ) throws -> [EmbeddingSummary] {
-        try database.read { reader in
+        guard limit >= 0 else {
+            throw CausewayError.invalidArgument(reason: "a limit of \(limit)", remedy: "list 0 embeddings or more")
+        }
+        return try database.read { reader in
             let modality = try self.modality(modality, in: reader)
             var after: RowID?
             if let id {

@@ -3,7 +3,7 @@
 extension RandomAccessCollection {
     /// The first place whose element is in the second part, which `isSecond` is true of, as of all after it; the end where there
     /// is none. O(log n).
-    package func partitioningIndex(where isSecond: (Element) -> Bool) -> Index {
+    @inlinable package func partitioningIndex(where isSecond: (Element) -> Bool) -> Index {
         var low = startIndex, count = self.count
         while count > 0 {
             let middle = index(low, offsetBy: count / 2)

@@ -221,20 +221,3 @@ extension EdgeFixer {
         return a.distances + (b.distances - a.distances) * (recall - a.recall) / (b.recall - a.recall)
     }
 }
-
-extension Graph {
-    /// How many extra links each node has.
-    package var extraDegrees: [Int] {
-        let base = view.base
-        return (0..<nodeCount).map { base.extraLinks(of: $0).count }
-    }
-
-    /// Whether every extra link leads from a node to another one of the graph, to none twice.
-    package var extraLinksAreSound: Bool {
-        let base = view.base
-        return (0..<nodeCount).allSatisfy { node in
-            let links = base.extraLinks(of: node)
-            return links.allSatisfy { $0 < nodeCount && $0 != node } && Set(links).count == links.count
-        }
-    }
-}

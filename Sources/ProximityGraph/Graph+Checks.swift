@@ -39,6 +39,7 @@ extension Graph {
     package func checkInvariants() -> [String] {
         var findings = Findings()
         checkLists(&findings)
+        checkExtraLinks(&findings)
         checkLabels(&findings)
         checkScales(&findings)
         let reached = nodesReached()
@@ -88,6 +89,17 @@ extension Graph {
             if Int(node) >= nodeCount || !names.insert(node).inserted {
                 findings.add("upper layers: entry \(ordinal) names no node of its own")
             }
+        }
+    }
+
+    private func checkExtraLinks(_ findings: inout Findings) {
+        let base = view.base
+        for node in 0..<nodeCount {
+            let links = base.extraLinks(of: node)
+            if links.count > ExtraLinks.degree { findings.add("node \(node) has more than \(ExtraLinks.degree) extra links") }
+            if links.contains(where: { $0 >= nodeCount }) { findings.add("an extra link of node \(node) leads outside") }
+            if links.contains(node) { findings.add("an extra link of node \(node) leads to itself") }
+            if Set(links).count != links.count { findings.add("extra links of node \(node) lead twice to one node") }
         }
     }
 

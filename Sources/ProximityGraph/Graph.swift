@@ -78,8 +78,6 @@ package final class Graph: Sendable {
 
     /// What a search of this graph found damaged, in words; nil as long as nothing was. From then on searches find nothing.
     package var damage: String? { verifier.damage }
-    /// Every byte that searches read was compared with its checksum.
-    package var isVerified: Bool { verifier.isComplete }
 
     /// The best `width` nodes' labels for a query, best first. With `admitting`, only labels of that set are returned; the
     /// walk goes on until `budget` codes are scored (by default half of what a scan of the set costs). Where fewer than

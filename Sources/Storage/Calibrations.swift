@@ -63,17 +63,6 @@ extension Reader {
             [from.rawValue, to.rawValue], score, CalibrationRecord.init)
     }
 
-    /// By modalities and score.
-    package func calibrations(of collection: CollectionID) throws(StorageError) -> [CalibrationRecord] {
-        try rows(
-            """
-            SELECT \(Self.calibrationColumns) FROM calibration
-            WHERE from_modality IN (SELECT id FROM modality WHERE collection = ?) AND \(DerivedTable.calibration.isSound)
-            ORDER BY from_modality, to_modality, score
-            """,
-            [collection.rawValue], CalibrationRecord.init)
-    }
-
     /// The number of the row that a model's name means.
     package func modelNumber(named name: String, in collection: CollectionID) throws(StorageError) -> Int64? {
         try first("SELECT id FROM model WHERE collection = ? AND name = ?", [collection.rawValue], name) { $0.int(0) }

@@ -1,4 +1,5 @@
 /// Trained models as rows: bytes under a checksum, and where they come from. Knows nothing of what the bytes mean.
+import Foundation
 import Platform
 
 /// One model of a collection.
@@ -54,8 +55,15 @@ package struct ModelRecord: Sendable, Equatable {
         bytes = row.blob(11)
     }
 
-    /// Whether the bytes are those that were written, and the trainings so many as can be.
-    package var isSound: Bool { crc32c(bytes) == checksum && (1...DerivedTable.numberMax).contains(Int64(version)) }
+    /// The items that no training saw; nil where the list cannot be read.
+    package var decodedHeldOutItems: [String]? { try? JSONDecoder().decode([String].self, from: Data(heldOutItems.utf8)) }
+
+    /// In which way it is not what was written; nil for a sound model.
+    package var fault: String? {
+        guard crc32c(bytes) == checksum else { return "its bytes do not match their checksum" }
+        guard (1...DerivedTable.numberMax).contains(Int64(version)) else { return "it cannot have been trained \(version) times" }
+        return decodedHeldOutItems == nil ? "its list of held-out items cannot be read" : nil
+    }
 }
 
 extension Reader {
@@ -64,7 +72,7 @@ extension Reader {
         checksum, bytes
         """
 
-    /// By name. The bytes may be damaged: ask `isSound`.
+    /// By name. Any may be damaged: ask `fault`.
     package func models(of collection: CollectionID) throws(StorageError) -> [ModelRecord] {
         try rows(
             "SELECT \(Self.modelColumns) FROM model WHERE collection = ? ORDER BY name", [collection.rawValue],

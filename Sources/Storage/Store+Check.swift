@@ -2,8 +2,8 @@
 import Platform
 
 extension Store {
-    /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema, counters and measurements. Deep, in O(database):
-    /// also its integrity check, foreign keys, every checksum, and attributes against metadata.
+    /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema, counters, sizes of indexes and measurements. Deep,
+    /// in O(database): also its integrity check, foreign keys, every checksum, and attributes against metadata.
     package func check(deep: Bool) throws -> [Finding] {
         try read { try Check.findings(in: $0, deep: deep) }
     }
@@ -32,6 +32,7 @@ struct Check {
         var check = Check(reader: reader, isRepaired: isRepaired)
         do throws(StorageError) {
             try check.pages(deep: deep)
+            if !deep { try check.indexes() }
             try check.schema()
             try check.counters(deep: deep)
             try check.dimensions(deep: deep)
@@ -68,6 +69,19 @@ struct Check {
         guard deep else { return }
         let broken = try reader.rows("PRAGMA foreign_key_check") { "\($0.text(0) ?? "?") row \($0.int(1))" }
         for place in broken { damage(place, "refers to a row that is not there", remedy: repairOrRestore) }
+    }
+
+    /// SQLite's quick check compares no index with its table. Counting sees what most damage does, for a pass over the pages of
+    /// the two that the quick check has just read; which entries are wrong only the integrity check finds.
+    private mutating func indexes() throws(StorageError) {
+        let rows = try connection.integer("SELECT count(*) FROM embedding NOT INDEXED")
+        for index in ["embedding_by_modality", "sqlite_autoindex_embedding_1"] {
+            // Without a condition SQLite counts whichever index is the smallest.
+            let entries = try connection.integer(
+                "SELECT count(*) FROM embedding INDEXED BY \(index) WHERE modality IS NOT NULL")
+            guard entries != rows else { continue }
+            damage("pages", "\(entries) entries in index \(index) for \(rows) embeddings", remedy: repairOrRestore)
+        }
     }
 
     mutating func schema() throws(StorageError) {
@@ -141,9 +155,10 @@ struct Check {
                 try tokens(of: modality, place)
                 try attributes(of: modality, place)
             }
-            for model in try reader.models(of: collection.id) where !model.isSound {
+            for model in try reader.models(of: collection.id) {
+                guard let fault = model.fault else { continue }
                 damage(
-                    "\(collection.name) model '\(model.name)'", "it is not as it was stored",
+                    "\(collection.name) model '\(model.name)'", fault,
                     remedy: "train it again, or delete it with `causeway align delete`")
             }
         }

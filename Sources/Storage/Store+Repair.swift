@@ -82,8 +82,9 @@ private struct Repairing {
                 try metadata(of: modality, place)
                 try attributes(of: modality, place)
             }
-            for model in try writer.models(of: collection.id) where !model.isSound {
-                note("\(collection.name) model '\(model.name)'", "it is not as it was stored", "removed; train it again")
+            for model in try writer.models(of: collection.id) {
+                guard let fault = model.fault else { continue }
+                note("\(collection.name) model '\(model.name)'", fault, "removed; train it again")
                 _ = try writer.deleteModel(named: model.name, in: collection.id)
             }
         }

@@ -108,6 +108,22 @@ struct IngestTests {
         #expect(try temporary.collection().insert([Embedding(id: "1", vector: [1])], into: longest).inserted == 1)
     }
 
+    /// In another batch it is stored already when it comes again.
+    @Test(arguments: [false, true]) func anIdThatComesAgainIsToldFromOneThatWasThere(dryRun: Bool) throws {
+        let temporary = try TemporaryDatabase()
+        let path = temporary.file("r.jsonl")
+        let options = IngestOptions(batchSize: 10, dryRun: dryRun)
+        func refusal(_ ids: [Int]) throws -> String {
+            try write(ids.map { #"{"modality":"v","id":"\#($0)","vector":[1]}"# }, to: path)
+            let error = #expect(throws: CausewayError.self) { try temporary.collection().ingestRecords(path, options: options) }
+            return error?.description ?? ""
+        }
+        #expect(try refusal([1, 2, 1]).contains("line 3: id 1 is also that of line 1;"))
+        #expect(try refusal(Array(10..<30) + [13]).contains("line 21: id 13 is also that of an embedding before it;"))
+        try temporary.collection().insert([Embedding(id: "50", vector: [1])], into: "v")
+        #expect(try refusal(Array(60..<80) + [50]).contains("line 21: id 50 is already in modality v;"))
+    }
+
     @Test func anInterruptedIngestGoesOnWhereItStopped() throws {
         let temporary = try TemporaryDatabase()
         let path = temporary.file("r.jsonl")

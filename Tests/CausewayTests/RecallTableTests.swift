@@ -87,6 +87,27 @@ struct RecallTableTests {
         #expect(try collection.tuneIndex(from: "some", to: "image", recall: 0.93)?.recallTarget == 0.93)
     }
 
+    /// The best 10 are harder to find, and further from the nearest by cosine, than the best 100 are on the average.
+    @Test func answersForTenDoNotGoByRowsForAHundred() throws {
+        let temporary = try filled(["image": 2_400])
+        _ = try build(temporary)
+        temporary.database.close()
+        try execute("DELETE FROM tuning WHERE k = 10", on: temporary.path)
+        let database = try Database(path: temporary.path, access: .readOnly)
+        defer { database.close() }
+        func explanation(k: Int, _ metric: Metric) throws -> Explanation {
+            let query = Query.vector(clusteredEmbeddings(1, dimension: dimension, seed: 77)[0].vector, from: "image")
+            let options = SearchOptions(k: k, metric: metric, effort: .recall(0.9))
+            return try database.collection("c").search(query, in: "image", options: options).explanation
+        }
+        let unknown = "no number of cosine candidates is known to hold the best by manhattan"
+        #expect(try explanation(k: 10, .manhattan).plan.contains(unknown))
+        #expect(try !explanation(k: 11, .manhattan).plan.contains(unknown), "rows for 100 serve 11 to 100")
+        let note = "no width is known to reach a recall for the best 10: that for the best 100 was used"
+        #expect(try explanation(k: 10, .cosine).notes == [note])
+        #expect(try explanation(k: 11, .cosine).notes == [])
+    }
+
     // MARK: Every modality
 
     @Test func anInterruptedMeasurementIsCompleted() throws {

@@ -16,6 +16,12 @@ struct DamageTests {
         var bytes: [UInt8] = []
         var checksum: UInt32 = 0
         var path: String { scratch.file("flipped.vgx") }
+
+        func sections() throws -> [SectionEntry] {
+            try GraphHeader(decoding: Array(bytes[..<4096]), fileBytes: bytes.count, path: path).sections
+        }
+
+        func u32(_ place: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[place + $1]) << UInt32(8 * $1) } }
     }
 
     /// Several chunks of codes and links, rows that share a node, and extra links: every section there is.
@@ -108,7 +114,34 @@ struct DamageTests {
         let graph = try Graph(path: sound.path, identity: someone, checksum: sound.checksum)
         let query = row(values, 1, dimension)
         let before = graph.search(query.span, width: 20)
-        for _ in 0..<10_000 where !graph.isVerified { _ = graph.search(query.span, width: 20) }
-        #expect(graph.isVerified && graph.search(query.span, width: 20) == before)
+        for index in 0..<400 { _ = graph.search(row(values, 5 * index, dimension).span, width: 20) }
+        // What fills the last page of each section, which answers nothing and is in a checksum.
+        let file = try FileHandle(forUpdating: URL(filePath: sound.path))
+        for section in try sound.sections() where section.length < section.paddedLength {
+            try file.seek(toOffset: UInt64(section.offset + section.length))
+            try file.write(contentsOf: Data([0x55]))
+        }
+        try file.close()
+        #expect(graph.search(query.span, width: 20) == before)
+        #expect(graph.labelSet(containing: [1003]).count == 1)
+        #expect(graph.damage == nil && !graph.verifyChecksums().isEmpty)
+    }
+
+    @Test(arguments: [("leads outside", UInt32.max), ("leads to itself", 0), ("lead twice to one node", 1)])
+    func extraLinksThatCannotBeAreNamed(problem: String, number: UInt32) throws {
+        let sound = try sound()
+        let graph = try Graph(path: sound.path, identity: someone, checksum: sound.checksum)
+        #expect(graph.checkInvariants() == [])
+        let places = try sound.sections().filter { ["XOFF", "XTRA"].contains($0.name) }.map(\.offset)
+        let (offsets, links) = (places[0], places[1])
+        // The first node that has two: the first link becomes the number, the node itself, or its second one.
+        let node = try #require((0..<2_000).first { sound.u32(offsets + 4 * $0 + 4) == sound.u32(offsets + 4 * $0) + 2 })
+        let first = links + 4 * Int(sound.u32(offsets + 4 * node))
+        let link = number == 0 ? UInt32(node) : number == 1 ? sound.u32(first + 4) : number
+        var bytes = sound.bytes
+        for byte in 0..<4 { bytes[first + byte] = UInt8(truncatingIfNeeded: link >> (8 * UInt32(byte))) }
+        try Data(bytes).write(to: URL(filePath: sound.path))
+        let damaged = try Graph(path: sound.path, identity: someone, checksum: sound.checksum)
+        #expect(damaged.checkInvariants().contains { $0.contains("extra link") && $0.contains(problem) })
     }
 }

@@ -227,11 +227,13 @@ import Testing
         try writer.store(try calibration("cosine", model: nil, slope: 1))
         for record in records { try writer.store(record) }
     }
-    #expect(try fixture.store.read { try $0.calibrations(of: collection.id) } == records)
-    #expect(try fixture.store.read { try $0.calibration(of: "dot", from: modality.id, to: modality.id) } == nil)
+    func stored(_ score: String) throws -> CalibrationRecord? {
+        try fixture.store.read { try $0.calibration(of: score, from: modality.id, to: modality.id) }
+    }
+    #expect(try [stored("cosine"), stored("learned:m"), stored("dot")] == records + [nil])
     try fixture.insert(plainBatch(9, dimension: 8, prefix: "s"))
     _ = try fixture.store.write { try $0.deleteModel(named: "m", in: collection.id) }
-    #expect(try fixture.store.read { try $0.calibrations(of: collection.id) } == [records[0]])
+    #expect(try [stored("cosine"), stored("learned:m")] == [records[0], nil])
     let turnover = try fixture.store.read {
         try $0.turnover(of: modality.id, since: records[0].measuredAt, count: records[0].fromCount)
     }

@@ -111,12 +111,11 @@ public struct LearnedModel: Sendable {
                     + "which is now made by \(modality.producer ?? "an unnamed model")",
                 remedy: "train it again with `causeway align train`")
         }
-        guard record.isSound else {
-            return .damaged(
-                path: "model \(record.name)", what: "it is not as it was stored",
-                remedy: "train it again with `causeway align train`, or delete it")
+        return record.fault.map {
+            .damaged(
+                path: "model \(record.name)", what: $0,
+                remedy: "train it again with `causeway align train`, or delete it with `causeway align delete`")
         }
-        return nil
     }
 }
 

@@ -1,5 +1,4 @@
 /// A stored model ready to score: decoded, its checksum compared, its producers those it was trained on.
-import Foundation
 import Platform
 import Storage
 import VectorMath
@@ -25,8 +24,7 @@ struct LoadedModel: Sendable {
             throw CausewayError.failed(
                 what: "model \(name) is of other dimensions than its modalities", remedy: "train it again")
         }
-        let items = try? JSONDecoder().decode([String].self, from: Data(record.heldOutItems.utf8))
-        heldOutItems = Set((items ?? []).map(ExactText.init))
+        heldOutItems = Set((record.decodedHeldOutItems ?? []).map(ExactText.init))
     }
 
     /// The side that queries are on.

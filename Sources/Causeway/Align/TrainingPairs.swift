@@ -21,7 +21,7 @@ struct TrainingPairs {
         if names.count > itemsMax {
             var random = SeededRandom(seed: seed, stream: 7)
             random.shuffle(&names)
-            names = names.prefix(itemsMax).sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
+            names = names.prefix(max(itemsMax, 0)).sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
         }
         var numbers: [ExactText: Int] = [:]
         for (number, name) in names.enumerated() { numbers[name] = number }

@@ -108,7 +108,7 @@ extension CrossSearch {
     func calibrate(
         to target: ModalityRecord, _ scoring: PairScoring?
     ) throws -> (fit: MatchCalibration, queries: Int, hits: Int, matches: Int) {
-        let (queries, items) = try calibrationQueries(to: target, scoring?.learned?.heldOutItems ?? [])
+        let (queries, items) = try calibrationQueries(to: target, scoring?.learned?.heldOutItems)
         // No filter and no cut: what a score means must not depend on what else one search asks for.
         let lane = RankedSearch(
             collection: collection, scoring: scoring, source: source, target: target,
@@ -132,23 +132,22 @@ extension CrossSearch {
         return (fit, queries.count, matched.count + mismatched.count, matched.count)
     }
 
-    /// A seeded sample of stored queries that have a pair; of a model only what it was not trained on, which would look too
-    /// good.
+    /// A seeded sample of stored queries that have a pair and can be read; of a model only what it was not trained on, which
+    /// would look too good.
     private func calibrationQueries(
-        to target: ModalityRecord, _ heldOut: Set<ExactText>
+        to target: ModalityRecord, _ heldOut: Set<ExactText>?
     ) throws -> (queries: [CrossQuery], items: [String]) {
         var rows: [RowID] = []
         for (row, _) in try reader.itemPairs(from: source.id, to: target.id) where rows.last != row { rows.append(row) }
         var random = SeededRandom(seed: options.seed, stream: 13)
         random.shuffle(&rows)
-        var queries: [CrossQuery] = [], items: [String] = []
-        for row in rows where queries.count < Self.calibrationQueriesMax {
+        var drawn: [EmbeddingRecord] = []
+        for row in rows where drawn.count < Self.calibrationQueriesMax {
             guard let record = try reader.embeddings([row])[0] else { continue }
-            if !heldOut.isEmpty && !heldOut.contains(ExactText(record.item)) { continue }
-            queries.append(try prepare(.embedding(id: record.id, from: source.name)))
-            items.append(record.item)
+            if heldOut?.contains(ExactText(record.item)) ?? true { drawn.append(record) }
         }
-        return (queries, items)
+        let sound = try StoredVectors(of: drawn.map(\.row), modality: source, in: reader).places.map { drawn[$0] }
+        return (try sound.map { try prepare(.embedding(id: $0.id, from: source.name)) }, sound.map(\.item))
     }
 }
 

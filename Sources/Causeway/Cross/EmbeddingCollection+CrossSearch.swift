@@ -142,7 +142,7 @@ struct CrossSearch {
         func sample(_ modality: ModalityRecord, _ count: Int) throws -> Matrix<Float> {
             var rows = try reader.rows(of: modality.id)
             random.shuffle(&rows)
-            return try matrix(of: rows.prefix(count).sorted(), modality: modality, in: reader)
+            return try StoredVectors(of: rows.prefix(count).sorted(), modality: modality, in: reader).matrix
         }
         let queries = try sample(source, Self.standardizationSample.queries)
         let candidates = try sample(lane.target, Self.standardizationSample.candidates)
@@ -188,6 +188,7 @@ extension CrossSearchAnswer {
         explanation.candidates += before.candidates
         explanation.reranked += before.reranked
         explanation.bytesRead += before.bytesRead
+        explanation.damagedRows += before.damagedRows
         explanation.nodesVisited += before.nodesVisited
         explanation.codesCompared += before.codesCompared
         explanation.notes = before.notes + explanation.notes.filter { !before.notes.contains($0) }

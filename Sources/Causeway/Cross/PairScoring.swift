@@ -45,15 +45,16 @@ struct PairScoring {
             }
         }
         guard let form = normalization.form else { return }
-        let rows = try Self.bankRows(of: source, seed: seed, in: reader)
+        let drawn = try Self.bankRows(of: source, seed: seed, in: reader)
+        let stored = try StoredVectors(of: drawn, modality: source, in: reader)
+        let rows = stored.places.map { drawn[$0] }
         let scale = learned?.scoreScale ?? 1
         var bank = Bank(
-            form: form, rows: rows, queries: embedQueries(try matrix(of: rows, modality: source, in: reader)),
+            form: form, rows: rows, queries: embedQueries(stored.matrix),
             temperature: temperature ?? QueryBank.standardTemperature * scale)
         if temperature == nil || form == .sinkhorn {
             let sample = try bankSample(rows, seed: seed, in: reader)
-            let candidates = embedCandidates(try matrix(of: sample.rows, modality: target, in: reader))
-            let known = similarities(bank.queries, candidates)
+            let known = similarities(bank.queries, embedCandidates(sample.vectors))
             bank.temperature = temperature
                 ?? QueryBank.chosenTemperature(known, relevant: sample.relevant, form: form, scale: scale) ?? bank.temperature
             bank.potentials = QueryBank.queryPotentials(known, form: form, temperature: bank.temperature)
@@ -63,30 +64,28 @@ struct PairScoring {
         self.bank = bank
     }
 
-    /// Rows of the target, and for each bank query the places of its right answers among them.
-    private func bankSample(_ bank: [RowID], seed: UInt64, in reader: Reader) throws -> (rows: [RowID], relevant: [[Int]]) {
-        var chosen: [RowID] = [], places: [RowID: Int] = [:]
-        var relevant = [[Int]](repeating: [], count: bank.count)
-        func place(of row: RowID) -> Int {
-            if let place = places[row] { return place }
-            places[row] = chosen.count
-            chosen.append(row)
-            return chosen.count - 1
-        }
+    /// Vectors of the target, and for each bank query the places of its right answers among them.
+    private func bankSample(
+        _ bank: [RowID], seed: UInt64, in reader: Reader
+    ) throws -> (vectors: Matrix<Float>, relevant: [[Int]]) {
+        var chosen: [RowID] = [], known = Set<RowID>()
+        var relevant = [[RowID]](repeating: [], count: bank.count)
         for (index, record) in try reader.embeddings(bank).enumerated() where chosen.count < Self.bankSampleMax {
             guard let record else { continue }
-            for row in try reader.rows(ofItem: record.item, in: target.id) where row != bank[index] {
-                relevant[index].append(place(of: row))
-            }
+            relevant[index] = try reader.rows(ofItem: record.item, in: target.id).filter { $0 != bank[index] }
+            chosen += relevant[index].filter { known.insert($0).inserted }
         }
         var others = try reader.rows(of: target.id)
         var random = SeededRandom(seed: seed, stream: 19)
         random.shuffle(&others)
-        for row in others where chosen.count < Self.bankSampleMax { _ = place(of: row) }
-        return (chosen, relevant)
+        for row in others where chosen.count < Self.bankSampleMax && known.insert(row).inserted { chosen.append(row) }
+        let stored = try StoredVectors(of: chosen, modality: target, in: reader)
+        var slots: [RowID: Int] = [:]
+        for (slot, place) in stored.places.enumerated() { slots[chosen[place]] = slot }
+        return (stored.matrix, relevant.map { $0.compactMap { slots[$0] } })
     }
 
-    /// The seeded sample of stored queries that is the bank, ascending.
+    /// The seeded sample of stored queries that is the bank, as far as their vectors can be read; ascending.
     static func bankRows(of source: ModalityRecord, seed: UInt64, in reader: Reader) throws -> [RowID] {
         var rows = try reader.rows(of: source.id)
         guard rows.count >= 2 else {

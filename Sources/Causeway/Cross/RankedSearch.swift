@@ -59,20 +59,20 @@ struct RankedSearch {
         let found = try collection.answers(
             to: (0..<moved.rows).map { .vector(Array(moved.row($0)), from: from) }, in: target.name, options: narrow, readers)
         return try found.enumerated().map { index, answer in
-            var hits: [Hit] = [], rows: [RowID] = []
-            for hit in answer.hits {
-                // What a damaged index of ids does not lead to is left out.
-                guard let row = try reader.row(id: hit.id, in: target.id) else { continue }
-                hits.append(hit)
-                rows.append(row)
+            // What a damaged index of ids does not lead to is left out.
+            let known = try answer.hits.compactMap { hit in
+                try reader.row(id: hit.id, in: target.id).map { (row: $0, hit: hit) }
             }
-            let candidates = scoring.embedCandidates(try matrix(of: rows, modality: target, in: reader))
+            let stored = try StoredVectors(of: known.map(\.row), modality: target, in: reader)
+            let candidates = scoring.embedCandidates(stored.matrix)
             let scores = scoring.similarities(embedded.gathering([index]), candidates).elements
             let offsets = scoring.offsets(candidates, excluding: queries[index].row)
+            var hits = stored.places.map { known[$0].hit }
             for slot in hits.indices { hits[slot].score = Double(scores[slot]) - offsets[slot] }
             var result = answer
             result.hits = Array(hits.sorted(by: precedes).prefix(options.k))
             result.explanation.plan += ", \(hits.count) candidates decided by \(what(scoring))"
+            result.explanation.leaveOut(damaged: known.count - hits.count)
             return result
         }
     }
@@ -85,15 +85,18 @@ struct RankedSearch {
             ?? reader.rows(of: target.id)
         var lists = queries.map { _ in TopList(k: options.k, largerIsBetter: true) }
         let embedded = scoring.embedQueries(vectors), banked = Set(scoring.bankRows)
+        var compared = 0
         for start in stride(from: 0, to: rows.count, by: Self.blockRows) {
             let block = Array(rows[start..<min(start + Self.blockRows, rows.count)])
-            let candidates = scoring.embedCandidates(try matrix(of: block, modality: target, in: reader))
+            let stored = try StoredVectors(of: block, modality: target, in: reader)
+            let candidates = scoring.embedCandidates(stored.matrix)
             let scores = scoring.similarities(embedded, candidates), shared = scoring.offsets(candidates)
+            compared += stored.places.count
             for (index, query) in queries.enumerated() {
                 let isBanked = query.row.map { banked.contains($0) } ?? false
                 let offsets = isBanked ? scoring.offsets(candidates, excluding: query.row) : shared
                 for (slot, score) in scores.row(index).enumerated() {
-                    lists[index].insert(block[slot], Double(score) - offsets[slot])
+                    lists[index].insert(block[stored.places[slot]], Double(score) - offsets[slot])
                 }
             }
         }
@@ -105,8 +108,9 @@ struct RankedSearch {
             }
             var explanation = Explanation()
             explanation.plan = "exact scan decided by \(what(scoring))"
-            (explanation.candidates, explanation.reranked) = (rows.count, rows.count)
-            explanation.bytesRead = rows.count * target.dimension * 4
+            (explanation.candidates, explanation.reranked) = (compared, compared)
+            explanation.bytesRead = compared * target.dimension * 4
+            explanation.leaveOut(damaged: rows.count - compared)
             return SearchAnswer(
                 hits: Array(hits.sorted(by: precedes).prefix(options.k)), metric: .cosine, explanation: explanation)
         }

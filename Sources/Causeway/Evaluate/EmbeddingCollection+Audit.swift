@@ -129,7 +129,7 @@ private struct AuditTable {
         let plan = plans.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? ""
         return IndexAudit.Recall(
             k: k, mean: Evaluation.Figure(interval(mean, draws)), fifthPercentile: values[Int(0.05 * n)],
-            minimum: values[0], worst: Array(missed.prefix(options.worstMax)), nodesVisited: Double(nodesVisited) / n,
+            minimum: values[0], worst: Array(missed.prefix(max(options.worstMax, 0))), nodesVisited: Double(nodesVisited) / n,
             vectorsRead: Double(vectorsRead) / n, milliseconds: seconds * 1000 / n, plan: plan)
     }
 }

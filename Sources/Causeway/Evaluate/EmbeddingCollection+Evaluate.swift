@@ -5,7 +5,7 @@ import VectorMath
 
 extension EmbeddingCollection {
     /// Ranks, exactly, the right answers of every query of `from` among all of `to`; pairs are made by item.
-    /// - Throws: `.invalidArgument` when no item has embeddings in both, or the dimensions differ.
+    /// - Throws: `.invalidArgument` when no item has embeddings in both, the dimensions differ, or no query is to be asked.
     /// - Complexity: O(metrics × queries × embeddings × dimension).
     public func evaluate(
         from: String, to: String, options: EvaluationOptions = EvaluationOptions(), progress: ProgressHandler? = nil
@@ -149,7 +149,11 @@ struct Pairs {
             if let position = positions[answer] { answers[query, default: []].append(position) }
         }
         var chosen = try options.restriction.admitted(answers.keys.sorted(), in: reader)
-        if let limit = options.queries, limit < chosen.count {
+        let limit = options.queries ?? chosen.count
+        guard limit > 0 || chosen.isEmpty else {
+            throw CausewayError.invalidArgument(reason: "\(limit) queries are to be asked", remedy: "ask at least one")
+        }
+        if limit < chosen.count {
             var random = SeededRandom(seed: options.seed)
             chosen.shuffle(using: &random)
             chosen = chosen.prefix(limit).sorted()

@@ -128,6 +128,7 @@ extension EmbeddingCollection {
 }
 
 /// Ranks of all right answers under a scoring, in two passes over the target's rows: the answers' scores, then what is better.
+/// As under plain metrics, a row whose vector cannot be read is no answer and beats none.
 private struct ScoredRanks {
     private static let blockRows = 1_024
 
@@ -135,51 +136,61 @@ private struct ScoredRanks {
     let pairs: Pairs
     let reader: Reader
 
+    /// A right answer of one query.
+    private struct Answer: Sendable {
+        let score: Double
+        /// Among equal scores the smaller place comes first.
+        let place: Int32
+        var better = 0
+
+        func counting(_ scores: some Sequence<Double>, _ places: [Int32]) -> Answer {
+            var counted = self
+            for (score, place) in zip(scores, places) where score > self.score || (score == self.score && place < self.place) {
+                counted.better += 1
+            }
+            return counted
+        }
+    }
+
     func ranks(_ visited: (Int) throws -> Void) throws -> [[Int]] {
         let vectors = Matrix(
             rows: pairs.queries.count, columns: scoring.source.dimension, elements: pairs.queries.flatMap(\.vector))
         let queries = scoring.embedQueries(vectors)
         let rows = try reader.rows(of: scoring.target.id)
-        var own = pairs.queries.map { [Double](repeating: 0, count: $0.relevant.count) }
-        var better = pairs.queries.map { [Int](repeating: 0, count: $0.relevant.count) }
+        var asking = [[Int]](repeating: [], count: rows.count)
+        for (query, pair) in pairs.queries.enumerated() { for position in pair.relevant { asking[position].append(query) } }
+        var answers = [[Answer]](repeating: [], count: pairs.queries.count)
         // The same blocks twice give the same bits twice, so that an answer never beats itself.
-        try forEachBlock(rows, queries) { first, scores in
-            for query in pairs.queries.indices {
-                for (slot, position) in pairs.queries[query].relevant.enumerated()
-                where position >= first && position < first + scores.columns {
-                    own[query][slot] = scores[query, position - first]
+        try forEachBlock(rows, queries) { positions, scores in
+            for (column, position) in positions.enumerated() {
+                for query in asking[position] {
+                    answers[query].append(Answer(score: scores[query, column], place: pairs.order[position]))
                 }
             }
-            try visited(first + scores.columns)
+            try visited((positions.last ?? 0) + 1)
         }
-        try forEachBlock(rows, queries) { first, scores in
-            let (known, relevant, order) = (own, pairs.queries.map(\.relevant), pairs.order)
-            let found = Parallel.map(known.count, threads: scoring.threads) { query in
-                relevant[query].indices.map { slot in
-                    let (bar, place) = (known[query][slot], order[relevant[query][slot]])
-                    var count = 0
-                    for (column, score) in scores.row(query).enumerated()
-                    where score > bar || (score == bar && order[first + column] < place) { count += 1 }
-                    return count
-                }
+        try forEachBlock(rows, queries) { positions, scores in
+            let (before, places) = (answers, positions.map { pairs.order[$0] })
+            answers = Parallel.map(before.count, threads: scoring.threads) { query in
+                before[query].map { $0.counting(scores.row(query), places) }
             }
-            for query in found.indices { for slot in found[query].indices { better[query][slot] += found[query][slot] } }
-            try visited(rows.count + first + scores.columns)
+            try visited(rows.count + (positions.last ?? 0) + 1)
         }
-        return better.map { $0.map { $0 + 1 }.sorted() }
+        return answers.map { $0.map { $0.better + 1 }.sorted() }
     }
 
+    /// Scores of all queries and of the candidates at some positions that can be read.
     private func forEachBlock(
-        _ rows: [RowID], _ queries: Matrix<Float>, _ body: (_ first: Int, Matrix<Double>) throws -> Void
+        _ rows: [RowID], _ queries: Matrix<Float>, _ body: (_ positions: [Int], Matrix<Double>) throws -> Void
     ) throws {
         for first in stride(from: 0, to: rows.count, by: Self.blockRows) {
             let block = Array(rows[first..<min(first + Self.blockRows, rows.count)])
-            let candidates = scoring.embedCandidates(
-                try matrix(of: block, modality: scoring.target, in: reader))
+            let stored = try StoredVectors(of: block, modality: scoring.target, in: reader)
+            let candidates = scoring.embedCandidates(stored.matrix)
             let offsets = scoring.offsets(candidates)
             var scores = scoring.similarities(queries, candidates).converted(to: Double.self)
             for i in 0..<scores.rows { for j in 0..<scores.columns { scores.elements[i * scores.columns + j] -= offsets[j] } }
-            try body(first, scores)
+            try body(stored.places.map { first + $0 }, scores)
         }
     }
 }

@@ -29,14 +29,12 @@ struct RankScan {
         try addAnswers(of: queries, rows, order, to: counts, in: reader)
         let blockRows = max(64, Self.blockNumbers / target.dimension)
         var values: [Float] = [], block: [Int32] = []
-        var position = 0
         func flush() {
             counts.count(values, at: block, places: order, threads: threads)
             values.removeAll(keepingCapacity: true)
             block.removeAll(keepingCapacity: true)
         }
-        _ = try reader.forEachVector(of: target) { row, vector in
-            while rows[position] != row { position += 1 }
+        _ = try reader.forEachVector(rows, of: target) { position, vector in
             block.append(Int32(position))
             values.append(contentsOf: vector)
             if block.count == blockRows {

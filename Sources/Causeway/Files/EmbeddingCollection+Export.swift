@@ -7,7 +7,8 @@ extension EmbeddingCollection {
     private static let rowsAtATime = 1_000
 
     /// Writes the embeddings of a modality in the order of insertion, bit for bit as they are stored.
-    /// - Throws: `.damaged` where a vector does not match its checksum; nothing is left under the files' names then.
+    /// - Throws: `.damaged` where a vector does not match its checksum or a row is not found; nothing is left under the files'
+    ///   names then.
     ///   `.invalidArgument` for files of tokens where records hold them or an embedding has none.
     @discardableResult
     public func export(
@@ -15,8 +16,7 @@ extension EmbeddingCollection {
     ) throws -> ExportReport {
         try database.read { reader in
             let modality = try self.modality(modality, in: reader)
-            let rows = try filter.map { try reader.rows(of: modality.id, matching: predicate(parsing: $0)) }
-                ?? reader.rows(of: modality.id)
+            let rows = try rows(of: modality, where: filter, in: reader)
             let output = try ExportWriter(files, modality: modality, rowCount: rows.count, database.fileSystem)
             for start in stride(from: 0, to: rows.count, by: Self.rowsAtATime) {
                 let part = Array(rows[start..<min(start + Self.rowsAtATime, rows.count)])
@@ -27,6 +27,20 @@ extension EmbeddingCollection {
             }
             return ExportReport(embeddings: rows.count, notes: try output.finish())
         }
+    }
+
+    private func rows(of modality: ModalityRecord, where filter: String?, in reader: Reader) throws -> [RowID] {
+        if let filter { return try reader.rows(of: modality.id, matching: predicate(parsing: filter)) }
+        let rows = try reader.rows(of: modality.id)
+        let count = try reader.count(of: modality.id)
+        guard rows.count == count else { throw listed("\(rows.count) rows, and \(count) are counted", modality) }
+        return rows
+    }
+
+    private func listed(_ what: String, _ modality: ModalityRecord) -> CausewayError {
+        .damaged(
+            path: database.path, what: "the index of the rows of \(modality.name) lists \(what)",
+            remedy: "run `causeway repair`, which makes it again")
     }
 
     private func records(
@@ -40,15 +54,15 @@ extension EmbeddingCollection {
         if withTokens && modality.tokenDimension != nil {
             damage += try reader.forEachTokenSet(rows, of: modality) { tokens[$0] = $1 }
         }
-        let summaries = try reader.embeddings(rows)
-        if let first = damage.first {
-            let id = rows.firstIndex(of: first.row).flatMap { summaries[$0]?.id } ?? "row \(first.row.rawValue)"
-            throw CausewayError.damaged(
-                path: database.path, what: "\(modality.name) \(id): \(first.reason.rawValue)",
-                remedy: "replace or delete it, or leave it out with --where")
-        }
-        return summaries.indices.compactMap { index in
-            guard let summary = summaries[index], let vector = vectors[index] else { return nil }
+        let faults = Dictionary(damage.map { ($0.row, $0.reason) }, uniquingKeysWith: { first, _ in first })
+        return try zip(rows, reader.embeddings(rows)).enumerated().map { index, entry in
+            let (row, summary) = entry
+            guard let summary else { throw listed("row \(row.rawValue), which is not there", modality) }
+            guard let vector = vectors[index], faults[row] == nil else {
+                throw CausewayError.damaged(
+                    path: database.path, what: "\(modality.name) \(summary.id): \((faults[row] ?? .missing).rawValue)",
+                    remedy: "replace or delete it, or leave it out with --where")
+            }
             let set = tokens[index]
             return IngestRecord(
                 line: 0, modality: modality.name, id: summary.id,

@@ -27,10 +27,15 @@ public struct ModalityPicture: Sendable {
 
 extension EmbeddingCollection {
     /// A seeded sample of pairs as a picture; nil where the dimensions differ or under 8 items are in both.
+    /// - Throws: `.invalidArgument` for a `pairsMax` below 8.
     /// - Complexity: bounded by the sample of at most `pairsMax` pairs.
     public func picture(
         between first: String, and second: String, pairsMax: Int = 600, seed: UInt64 = 0
     ) throws -> ModalityPicture? {
+        guard pairsMax >= ModalitySample.pairsMin else {
+            throw CausewayError.invalidArgument(
+                reason: "a picture of \(pairsMax) pairs", remedy: "draw \(ModalitySample.pairsMin) or more")
+        }
         let sample = try database.read { reader -> ModalitySample? in
             let (x, y) = (try modality(first, in: reader), try modality(second, in: reader))
             guard x.dimension == y.dimension, x.dimension > 1 else { return nil }

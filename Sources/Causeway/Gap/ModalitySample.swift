@@ -1,5 +1,4 @@
 /// A seeded sample of two modalities: pairs by item where there are enough, otherwise rows of each. Reads, measures nothing.
-import Platform
 import Storage
 import VectorMath
 
@@ -10,7 +9,7 @@ struct ModalitySample {
     var isPaired: Bool
 
     /// Fewer pairs than this are no sample of their modalities.
-    private static let pairsMin = 8
+    static let pairsMin = 8
 
     init(from: ModalityRecord, to: ModalityRecord, rowsMax: Int, seed: UInt64, in reader: Reader) throws {
         var random = SeededRandom(seed: seed)
@@ -45,27 +44,4 @@ struct ModalitySample {
         }
         return chosen
     }
-}
-
-/// Stored vectors as rows, in the order asked for.
-/// - Throws: `.damaged` naming the modality when a stored vector contradicts its checksum.
-func matrix(of rows: [RowID], modality: ModalityRecord, in reader: Reader) throws -> Matrix<Float> {
-    let order = rows.indices.sorted { rows[$0] < rows[$1] }
-    var distinct: [RowID] = []
-    for index in order where distinct.last != rows[index] { distinct.append(rows[index]) }
-    var values: [Float] = []
-    values.reserveCapacity(distinct.count * modality.dimension)
-    let damaged = try reader.forEachVector(distinct, of: modality) { _, vector in
-        values.append(contentsOf: vector)
-    }
-    guard damaged.isEmpty else {
-        throw CausewayError.failed(
-            what: "\(damaged.count) stored vectors of \(modality.name) do not match their checksums",
-            remedy: "run `causeway check --deep`, and ingest those embeddings again")
-    }
-    let compact = Matrix(rows: distinct.count, columns: modality.dimension, elements: values)
-    guard distinct != rows else { return compact }
-    var place: [RowID: Int] = [:]
-    for (index, row) in distinct.enumerated() { place[row] = index }
-    return compact.gathering(rows.map { place[$0] ?? 0 })
 }

@@ -6,9 +6,6 @@ import Storage
 import VectorMath
 
 struct CandidateBudgets {
-    private static let sampleBytesMax = 96 << 20
-    /// Queries scored at a time: their scores for five metrics over the sample stay below 100 MB.
-    private static let group = 32
     private static let budgetMax = 50_000
 
     let collection: EmbeddingCollection
@@ -66,14 +63,13 @@ struct CandidateBudgets {
         _ judges: [Judge], _ metrics: [VectorMetric], k: Int, in reader: Reader, _ measured: (Int) throws -> Void
     ) throws -> ([VectorMetric: [[Int]]], scale: Double) {
         let rows = try reader.rows(of: target.id)
-        let sampleMax = max(Self.sampleBytesMax / (target.dimension * 4), 1)
-        let step = max(1, (rows.count + sampleMax - 1) / sampleMax)
-        let sample = stride(from: 0, to: rows.count, by: step).map { rows[$0] }
+        let extent = ScoringExtent(rows: rows.count, dimension: target.dimension, metrics: metrics.count + 1)
+        let sample = stride(from: 0, to: rows.count, by: extent.step).map { rows[$0] }
         let block = try VectorBlock(rows: sample, of: target, in: reader)
         var result: [VectorMetric: [[Int]]] = [:]
-        for start in stride(from: 0, to: judges.count, by: Self.group) {
+        for start in stride(from: 0, to: judges.count, by: extent.group) {
             try measured(start)
-            let part = Array(judges[start..<min(start + Self.group, judges.count)])
+            let part = Array(judges[start..<min(start + extent.group, judges.count)])
             let scores = ScoreTable(metrics: [.cosine] + metrics, queries: part.map(\.vector), threads: threads).fill(block)
             let found = Parallel.map(part.count, threads: threads) { index in
                 let excluded = Set(part[index].sample.hidden.compactMap(block.position))
@@ -87,6 +83,25 @@ struct CandidateBudgets {
             }
         }
         return (result, Double(rows.count) / Double(max(sample.count, 1)))
+    }
+}
+
+/// How much is compared at a time: neither the vectors of the sample nor their scores by all metrics take more than `bytesMax`.
+package struct ScoringExtent: Sendable {
+    package static let bytesMax = 96 << 20
+    private static let groupMax = 32
+
+    /// One of so many rows is in the sample.
+    package let step: Int
+    /// Queries scored at a time.
+    package let group: Int
+
+    package init(rows: Int, dimension: Int, metrics: Int) {
+        let scoreBytes = metrics * MemoryLayout<Double>.size
+        let sampleMax = max(Self.bytesMax / max(dimension * MemoryLayout<Float>.size, scoreBytes), 1)
+        step = max((rows + sampleMax - 1) / sampleMax, 1)
+        let sample = max((rows + step - 1) / step, 1)
+        group = min(Self.bytesMax / (sample * scoreBytes), Self.groupMax)
     }
 }
 
@@ -109,12 +124,8 @@ struct VectorBlock: Sendable {
 
     /// O(log n).
     func position(of row: RowID) -> Int? {
-        var low = 0, high = rows.count
-        while low < high {
-            let middle = (low + high) / 2
-            if rows[middle] < row { low = middle + 1 } else { high = middle }
-        }
-        return low < rows.count && rows[low] == row ? low : nil
+        let place = rows.partitioningIndex { $0 >= row }
+        return place < rows.count && rows[place] == row ? place : nil
     }
 }
 
@@ -175,12 +186,7 @@ struct ScoreTable {
         // Of each row: the first of the positions, in that order, that it comes before.
         var counts = [Int](repeating: 0, count: positions.count + 1)
         for row in scores.indices where !excluded.contains(row) {
-            var low = 0, high = order.count
-            while low < high {
-                let middle = (low + high) / 2
-                if precedes(row, positions[order[middle]]) { high = middle } else { low = middle + 1 }
-            }
-            counts[low] += 1
+            counts[order.partitioningIndex { precedes(row, positions[$0]) }] += 1
         }
         var ranks = [Int](repeating: 0, count: positions.count)
         var before = 0

@@ -14,7 +14,8 @@ struct SampleQuery: Sendable {
     /// Of an item with more embeddings than this (a whole album under one name) only the query itself is hidden.
     private static let hiddenMax = 64
 
-    /// The sample of these rows of `source`, in their order; rows that are no more are left out.
+    /// The sample of these rows of `source`, in their order. Rows that are no more are left out, so that the places are not those
+    /// of the rows.
     static func of(
         _ rows: [RowID], from source: ModalityRecord, in target: ModalityRecord, reader: Reader
     ) throws -> [SampleQuery] {

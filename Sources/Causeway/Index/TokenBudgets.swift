@@ -25,10 +25,8 @@ struct TokenBudgets {
 
     /// A stored query with all that it is compared by.
     struct Query {
-        fileprivate var vector: [Float]
+        fileprivate var judge: Judge
         fileprivate var tokens: Storage.TokenSet?
-        /// Of its own item, as the searches that are tuned have no such twin: see SampleQuery.
-        fileprivate var hidden: [RowID]
     }
 
     /// Rows of the table for the recalls that a budget under the cap reaches. Where one of them does not, also a row that
@@ -61,11 +59,8 @@ struct TokenBudgets {
                 rows.append(row(next))
                 remaining.removeFirst()
             }
-            let reached = (summary.lowerBound * 1000).rounded(.down) / 1000
-            if reached > best?.recallTarget ?? 0 {
-                best = row(reached)
-                best?.lowerBound = reached
-            }
+            let reached = row(0).asReached
+            if reached.recallTarget > best?.recallTarget ?? 0 { best = reached }
             if budget > farthest { break }
             budget = max(budget + 1, budget * 5 / 4)
         }
@@ -75,8 +70,8 @@ struct TokenBudgets {
 
     /// Per query, the ranks by cosine of the best k of the sample, without what shows the query's own item.
     private func ranks(_ queries: [Query], among sample: [RowID], k: Int, in reader: Reader) throws -> [[Int]] {
-        let comparisons = try queries.map { try MetricQuery(metric, vector: $0.vector, tokens: $0.tokens) }
-        let hiddenMax = queries.map(\.hidden.count).max() ?? 0
+        let comparisons = try queries.map { try MetricQuery(metric, vector: $0.judge.vector, tokens: $0.tokens) }
+        let hiddenMax = queries.map(\.judge.sample).hiddenMax
         let scan = MetricScan(modality: target, metric: metric, k: k + hiddenMax, threads: threads)
         let stage = "\(work) \(metric) from \(source.name) to \(target.name)"
         let (outcomes, _) = try scan.run(comparisons, rows: sample, in: reader) { done in
@@ -84,13 +79,13 @@ struct TokenBudgets {
                 throw CausewayError.cancelled
             }
         }
-        let cosine = try ScoreTable(metrics: [.cosine], queries: queries.map(\.vector), threads: threads)
+        let cosine = try ScoreTable(metrics: [.cosine], queries: queries.map(\.judge.vector), threads: threads)
             .fill(rows: sample, of: target, in: reader)
         var positions: [RowID: Int] = [:]
         for (position, row) in cosine.rows.enumerated() { positions[row] = position }
         let ranks = zip(queries, outcomes).enumerated().map { index, pair in
             let (query, outcome) = pair
-            let hidden = Set(query.hidden.compactMap { positions[$0] })
+            let hidden = Set(query.judge.sample.hidden.compactMap { positions[$0] })
             let best = outcome.entries.compactMap { positions[$0.row] }.filter { !hidden.contains($0) }.prefix(k)
             return cosine.ranks(of: Array(best), metric: 0, query: index, excluding: hidden)
         }
@@ -104,27 +99,28 @@ struct TokenBudgets {
     }
 
     /// Those that can be compared.
-    /// - Parameter rows: ascending; all of them stored.
+    /// - Parameter rows: ascending.
     func queries(_ rows: [RowID], in reader: Reader) throws -> [Query] {
-        var found: [RowID: Query] = [:]
-        let samples = try SampleQuery.of(rows, from: source, in: target, reader: reader)
-        _ = try reader.forEachVector(rows, of: source) { index, vector in
-            found[rows[index]] = Query(vector: Array(vector), hidden: samples[index].hidden)
-        }
-        guard metric.operand == .tokenSets else { return rows.compactMap { found[$0] } }
+        let judges = try Judge.of(rows, from: source, in: target, reader: reader)
+        guard metric.operand == .tokenSets else { return judges.map { Query(judge: $0) } }
         var queries: [Query] = []
-        _ = try reader.forEachTokenSet(rows, of: source) { index, tokens in
-            guard var query = found[rows[index]],
-                (try? MetricQuery(metric, vector: query.vector, tokens: tokens)) != nil
-            else { return }
-            query.tokens = tokens
-            queries.append(query)
+        _ = try reader.forEachTokenSet(judges.map(\.sample.row), of: source) { index, tokens in
+            guard (try? MetricQuery(metric, vector: judges[index].vector, tokens: tokens)) != nil else { return }
+            queries.append(Query(judge: judges[index], tokens: tokens))
         }
         return queries
     }
 }
 
+/// A row that nobody asked for says what the largest budget reaches. The table has no column for that: such a row, and no other,
+/// has for its target the very bound that was measured.
 extension TuningRecord {
-    /// Asked for, not what the largest budget was found to reach: that has its very bound for a target.
-    var isAskedFor: Bool { recallTarget != lowerBound }
+    var asReached: TuningRecord {
+        var row = self
+        row.lowerBound = (lowerBound * 1000).rounded(.down) / 1000
+        row.recallTarget = row.lowerBound
+        return row
+    }
+
+    var saysWhatIsReached: Bool { recallTarget == lowerBound }
 }

@@ -96,7 +96,7 @@ struct Tuner {
         let budgets = TokenBudgets(
             collection: collection, target: target, source: source, metric: metric, threads: threads, progress: progress)
         let rows = try collection.database.read { reader in
-            let known = try reader.tunings(of: target.id, metric: metric.name).filter { replaces($0) && $0.isAskedFor }
+            let known = try reader.tunings(of: target.id, metric: metric.name).filter { replaces($0) && !$0.saysWhatIsReached }
             let queries = try budgets.queries(
                 mayJudge(of: source, in: reader), wanted: RecallSummary.queriesWanted(for: extraTarget), in: reader)
             if queries.isEmpty {

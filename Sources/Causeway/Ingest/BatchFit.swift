@@ -34,13 +34,16 @@ struct BatchFit {
         }
     }
 
-    /// The id at `index` is taken: by an embedding before it in the batch, or by one that is stored.
-    func duplicate(_ index: Int, of part: ModalityBatch) -> CausewayError {
+    /// The id at `index` is taken: by an embedding before it in the batch or in an earlier one of the same ingest, or by one that
+    /// was stored before.
+    func duplicate(_ index: Int, of part: ModalityBatch, isOfThisIngest: Bool) -> CausewayError {
         let id = part.input.ids[index], place = part.places[index], origin = part.origin
         guard origin.file != nil else { return .duplicateID(id: id, modality: part.modality, row: place) }
-        if let first = part.input.ids[..<index].firstIndex(where: { $0.hasSameBytes(as: id) }) {
+        let first = part.input.ids[..<index].firstIndex { $0.hasSameBytes(as: id) }
+        if first != nil || isOfThisIngest {
+            let other = first.map { origin.words(.id, part.places[$0]) } ?? "an embedding before it"
             return origin.bad(
-                .id, at: place, "id \(id) is also that of \(origin.words(.id, part.places[first]))",
+                .id, at: place, "id \(id) is also that of \(other)",
                 remedy: "give every embedding an id of its own, or choose --on-conflict replace or skip")
         }
         return origin.bad(

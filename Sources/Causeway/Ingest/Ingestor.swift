@@ -9,14 +9,17 @@ struct Ingestor {
     private let rounding: TokenRounding
     /// Of a dry run: one for all sources, as an id may occur in two of them.
     private let rehearsal: Rehearsal?
+    /// The newest change before the first batch of the first source.
+    private let began: ChangeSequence
 
-    init(collection: EmbeddingCollection, options: IngestOptions, progress: ProgressHandler?) {
+    init(collection: EmbeddingCollection, options: IngestOptions, progress: ProgressHandler?) throws {
         self.collection = collection
         self.options = options
         self.progress = progress
         fit = BatchFit(options: options)
         rehearsal = options.dryRun ? Rehearsal(database: collection.database, collection: collection.name, fit: fit) : nil
         rounding = TokenRounding(collection: collection, wanted: options.tokenPrecision)
+        began = try collection.database.read { try $0.sequence() }
     }
 
     func run(_ source: any BatchSource) throws -> IngestReport {
@@ -77,8 +80,9 @@ struct Ingestor {
                 do {
                     let counts = try writer.insert(encoded, into: modality, onConflict: options.onConflict.stored)
                     total = total + counts
-                } catch StorageError.duplicateID(_, _, let index) {
-                    throw fit.duplicate(index, of: part)
+                } catch StorageError.duplicateID(let id, _, let index) {
+                    let first = try writer.row(id: id, in: modality.id)
+                    throw fit.duplicate(index, of: part, isOfThisIngest: first.map { $0.rawValue > began.rawValue } ?? false)
                 }
             }
             if let key {

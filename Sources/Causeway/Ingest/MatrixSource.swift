@@ -36,6 +36,7 @@ final class MatrixSource: BatchSource {
     private let files: MatrixFiles
     private let modality: String
     private let matrices: [any MatrixReader]
+    private let dimension: Int
     /// First row of each matrix, and the number of rows in all.
     private let starts: [Int]
     private let ids: LineFile?
@@ -48,13 +49,16 @@ final class MatrixSource: BatchSource {
     var total: Int? { starts.last }
 
     /// - Parameter matrices: those that `files` names.
+    /// - Throws: `.invalidArgument` where it names none.
     init(
         _ files: MatrixFiles, _ matrices: [any MatrixReader], modality: String, fileSystem: any FileSystem
     ) throws {
-        (self.files, self.matrices, self.modality) = (files, matrices, modality)
+        guard let dimension = matrices.first?.dimension else {
+            throw CausewayError.invalidArgument(reason: "there is no matrix to ingest", remedy: "name at least one file")
+        }
+        (self.files, self.matrices, self.modality, self.dimension) = (files, matrices, modality, dimension)
         starts = matrices.reduce(into: [0]) { $0.append($0.last! + $1.rowCount) }
         let rowCount = starts.last!
-        let dimension = matrices[0].dimension
         for (path, matrix) in zip(files.paths, matrices) where matrix.dimension != dimension {
             throw CausewayError.badInput(
                 file: path, row: nil, line: nil,
@@ -93,13 +97,13 @@ final class MatrixSource: BatchSource {
             let values = try matrix.read(rows: rows.lowerBound - first..<rows.upperBound - first)
             var assembler = BatchAssembler(origin(of: matrix, rowsBefore: first))
             for row in rows {
-                let offset = (row - rows.lowerBound) * matrix.dimension
+                let offset = (row - rows.lowerBound) * dimension
                 let metadata = try state.metadata.map { try $0.line(of: row) { try $0.nextObject() } }
                 try assembler.append(
                     modality: modality, id: state.ids?.line(of: row) { try $0.next() } ?? String(row),
                     item: state.items?.line(of: row) { try $0.next() },
                     metadata: metadata.flatMap { $0.isEmpty ? nil : $0 },
-                    vector: Array(values[offset..<offset + matrix.dimension]), tokens: tokens?.read(row),
+                    vector: Array(values[offset..<offset + dimension]), tokens: tokens?.read(row),
                     place: row - first)
             }
             state.row = rows.upperBound
@@ -117,9 +121,8 @@ final class MatrixSource: BatchSource {
     private func limit(_ count: Int, from start: Int) -> Int {
         var bytes = 0
         var rows = 0
-        let vectorBytes = matrices[0].dimension * 4
         while rows < count && start + rows < starts.last! {
-            bytes += vectorBytes + (tokens?.byteCount(start + rows) ?? 0)
+            bytes += dimension * 4 + (tokens?.byteCount(start + rows) ?? 0)
             if rows > 0 && bytes > Self.batchBytesMax { break }
             rows += 1
         }
@@ -255,7 +258,7 @@ final class TokenFiles: Sendable {
 
 extension EmbeddingCollection {
     /// Stores a matrix, a row an embedding. Streams: memory does not grow with the file.
-    /// - Throws: `.badInput` naming file, row and reason; see also `insert`.
+    /// - Throws: `.badInput` naming file, row and reason; `.invalidArgument` for no files; see also `insert`.
     @discardableResult
     public func ingest(
         _ files: MatrixFiles, into modality: String, options: IngestOptions = IngestOptions(),

@@ -41,7 +41,7 @@ final class Rehearsal {
                         continue
                     }
                     switch fit.options.onConflict {
-                    case .error: throw fit.duplicate(index, of: part)
+                    case .error: throw fit.duplicate(index, of: part, isOfThisIngest: !isNew)
                     case .skip: counts.skipped += 1
                     case .replace: counts.replaced += 1
                     }

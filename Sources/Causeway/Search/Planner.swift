@@ -40,8 +40,7 @@ struct ScanPlan {
         explanation.plan = reason
         explanation.isFallback = isFallback
         explanation.notes = [note].compactMap { $0 }
-        explanation.damagedRows = damaged
-        if damaged > 0 { explanation.notes.append(Explanation.damageNote(damaged)) }
+        explanation.leaveOut(damaged: damaged)
         return explanation
     }
 }

@@ -175,6 +175,12 @@ public struct Explanation: Sendable, Equatable {
         "\(count) damaged row\(count == 1 ? " was" : "s were") left out; run `causeway check --deep`"
     }
 
+    mutating func leaveOut(damaged count: Int) {
+        guard count > 0 else { return }
+        damagedRows += count
+        notes.append(Self.damageNote(count))
+    }
+
     /// Of all stages. Queries that shared one pass over the rows share its time in equal parts.
     public var totalSeconds: Double { Stage.allCases.reduce(0) { $0 + (seconds[$1] ?? 0) } }
 

@@ -109,10 +109,7 @@ struct Reranker {
         explanation.cached += held
         found += held
         explanation.reranked += found
-        if !damaged.isEmpty {
-            explanation.damagedRows += damaged.count
-            explanation.notes.append(Explanation.damageNote(damaged.count))
-        }
+        explanation.leaveOut(damaged: damaged.count)
         return found
     }
 }
