@@ -75,7 +75,8 @@ struct TokenBudgets {
 
     /// Per query, the ranks by cosine of the best k of the sample, without what shows the query's own item.
     private func ranks(_ queries: [Query], among sample: [RowID], k: Int, in reader: Reader) throws -> [[Int]] {
-        let comparisons = try queries.map { try MetricQuery(metric, vector: $0.vector, tokens: $0.tokens) }
+        let operands = MetricOperands(metric, dimension: target.tokenDimension)
+        let comparisons = try queries.map { try operands.query(vector: $0.vector, tokens: $0.tokens) }
         let hiddenMax = queries.map(\.hidden.count).max() ?? 0
         let scan = MetricScan(modality: target, metric: metric, k: k + hiddenMax, threads: threads)
         let stage = "\(work) \(metric) from \(source.name) to \(target.name)"
@@ -118,10 +119,11 @@ struct TokenBudgets {
             found[rows[index]] = Query(vector: vector.indices.map { vector[$0] }, hidden: samples[index].hidden)
         }
         guard metric.operand == .tokenSets else { return rows.compactMap { found[$0] } }
+        let operands = MetricOperands(metric, dimension: source.tokenDimension)
         var queries: [Query] = []
         _ = try reader.forEachTokenSet(rows, of: source) { index, tokens in
             guard var query = found[rows[index]],
-                (try? MetricQuery(metric, vector: query.vector, tokens: tokens)) != nil
+                (try? operands.operand(tokens, side: .query)) != nil
             else { return }
             query.tokens = tokens
             queries.append(query)
