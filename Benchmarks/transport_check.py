@@ -1,4 +1,5 @@
-"""Compares the exact transport solver with POT on random problems: sizes 1-128, three ground costs, four weightings.
+"""Compares the exact transport solver with POT on random problems: sizes 1-128, three ground costs, four weightings, tokens
+round the origin and far from it.
 
     python3 Benchmarks/transport_check.py [problems per ground cost]      # from the package root
 
@@ -21,6 +22,7 @@ import ot  # noqa: E402
 ENOUGH = 2_000  # problems per ground cost that make a result
 LIMITS = {"float64": 1e-9, "float32": 2e-6}
 GROUNDS = ["cosine", "euclidean", "sqeuclidean"]
+OFFSETS = [0, 0, 0, 3, 5, 7]  # of all coordinates: mean cosines of 0, 0.9, 0.96 and 0.98
 WEIGHTINGS = ["equal", "whole numbers", "fractions", "1e-12 to 1"]
 
 
@@ -42,6 +44,8 @@ def problems(count, seed):
             d = int(rng.choice([1, 2, 3, 8, 17, 64, 128]))
             x = rng.normal(size=(m, d)).astype("<f4")
             y = (rng.normal(size=(n, d)) + rng.normal() * 0.5).astype("<f4")
+            offset = np.float32(OFFSETS[index // 4 % len(OFFSETS)])
+            x, y = x + offset, y + offset
             if index % 10 == 9:
                 y[0] = x[0]
             kind = index % 4

@@ -138,7 +138,7 @@ private struct RecordParser {
             var values: [Float] = []
             _ = try scanner.floats(into: &values)
             guard values.allSatisfy({ $0 >= 0 }), values.contains(where: { $0 > 0 }) else {
-                throw JSONFault(offset: offset, reason: "weights must not be negative, and not all zero")
+                throw JSONFault(offset: offset, reason: "weights must not be negative, nor all zero or too small for float32")
             }
             result.weights = values
         case .mask: mask = try scanner.flags()

@@ -102,22 +102,32 @@ import CKernels
         let (left, right) = transposed ? (packed.cloud, tokens) : (tokens, packed.cloud)
         precondition(rows == left.count && columns == right.count && left.dimension == right.dimension, "shape differs")
         let out = unsafe cells.pointer(rows * stride)
+        let centred = packed.centre.map { CentredTokens(tokens, $0) }
         unsafe tokens.values.withUnsafeBufferPointer { x in
             unsafe packed.cloud.values.withUnsafeBufferPointer { y in
                 unsafe tokens.norms.withUnsafeBufferPointer { xs in
                     unsafe packed.cloud.norms.withUnsafeBufferPointer { ys in
                         unsafe packed.panels.withUnsafeBufferPointer { panels in
-                            var pairs = unsafe ck_token_pairs(
-                                ground: left.ground.kernel, transposed: transposed ? 1 : 0, x: x.baseAddress,
-                                y: y.baseAddress, panels: panels.baseAddress, x_norms: xs.baseAddress,
-                                y_norms: ys.baseAddress, x_count: tokens.count, y_count: packed.cloud.count,
-                                dimension: left.dimension)
-                            unsafe ck_ground_costs(&pairs, out, stride)
+                            unsafe packed.factorNorms.withUnsafeBufferPointer { factorNorms in
+                                var pairs = unsafe ck_token_pairs(
+                                    ground: left.ground.kernel, transposed: transposed ? 1 : 0,
+                                    centred: centred == nil ? 0 : 1, x: x.baseAddress, y: y.baseAddress,
+                                    x_norms: xs.baseAddress, y_norms: ys.baseAddress, x_factors: x.baseAddress,
+                                    y_panels: panels.baseAddress, x_factor_norms: xs.baseAddress,
+                                    y_factor_norms: factorNorms.baseAddress, x_count: tokens.count,
+                                    y_count: packed.cloud.count, dimension: left.dimension)
+                                if let centred {
+                                    unsafe pairs.x_factors = UnsafePointer(centred.values.pointer(x.count))
+                                    unsafe pairs.x_factor_norms = UnsafePointer(centred.norms.pointer(xs.count))
+                                }
+                                unsafe ck_ground_costs(&pairs, out, stride)
+                            }
                         }
                     }
                 }
             }
         }
+        withExtendedLifetime(centred) {}
     }
 
     // MARK: Steps of the solver
@@ -267,19 +277,53 @@ func squaredNorms(_ values: [Float], dimension: Int) -> [Double] {
     }
 }
 
+/// Tokens less a centre; under cosine their directions less a centre. With their norms.
+@safe private struct CentredTokens {
+    /// count × dimension.
+    let values: WorkArray<Float>
+    let norms: WorkArray<Double>
+
+    init(_ cloud: TokenCloud, _ centre: [Float]) {
+        precondition(centre.count == cloud.dimension, "a centre of another dimension")
+        (values, norms) = (WorkArray(undefined: cloud.values.count), WorkArray(undefined: cloud.count))
+        unsafe cloud.values.withUnsafeBufferPointer { tokens in
+            unsafe cloud.norms.withUnsafeBufferPointer { lengths in
+                unsafe centre.withUnsafeBufferPointer { centre in
+                    unsafe ck_centre_tokens(
+                        tokens.baseAddress, cloud.ground == .cosine ? lengths.baseAddress : nil, cloud.count,
+                        cloud.dimension, centre.baseAddress, values.pointer(tokens.count), norms.pointer(cloud.count))
+                }
+            }
+        }
+    }
+}
+
 /// Tokens arranged for the blocked product: 16 tokens to a panel, coordinate by coordinate. Made once for a query.
 package struct PackedTokens: Sendable {
     package let cloud: TokenCloud
+    /// What is taken from the tokens of both sides before they are multiplied; nil where these have little in common.
+    let centre: [Float]?
     let panels: [Float]
+    /// Norms of what the panels hold.
+    let factorNorms: [Double]
 
     package init(_ cloud: TokenCloud) {
-        self.cloud = cloud
+        (self.cloud, centre) = (cloud, cloud.centre)
+        guard let centre else {
+            panels = unsafe cloud.values.withUnsafeBufferPointer { unsafe Self.packed($0.baseAddress, cloud) }
+            factorNorms = cloud.norms
+            return
+        }
+        let centred = CentredTokens(cloud, centre)
+        panels = unsafe Self.packed(UnsafePointer(centred.values.pointer(cloud.values.count)), cloud)
+        factorNorms = (0..<cloud.count).map { centred.norms[$0] }
+    }
+
+    @unsafe private static func packed(_ factors: UnsafePointer<Float>?, _ cloud: TokenCloud) -> [Float] {
         let panelTokens = Int(CK_PANEL)
         let size = (cloud.count + panelTokens - 1) / panelTokens * panelTokens * cloud.dimension
-        panels = unsafe [Float](unsafeUninitializedCapacity: size) { panels, initialized in
-            unsafe cloud.values.withUnsafeBufferPointer { tokens in
-                unsafe ck_pack_panels(tokens.baseAddress, cloud.count, cloud.dimension, panels.baseAddress)
-            }
+        return unsafe [Float](unsafeUninitializedCapacity: size) { panels, initialized in
+            unsafe ck_pack_panels(factors, cloud.count, cloud.dimension, panels.baseAddress)
             initialized = size
         }
     }

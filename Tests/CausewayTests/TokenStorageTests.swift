@@ -33,19 +33,27 @@ struct TokenStorageTests {
         #expect(try collection.embedding(id: "3", in: "exact")?.tokens == embeddings[3].tokens)
     }
 
-    @Test func valuesThatOverflowAHalfRefuseTheBatch() throws {
+    @Test func tokensThatHalvesCannotHoldRefuseTheBatch() throws {
         let temporary = try TemporaryDatabase()
         var options = IngestOptions()
         options.tokenPrecision = .float16
-        let large = TokenSet([[1, 2], [3, 70_000]])
-        do {
-            try temporary.collection().insert(
-                [Embedding(id: "a", vector: [1]), Embedding(id: "b", vector: [1], tokens: large)], into: "v", options: options)
-            Issue.record("taken")
-        } catch CausewayError.badInput(_, let row, _, let reason, _) {
-            #expect(row == 1 && reason == "token 1 holds a number too large for float16")
+        for (tokens, fault) in [
+            (TokenSet([[1, 2], [3, 70_000]]), "token 1 holds a number too large for float16"),
+            (TokenSet([[0, 0], [1, 0], [1e-12, -2e-8]]), "token 2 holds only numbers that are zero as float16"),
+        ] {
+            do {
+                try temporary.collection().insert(
+                    [Embedding(id: "a", vector: [1]), Embedding(id: "b", vector: [1], tokens: tokens)], into: "v",
+                    options: options)
+                Issue.record("taken")
+            } catch CausewayError.badInput(_, let row, _, let reason, _) {
+                #expect(row == 1 && reason == fault)
+            }
+            #expect(try temporary.database.collections().isEmpty)
         }
-        #expect(try temporary.database.collections().isEmpty)
+        let small = TokenSet([[0, 0], [1, 1e-12]])  // of each token something is left, or nothing was there
+        try temporary.collection().insert([Embedding(id: "b", vector: [1], tokens: small)], into: "v", options: options)
+        #expect(try temporary.collection().embedding(id: "b", in: "v")?.tokens == TokenSet([[0, 0], [1, 0]]))
     }
 
     @Test func halvesAreTheNearestTiesToEven() {

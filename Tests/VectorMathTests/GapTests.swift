@@ -89,6 +89,41 @@ import VectorMath
         #expect(abs(once - (try ModalityGap.gaussianWasserstein(twice(x), twice(y)))) < 1e-7)
     }
 
+    @Test func weightedTokensHaveTheDistanceOfTheirMomentsAndNoMoreRowsThanDimensions() throws {
+        for (seed, counts) in [(40, 3), (3, 40), (25, 30), (2, 3)].enumerated() {
+            var random = SeededRandom(UInt64(seed + 70))
+            let d = 4
+            let clouds = try [counts.0, counts.1].map { count in
+                try TokenCloud(
+                    values: (0..<count * d).map { _ in Float(random.normal()) }, dimension: d,
+                    weights: (0..<count).map { _ in random.uniform() + 0.1 }, ground: .euclidean, side: .query)
+            }
+            let tokens = try clouds.map { try GaussianTokens($0) }
+            #expect(tokens.map(\.size) == [counts.0, counts.1].map { d + min($0, d) * d })
+            let (x, y) = (moments(clouds[0]), moments(clouds[1]))
+            let expected = try ModalityGap.gaussianWasserstein(
+                mean1: x.mean, covariance1: x.covariance, mean2: y.mean, covariance2: y.covariance)
+            let value = try #require(try ModalityGap.gaussianWasserstein(tokens[0], tokens[1]))
+            #expect(abs(value - expected) < 1e-7, "\(counts)")
+            for share in [0.1, 0.9, 0.99, 1, 1.01, 2] {
+                let found = try ModalityGap.gaussianWasserstein(tokens[0], tokens[1], limit: share * value)
+                #expect(share < 1 ? found == nil || found == value : found == value, "\(counts) limit \(share)")
+            }
+            #expect(try ModalityGap.gaussianWasserstein(tokens[0], tokens[1], limit: 0.01 * value) == nil, "\(counts)")
+        }
+    }
+
+    private func moments(_ cloud: TokenCloud) -> (mean: [Double], covariance: Matrix<Double>) {
+        let d = cloud.dimension, weights = cloud.normalisedWeights
+        func average(_ term: (Int) -> Double) -> Double { weights.indices.reduce(0) { $0 + weights[$1] * term($1) } }
+        func value(_ token: Int, _ k: Int) -> Double { Double(cloud.values[token * d + k]) }
+        let mean = (0..<d).map { k in average { value($0, k) } }
+        let covariance = (0..<d * d).map { cell in
+            average { (value($0, cell / d) - mean[cell / d]) * (value($0, cell % d) - mean[cell % d]) }
+        }
+        return (mean, Matrix(rows: d, columns: d, elements: covariance))
+    }
+
     @Test func logisticRegressionSolvesItsEquations() throws {
         let labels = (0..<60).map { base[$0, 0] + 0.5 * base[$0, 1] > 0.2 }
         let fit = try LogisticClassifier(base, labels: labels, c: 2)

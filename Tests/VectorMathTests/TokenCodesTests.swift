@@ -6,6 +6,7 @@ import VectorMath
     /// Numbers that embeddings have, and numbers that nobody should store.
     private enum Shape: CaseIterable {
         case plain, unit, tiny, huge, vanishing, overflowing, subnormal, mixed, spiky, equal, nearlyEqual, withZeros
+        case offset, cluster
 
         func tokens(_ count: Int, _ dimension: Int, like query: [Float], _ random: inout SeededRandom) -> [Float] {
             var values = random.floats(count * dimension)
@@ -28,6 +29,11 @@ import VectorMath
                 for index in values.indices {
                     values[index] = query[index % query.count] + (self == .equal ? 0 : values[index] * 1e-4)
                 }
+            case .offset:
+                for index in values.indices { values[index] += 5 }
+            case .cluster:  // round a query with one centre: some near, some as near the origin as it gets
+                for index in values.indices where index / dimension % 2 == 0 { values[index] += 0.3 }
+                for index in values.indices where index / dimension % 3 == 0 { values[index] *= 1e-3 }
             case .withZeros:
                 for index in values.indices where index / dimension % 2 == 0 { values[index] = 0 }
             default: break
@@ -62,7 +68,10 @@ import VectorMath
             var random = SeededRandom(seed)
             let (m, n) = (1 + Int(seed) % 19, 1 + Int(seed * 7) % 23)
             let scale: Float = shape == .tiny ? 1e-6 : shape == .huge ? 1e8 : 1
-            let own = random.floats(m * dimension).map { $0 * scale }
+            let centre: Float = shape == .offset ? 5 : shape == .cluster ? 2 : 0
+            let own = random.floats(m * dimension).enumerated().map { index, value in
+                (value * scale + centre) * (shape == .cluster && index / dimension % 7 == 6 ? 1e-3 : 1)
+            }
             let values = shape.tokens(n, dimension, like: own, &random)
             var weights: [Float]? = weighted ? random.doubles(n).map { Float($0) + 0.1 } : nil
             if weighted && n > 2 { weights?[1] = 0 }

@@ -52,6 +52,39 @@ import VectorMath
         }
     }
 
+    /// Large epsilons have values of their own, which join those of the iterations and end in the product's.
+    @Test func valuesStayWithinTheirDigitsHoweverLargeEpsilonIs() throws {
+        for seed in 0..<8 {
+            var random = SeededRandom(UInt64(seed + 60))
+            let ground = GroundCost.allCases[seed % 3]
+            let weights = seed % 2 == 0 ? nil : random.doubles(7).map { $0 + 0.01 }
+            let (x, y) = try (random.cloud(7, 3, ground, weights: weights), random.cloud(4 + seed, 3, ground))
+            let costs = CostMatrix()
+            try costs.fillExactly(rows: x, columns: y)
+            let (a, b, spread) = (x.normalisedWeights, y.normalisedWeights, costs.range.upperBound - costs.range.lowerBound)
+            func value(_ share: Double) throws -> SinkhornValue {
+                try sinkhorn(costs, rowWeights: a, columnWeights: b, SinkhornSettings(epsilon: share * spread))
+            }
+            var product = 0.0
+            for i in a.indices { for j in b.indices { product += a[i] * b[j] * costs[i, j] } }
+            // On both sides of the place where the iterations end.
+            let (near, far) = try (value(0.9999e5), value(1.0001e5))
+            #expect(near.iterations > 0 && far.iterations == 0, "seed \(seed)")
+            #expect(abs(near.linearCost - far.linearCost) < 3e-9 * spread, "seed \(seed)")
+            #expect(abs(near.entropicDual - far.entropicDual) < 3e-9 * spread, "seed \(seed)")
+            #expect(far.entropicDual < product && far.linearCost < far.entropicDual, "seed \(seed)")
+            for share in [1e8, 1e12, 1e20, 1e300] {
+                let value = try value(share)
+                #expect(abs(value.linearCost - product) < 2e-8 * spread, "seed \(seed) share \(share)")
+                #expect(abs(value.entropicDual - product) < 1e-8 * spread, "seed \(seed) share \(share)")
+                let settings = SinkhornSettings(epsilon: share)
+                #expect(try sinkhornDivergence(x, x, settings) == 0, "seed \(seed) share \(share)")
+                let divergence = try sinkhornDivergence(x, y, settings)
+                #expect(divergence > 0 && divergence < product, "seed \(seed) share \(share)")
+            }
+        }
+    }
+
     /// The level is process-wide: a process of its own, since other tests compare bits while this one changes it.
     @Test func valuesAreTheSameBitsOnEveryProcessor() async {
         await #expect(processExitsWith: .success) {

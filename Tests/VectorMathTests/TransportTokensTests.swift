@@ -107,6 +107,110 @@ import VectorMath
     }
 }
 
+/// Tokens with so much in common that products of them as they are would cancel.
+@Suite(.serialized) struct CommonDirectionTests {
+    /// Unit tokens, each with a share of one of some directions: of their squared length when that is at most 1.
+    private func tokens(
+        _ count: Int, _ dimension: Int, share: Double, directions: [[Double]], _ random: inout SeededRandom
+    ) -> [Float] {
+        (0..<count).flatMap { token in
+            let own = unit(random.doubles(dimension).map { $0 - 0.5 }), common = directions[token % directions.count]
+            return zip(common, own).map { Float(share.squareRoot() * $0 + (1 - share).squareRoot() * $1) }
+        }
+    }
+
+    private func unit(_ vector: [Double]) -> [Double] {
+        let norm = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        return vector.map { $0 / norm }
+    }
+
+    private func worst(
+        _ x: [Float], _ y: [Float], _ dimension: Int, _ ground: GroundCost, unit: (Double) -> Double
+    ) throws -> Double {
+        let x = try TokenCloud(values: x, dimension: dimension, ground: ground, side: .query)
+        let y = try TokenCloud(values: y, dimension: dimension, ground: ground, side: .candidate)
+        let exact = CostMatrix(), single = CostMatrix(), mirrored = CostMatrix()
+        try exact.fillExactly(rows: x, columns: y)
+        try single.fill(rows: PackedTokens(x), columns: y)
+        try mirrored.fill(rows: x, columns: PackedTokens(y))
+        var worst = 0.0
+        for i in 0..<x.count {
+            for j in 0..<y.count {
+                let error = max(abs(single[i, j] - exact[i, j]), abs(mirrored[i, j] - exact[i, j]))
+                if error > 0 { worst = max(worst, error / unit(exact[i, j])) }
+            }
+        }
+        return worst
+    }
+
+    @Test func tokensRoundOneDirectionKeepTheDigitsOfTheirCosts() throws {
+        try forEachKernelLevel { level in
+            for (seed, share) in [0.9, 0.95, 0.98].enumerated() {
+                var random = SeededRandom(UInt64(seed))
+                let (d, directions) = (768, [unit(random.doubles(768).map { $0 - 0.5 })])
+                for (m, n) in [(1, 40), (13, 18)] {
+                    let x = tokens(m, d, share: share, directions: directions, &random)
+                    var y = tokens(n, d, share: share, directions: directions, &random)
+                    y.replaceSubrange(0..<d, with: x[0..<d])  // at no distance
+                    for ground in GroundCost.allCases {
+                        let error = try worst(x, y, d, ground) { $0 + 1e-9 }
+                        #expect(error < 1e-6, "\(ground) \(level) share \(share) \(m) by \(n)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func tokensFarFromTheOriginKeepTheDigitsOfTheirCosts() throws {
+        try forEachKernelLevel { level in
+            var random = SeededRandom(9)
+            let (m, n, d) = (17, 21, 513)
+            let (x, y) = (random.floats(m * d).map { 3 * $0 + 5 }, random.floats(n * d).map { 3 * $0 + 5 })
+            for ground in GroundCost.allCases {
+                let error = try worst(x, y, d, ground) { $0 }
+                #expect(error < 1e-6, "\(ground) \(level)")
+            }
+        }
+    }
+
+    /// Their mean is short: only the length of the sums and the cosine from which they are not trusted keep these.
+    @Test func tokensRoundManyDirectionsKeepTheirCosts() throws {
+        try forEachKernelLevel { level in
+            for (seed, share) in [0.9, 0.93, 0.98].enumerated() {
+                var random = SeededRandom(UInt64(seed + 20))
+                let directions = (0..<9).map { _ in unit(random.doubles(1024).map { $0 - 0.5 }) }
+                let x = tokens(18, 1024, share: share, directions: directions, &random).map { 5 * $0 }
+                let y = tokens(27, 1024, share: share, directions: directions, &random).map { 5 * $0 }
+                for ground in GroundCost.allCases {
+                    let error = try worst(x, y, 1024, ground) { max(1, $0) }
+                    #expect(error < 2e-6, "\(ground) \(level) share \(share)")
+                }
+            }
+        }
+    }
+
+    @Test func singleTokensAreOrderedAsByFloat64() throws {
+        var random = SeededRandom(31)
+        let d = 768, directions = [unit(random.doubles(d).map { $0 - 0.5 })]
+        let values = tokens(300, d, share: 0.98, directions: directions, &random)
+        let clouds = try (0..<300).map {
+            try TokenCloud(values: Array(values[$0 * d..<($0 + 1) * d]), dimension: d, ground: .euclidean, side: .query)
+        }
+        for query in 0..<10 {
+            let packed = PackedTokens(clouds[query])
+            let orders = try [TokenTransport.Precision.single, .double].map { precision in
+                let transport = TokenTransport(packed, precision: precision)
+                let values = try clouds.map { cloud -> Double in
+                    guard case .optimal(let value) = try transport.solve(cloud) else { return .nan }
+                    return value
+                }
+                return values.indices.sorted { (values[$0], $0) < (values[$1], $1) }
+            }
+            #expect(orders[0] == orders[1], "query \(query)")
+        }
+    }
+}
+
 @Suite struct TransportLawTests {
     @Test func transportIsSymmetricAndZeroOnlyBetweenEqualSets() throws {
         for seed in 0..<12 {

@@ -14,17 +14,27 @@ enum { CK_PANEL = 16 };  // tokens per panel of ck_pack_panels
 /// 16p ... 16p+15, zeros past the last. `panels` has room for ceil(count/16)*16*dimension floats.
 void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *panels);
 
-/// Tokens x against tokens y, whose panels are those of ck_pack_panels; norms in float64.
+/// factors[i] = tokens[i] / norms[i] - centre, without the division where `norms` is NULL; factor_norms[i] = |factors[i]|.
+void ck_centre_tokens(const float *tokens, const double *norms, size_t count, size_t dimension, const float *centre,
+                      float *factors, double *factor_norms);
+
+/// Tokens x against tokens y, and the factors of their products: the tokens themselves or, where `centred`, what
+/// ck_centre_tokens makes of both with one centre and, under cosine, with their norms. Norms in float64.
 struct ck_token_pairs {
-    int32_t ground, transposed;
-    const float *x, *y, *panels;
+    int32_t ground, transposed, centred;
+    const float *x, *y;
     const double *x_norms, *y_norms;
+    const float *x_factors, *y_panels;  // the panels are those of ck_pack_panels
+    const double *x_factor_norms, *y_factor_norms;
     size_t x_count, y_count, dimension;
 };
 
 /// out[i*stride + j] = ground cost of x_i and y_j, or of x_j and y_i where transposed; +infinity past the last column.
-/// Products in float32 summed over runs of 512 coordinates, runs in float64; pairs so near that their products cancel, or so
-/// long or short that they leave float32's range, are computed again in float64.
+/// Products in float32, summed over parts of 64 coordinates, these to runs of 512, runs in float64; pairs so near that their
+/// products cancel, or so long or short that they leave float32's range, are computed again in float64.
+///
+/// A distance stays what it is when one vector is taken from both tokens, and the cosine cost is half the squared distance of
+/// unit tokens: where tokens have much in common, centred factors leave nothing to cancel.
 void ck_ground_costs(const struct ck_token_pairs *pairs, double *out, size_t stride);
 
 /// minima[i] = min over j of costs[i][j] - column_duals[j] (no duals when NULL), where[i] = such a j.

@@ -78,6 +78,7 @@ struct MetricRankScan {
     private func prepare(
         _ queries: [Query], from start: Int, in reader: Reader
     ) throws -> (group: [RankCounter?], next: Int) {
+        let operands = MetricOperands(metric, dimension: source.tokenDimension)
         var group: [RankCounter?] = []
         var bytes = 0
         var next = start
@@ -89,16 +90,15 @@ struct MetricRankScan {
             case .tokenSets:
                 _ = try reader.forEachTokenSet(part.map(\.row), of: source) { index, tokens in
                     bytes += tokens.values.count * 4
-                    guard try metric.operandIfAny(tokens) != nil else { return }
-                    found[index] = RankCounter(
-                        try MetricQuery(metric, vector: [], tokens: tokens), relevant: part[next + index].relevant)
+                    guard let operand = try operands.operandIfAny(tokens) else { return }
+                    found[index] = RankCounter(MetricQuery(metric, operand), relevant: part[next + index].relevant)
                 }
             case .vectors:
                 _ = try reader.forEachVector(part.map(\.row), of: source) { index, vector in
                     bytes += vector.count * 4
                     let values = Array(vector)
                     found[index] = RankCounter(
-                        try MetricQuery(metric, vector: values, tokens: nil), relevant: part[next + index].relevant)
+                        MetricQuery(metric, .vector(values)), relevant: part[next + index].relevant)
                 }
             }
             group += found

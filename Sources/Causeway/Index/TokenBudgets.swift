@@ -70,7 +70,8 @@ struct TokenBudgets {
 
     /// Per query, the ranks by cosine of the best k of the sample, without what shows the query's own item.
     private func ranks(_ queries: [Query], among sample: [RowID], k: Int, in reader: Reader) throws -> [[Int]] {
-        let comparisons = try queries.map { try MetricQuery(metric, vector: $0.judge.vector, tokens: $0.tokens) }
+        let operands = MetricOperands(metric, dimension: target.tokenDimension)
+        let comparisons = try queries.map { try operands.query(vector: $0.judge.vector, tokens: $0.tokens) }
         let hiddenMax = queries.map(\.judge.sample).hiddenMax
         let scan = MetricScan(modality: target, metric: metric, k: k + hiddenMax, threads: threads)
         let stage = "\(work) \(metric) from \(source.name) to \(target.name)"
@@ -103,9 +104,10 @@ struct TokenBudgets {
     func queries(_ rows: [RowID], in reader: Reader) throws -> [Query] {
         let judges = try Judge.of(rows, from: source, in: target, reader: reader)
         guard metric.operand == .tokenSets else { return judges.map { Query(judge: $0) } }
+        let operands = MetricOperands(metric, dimension: source.tokenDimension)
         var queries: [Query] = []
         _ = try reader.forEachTokenSet(judges.map(\.sample.row), of: source) { index, tokens in
-            guard (try? MetricQuery(metric, vector: judges[index].vector, tokens: tokens)) != nil else { return }
+            guard (try? operands.operand(tokens, side: .query)) != nil else { return }
             queries.append(Query(judge: judges[index], tokens: tokens))
         }
         return queries

@@ -107,7 +107,8 @@ struct BatchAssembler {
         }
         guard weights.allSatisfy({ $0.isFinite && $0 >= 0 }), weights.contains(where: { $0 > 0 }) else {
             throw bad(
-                place, "a weight is negative or not finite, or all are zero", "use weights of at least 0, not all 0", .weights)
+                place, "a weight is negative or not finite, or all are zero or too small for float32",
+                "use weights of at least 0, the largest of about 1", .weights)
         }
     }
 

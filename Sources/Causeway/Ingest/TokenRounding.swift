@@ -9,7 +9,8 @@ public enum TokenPrecision: String, Sendable, CaseIterable {
     /// To the bit.
     case float32
     /// Rounded to the nearest half, two bytes and 11 significant bits a number; the sets' 8-bit codes are as large as ever, so
-    /// that a database of tokens shrinks to about 0.7. Values of magnitude 65520 and more are refused.
+    /// that a database of tokens shrinks to about 0.7. Values of magnitude 65520 and more are refused, and tokens of which only
+    /// zeros would be left.
     case float16
 
     var stored: TokenStorage { self == .float16 ? .float16 : .float32 }
@@ -32,9 +33,9 @@ final class TokenRounding: Sendable {
             guard try storage(of: batch.parts[index].modality) == .float16 else { continue }
             for row in batch.parts[index].input.tokenSets.indices {
                 guard var set = batch.parts[index].input.tokenSets[row] else { continue }
-                if let token = set.roundToHalves() {
+                if let fault = set.roundToHalves() {
                     throw batch.parts[index].origin.bad(
-                        .tokens, at: batch.parts[index].places[row], "token \(token) holds a number too large for float16",
+                        .tokens, at: batch.parts[index].places[row], fault.description,
                         remedy: "scale the tokens, or ingest into a modality with --token-storage float32")
                 }
                 batch.parts[index].input.tokenSets[row] = set
@@ -74,13 +75,32 @@ final class TokenRounding: Sendable {
 }
 
 extension Storage.TokenSet {
-    /// Rounds all values to the nearest half, ties to even. The index of a token too large for one, otherwise nil.
-    mutating func roundToHalves() -> Int? {
-        for index in values.indices {
-            guard let half = roundedToHalf(values[index]) else { return index / dimension }
-            values[index] = half
+    /// Rounds all values to the nearest half, ties to even. Nil, or the first token that halves cannot hold.
+    fileprivate mutating func roundToHalves() -> HalfFault? {
+        for token in 0..<count {
+            var (hadLength, hasLength) = (false, false)
+            for index in token * dimension..<(token + 1) * dimension {
+                guard let half = roundedToHalf(values[index]) else { return .tooLarge(token: token) }
+                hadLength = hadLength || values[index] != 0
+                hasLength = hasLength || half != 0
+                values[index] = half
+            }
+            if hadLength && !hasLength { return .vanishes(token: token) }
         }
         return nil
+    }
+}
+
+private enum HalfFault: CustomStringConvertible {
+    case tooLarge(token: Int)
+    /// It has length, and would have none.
+    case vanishes(token: Int)
+
+    var description: String {
+        switch self {
+        case .tooLarge(let token): "token \(token) holds a number too large for float16"
+        case .vanishes(let token): "token \(token) holds only numbers that are zero as float16"
+        }
     }
 }
 

@@ -43,6 +43,7 @@ extension Metric {
         _ body: (_ index: Int, MetricOperand) throws -> Void
     ) throws -> MetricReading {
         var reading = MetricReading()
+        let operands = MetricOperands(self, dimension: modality.tokenDimension)
         let clock = ContinuousClock()
         let start = clock.now
         var comparing = 0.0
@@ -60,7 +61,7 @@ extension Metric {
                 let begin = clock.now
                 defer { comparing += clock.now.seconds(since: begin) }
                 reading.bytes += tokens.values.count * 4
-                guard let operand = try operandIfAny(tokens) else { return }
+                guard let operand = try operands.operandIfAny(tokens) else { return }
                 reading.compared += 1
                 try body(index, operand)
             }.count
@@ -68,17 +69,5 @@ extension Metric {
         }
         reading.seconds = clock.now.seconds(since: start) - comparing
         return reading
-    }
-
-    /// Nil for tokens without content; stored tokens have no other fault.
-    func operandIfAny(_ tokens: Storage.TokenSet) throws -> MetricOperand? {
-        do throws(TransportError) {
-            return try operand(tokens, side: .candidate)
-        } catch {
-            switch error {
-            case .emptyTokenSet, .noContent, .zeroWeights: return nil
-            default: throw error
-            }
-        }
     }
 }

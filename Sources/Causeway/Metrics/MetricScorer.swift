@@ -1,75 +1,31 @@
 /// The value of one query against one candidate under any metric on token sets, built in or the user's own, and under the
 /// user's own metrics on vectors. Ranks nothing and reads no storage. Built-in metrics on vectors have VectorScorer.
-import Storage
 import VectorMath
-
-/// What a metric compares, checked once: a vector, tokens ready for costs, or tokens as a user's metric takes them.
-enum MetricOperand: Sendable {
-    case vector([Float])
-    case cloud(TokenCloud)
-    case tokens(TokenSet)
-}
-
-extension Metric {
-    /// - Throws: `TransportError` for tokens without content, such as only zero vectors under cosine.
-    func operand(_ tokens: Storage.TokenSet, side: TransportSide) throws(TransportError) -> MetricOperand {
-        switch kind {
-        case .tokens(let metric): return .cloud(try TokenCloud(tokens, ground: metric.ground, side: side))
-        case .customTokens, .customVectors, .vectors:
-            guard tokens.count > 0 else { throw .emptyTokenSet(side) }
-            // Stored tokens have been checked.
-            if side == .query { _ = try TokenCloud(tokens, ground: .euclidean, side: side) }
-            return .tokens(TokenSet(tokens))
-        }
-    }
-}
-
-extension TokenCloud {
-    init(_ tokens: Storage.TokenSet, ground: GroundCost, side: TransportSide) throws(TransportError) {
-        try self.init(
-            values: tokens.values, dimension: tokens.dimension, weights: tokens.weights.map { $0.map(Double.init) },
-            ground: ground, side: side)
-    }
-}
 
 /// A query ready for many candidates. Safe to share; each thread makes its own scorer.
 struct MetricQuery: Sendable {
     enum Form: Sendable {
         case tokens(TokenMetric, PackedTokens)
+        case sliced(order: Int, SlicedTokens)
+        case gaussian(GaussianTokens)
         case customTokens(any TokenComparison, TokenSet)
         case customVector(any VectorComparison, [Float])
     }
 
     let metric: Metric
     let form: Form
-    /// The directions of a sliced metric, and the query's tokens along them.
-    let slices: (directions: SliceDirections, tokens: SlicedTokens)?
 
-    /// - Throws: `.badInput` for tokens without content; dimensions are the caller's to check.
-    init(_ metric: Metric, vector: [Float], tokens: Storage.TokenSet?) throws {
+    init(_ metric: Metric, _ operand: MetricOperand) {
         self.metric = metric
-        var slices: (SliceDirections, SlicedTokens)?
-        switch metric.kind {
-        case .vectors: preconditionFailure("\(metric) has VectorScorer")
-        case .customVectors(let comparison): form = .customVector(comparison, vector)
-        case .customTokens(let comparison):
-            guard let tokens else { throw TransportError.emptyTokenSet(.query) }
-            guard case .tokens(let set) = try metric.operand(tokens, side: .query) else { preconditionFailure("another form") }
-            form = .customTokens(comparison, set)
-        case .tokens(let kind):
-            guard let tokens else { throw TransportError.emptyTokenSet(.query) }
-            guard case .cloud(let cloud) = try metric.operand(tokens, side: .query) else { preconditionFailure("another form") }
-            if case .sliced(_, let count) = kind {
-                let directions = SliceDirections(count: count, dimension: cloud.dimension, seed: Self.directionSeed)
-                slices = (directions, try SlicedTokens(cloud, directions))
-            }
-            form = .tokens(kind, PackedTokens(cloud))
+        form = switch (metric.kind, operand) {
+        case (.tokens(let kind), .cloud(let cloud)): .tokens(kind, PackedTokens(cloud))
+        case (.tokens(.sliced(let order, _)), .sliced(let tokens)): .sliced(order: order, tokens)
+        case (.tokens, .gaussian(let tokens)): .gaussian(tokens)
+        case (.customTokens(let comparison), .tokens(let set)): .customTokens(comparison, set)
+        case (.customVectors(let comparison), .vector(let vector)): .customVector(comparison, vector)
+        default: preconditionFailure("an operand of another metric than \(metric)")
         }
-        self.slices = slices
     }
-
-    /// One seed for all queries and databases, so that values can be compared between them.
-    private static let directionSeed: UInt64 = 0x736C_6963_6573
 
     /// What bounds candidates by their codes; nil where the metric has no such bound, or these tokens cannot be coded.
     var codeBounds: (codes: TokenCodeBounds, metric: TokenMetric)? {
@@ -100,6 +56,10 @@ final class MetricScorer {
         switch (query.form, candidate) {
         case (.tokens(let metric, let tokens), .cloud(let cloud)):
             return try value(metric, tokens, cloud, limit)
+        case (.sliced(let order, let tokens), .sliced(let other)):
+            return slicedTransport(tokens, other, order: order).distance
+        case (.gaussian(let tokens), .gaussian(let other)):
+            return try ModalityGap.gaussianWasserstein(tokens, other, limit: limit)
         case (.customTokens(let comparison, let tokens), .tokens(let other)):
             return try checked(comparison.value(query: tokens, candidate: other))
         case (.customVector(let comparison, let vector), .vector(let other)):
@@ -133,10 +93,7 @@ final class MetricScorer {
                 rowWeights: tokens.cloud.weights == nil ? nil : tokens.cloud.normalisedWeights,
                 columnWeights: cloud.weights == nil ? nil : cloud.normalisedWeights)
         case .sinkhorn(let form): return try sinkhornValue(form, tokens.cloud, cloud)
-        case .sliced(let order, _):
-            guard let slices = query.slices else { preconditionFailure("a sliced metric without directions") }
-            return slicedTransport(slices.tokens, try SlicedTokens(cloud, slices.directions), order: order).distance
-        case .gaussian: return try ModalityGap.gaussianWasserstein(tokens.cloud, cloud)
+        case .sliced, .gaussian: preconditionFailure("operands of their own")
         }
     }
 

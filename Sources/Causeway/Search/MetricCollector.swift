@@ -62,7 +62,8 @@ final class MetricCollector {
             guard case .cloud(let cloud) = operand else { preconditionFailure("an operand of another metric") }
             try ranking.offer(id: row.rawValue, cloud)
         case .list(let scorer):
-            if let value = try scorer.value(operand) { list.insert(row, value) }
+            let limit = metric.isSimilarity ? .infinity : list.last() ?? .infinity
+            if let value = try scorer.value(operand, limit: limit) { list.insert(row, value) }
         }
     }
 

@@ -195,7 +195,7 @@ private final class MetricPass {
 
     private func cloud(_ row: RowID) throws -> TokenCloud {
         guard let tokens = try reader.tokenSet(row, of: scan.modality),
-            case .cloud(let cloud) = try scan.metric.operand(tokens, side: .candidate)
+            case .cloud(let cloud) = try MetricOperands(scan.metric, dimension: nil).operand(tokens, side: .candidate)
         else { throw TransportError.emptyTokenSet(.candidate) }
         return cloud
     }
@@ -219,6 +219,8 @@ extension MetricOperand {
         switch self {
         case .vector(let vector): vector.count * 4
         case .cloud(let cloud): cloud.values.count * 4
+        case .sliced(let tokens): tokens.size * 8
+        case .gaussian(let tokens): tokens.size * 8
         case .tokens(let tokens): tokens.values.count * 4
         }
     }

@@ -25,9 +25,8 @@ struct MetricSearch {
     /// - Parameter tokens: of each query; of the target's token dimension.
     func answers(to queries: [PreparedQuery], tokens: [Storage.TokenSet?]) throws -> [SearchAnswer] {
         let clock = ContinuousClock()
-        let comparisons = try zip(queries, tokens).map {
-            try MetricQuery(options.metric, vector: $0.vector, tokens: $1)
-        }
+        let operands = MetricOperands(options.metric, dimension: target.tokenDimension)
+        let comparisons = try zip(queries, tokens).map { try operands.query(vector: $0.vector, tokens: $1) }
         let index = try cache.state(of: target, for: options.effort, in: reader)
         let filterStart = clock.now
         let matches = try index.matches(options.filter, of: target, in: reader)
@@ -123,7 +122,7 @@ struct MetricSearch {
 
     private func plan(of row: RowID, _ planner: TokenTransport) throws -> [TokenFlow]? {
         guard let tokens = try reader.tokenSet(row, of: target),
-            case .cloud(let cloud) = try options.metric.operand(tokens, side: .candidate)
+            case .cloud(let cloud) = try MetricOperands(options.metric, dimension: nil).operand(tokens, side: .candidate)
         else { return nil }
         return try planner.plan(cloud).map { TokenFlow(queryToken: $0.row, token: $0.column, mass: $0.share) }
     }

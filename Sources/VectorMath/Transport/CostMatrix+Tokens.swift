@@ -40,7 +40,8 @@ extension CostMatrix {
         }
     }
 
-    /// Costs of tokens (rows) against packed tokens (columns), products in float32: within about 1e-6 relative. O(mnd).
+    /// Costs of tokens (rows) against packed tokens (columns), products in float32: within 2e-6, relative to max(1, cost).
+    /// O(mnd).
     package func fill(rows left: TokenCloud, columns right: PackedTokens) throws(TransportError) {
         try match(left, right.cloud)
         fill(left, right, transposed: false)

@@ -27,7 +27,8 @@ package struct SinkhornValue: Sendable, Equatable {
     package var linearCost: Double
     /// ⟨P, C⟩ + ε·KL(P ‖ a⊗b) (Feydy et al. 2019).
     package var entropicDual: Double
-    /// The plan is P = a·b·exp((f + g − C)/ε); in units of the cost. Empty where the answer is the optimum.
+    /// The plan is P = a·b·exp((f + g − C)/ε); in units of the cost. Empty where the answer is the optimum or next to the
+    /// product.
     package var rowPotentials: [Double] = []
     package var columnPotentials: [Double] = []
     package var iterations = 0
@@ -52,7 +53,8 @@ extension CostMatrix {
 /// These iterations crawl where the plan nearly falls apart into blocks that little mass connects, as it does for two tokens
 /// against two at 5 % of their spread. So after a while each is led by a Newton step for the dual: see `NewtonStep`. A small
 /// epsilon is come down to by halves, each a good start for the next. An epsilon too small to be told from none at this
-/// tolerance gives the optimum, of which the entropic values are then within tolerance · spread.
+/// tolerance gives the optimum, of which the entropic values are then within tolerance · spread. A large epsilon gives values
+/// next to those of the product a⊗b: beside potentials that hold ε, the costs would have lost their digits.
 /// - Complexity: O(mn) an iteration, and O(mn·min + min³) led by Newton: tens of them.
 package func sinkhorn(
     _ costs: CostMatrix, rowWeights a: [Double], columnWeights b: [Double], _ settings: SinkhornSettings
@@ -62,6 +64,9 @@ package func sinkhorn(
     // KL(P ‖ a⊗b) is at most the entropy of the smaller side.
     if settings.epsilon * log(Double(min(a.count, b.count))) <= settings.tolerance * spread {
         return optimum(costs, a, b)
+    }
+    if spread <= productShare * settings.epsilon {
+        return nextToProduct(costs, a, b, settings.epsilon, above: range.lowerBound)
     }
     let potentials = try EntropicPotentials(costs, a, b, above: range.lowerBound)
     var stage = EntropicStage.first(for: settings.epsilon, spread: spread)
@@ -86,6 +91,28 @@ private func optimum(_ costs: CostMatrix, _ a: [Double], _ b: [Double]) -> Sinkh
         preconditionFailure("abandoned without a limit")
     }
     return SinkhornValue(linearCost: cost, entropicDual: cost)
+}
+
+/// Spreads up to this share of epsilon: what is left out then is about its square of the spread.
+private let productShare = 1e-5
+
+/// To first order in 1/ε the plan is a⊗b·(1 − c/ε), c being the costs less the means of their row and column; so its mean cost is
+/// less than that of the product by the mean square of c over ε, and the dual value by half of that. O(mn).
+private func nextToProduct(
+    _ costs: CostMatrix, _ a: [Double], _ b: [Double], _ epsilon: Double, above least: Double
+) -> SinkhornValue {
+    let rowMeans = a.indices.map { i in b.indices.reduce(0) { $0 + b[$1] * (costs[i, $1] - least) } }
+    let columnMeans = b.indices.map { j in a.indices.reduce(0) { $0 + a[$1] * (costs[$1, j] - least) } }
+    let mean = zip(a, rowMeans).reduce(0) { $0 + $1.0 * $1.1 }
+    var square = 0.0
+    for i in a.indices {
+        for j in b.indices {
+            let rest = costs[i, j] - least - rowMeans[i] - columnMeans[j] + mean
+            square += a[i] * b[j] * rest * rest
+        }
+    }
+    let step = square / epsilon
+    return SinkhornValue(linearCost: least + (mean - step), entropicDual: least + (mean - step / 2))
 }
 
 /// One of the epsilons on the way down to the one asked for.

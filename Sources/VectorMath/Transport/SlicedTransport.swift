@@ -78,6 +78,9 @@ package struct SlicedTokens: Sendable {
     }
 
     fileprivate var directions: Int { places.count / count }
+
+    /// Numbers held.
+    package var size: Int { places.count + (weights?.count ?? 0) }
 }
 
 /// Sliced distance of order p (1 or 2): (mean over directions of Wp to the p)^(1/p), with each direction's Wp to the p.
@@ -87,31 +90,42 @@ package func slicedTransport(
 ) -> (distance: Double, perDirection: [Double]) {
     precondition(p == 1 || p == 2, "order 1 or 2")
     precondition(x.directions == y.directions, "sliced along other directions")
-    let perDirection = (0..<x.directions).map { lineTransport(x, y, direction: $0, order: p) }
+    // Equal weights are matched alike along every direction.
+    let same = x.weights == nil && y.weights == nil ? quantiles(x, y, direction: 0) : nil
+    let perDirection = (0..<x.directions).map { direction in
+        let (left, right) = (direction * x.count, direction * y.count)
+        var sum = 0.0
+        for match in same ?? quantiles(x, y, direction: direction) {
+            let distance = abs(x.places[left + match.x] - y.places[right + match.y])
+            sum += match.mass * (p == 2 ? distance * distance : distance)
+        }
+        return sum
+    }
     let mean = perDirection.reduce(0, +) / Double(perDirection.count)
     return (p == 2 ? mean.squareRoot() : mean, perDirection)
 }
 
-/// Wp to the p along one direction: quantiles matched in order. O(m + n).
-private func lineTransport(_ x: SlicedTokens, _ y: SlicedTokens, direction: Int, order p: Int) -> Double {
+/// Which of the tokens sorted along a direction share how much mass when quantiles are matched in order. O(m + n).
+private func quantiles(_ x: SlicedTokens, _ y: SlicedTokens, direction: Int) -> [(x: Int, y: Int, mass: Double)] {
     let (left, right) = (direction * x.count, direction * y.count)
     let (leftShare, rightShare) = (1 / Double(x.count), 1 / Double(y.count))
-    var (i, j, sum) = (0, 0, 0.0)
+    var (i, j) = (0, 0)
     var (leftRest, rightRest) = (x.weights?[left] ?? leftShare, y.weights?[right] ?? rightShare)
+    var matches: [(x: Int, y: Int, mass: Double)] = []
+    matches.reserveCapacity(x.count + y.count)
     while true {
         let mass = min(leftRest, rightRest)
-        let distance = abs(x.places[left + i] - y.places[right + j])
-        sum += mass * (p == 2 ? distance * distance : distance)
+        if mass > 0 { matches.append((i, j, mass)) }
         leftRest -= mass
         rightRest -= mass
         // Rounding may leave a crumb of mass on the side that ends first; its cost is nothing.
         if leftRest <= rightRest {
             i += 1
-            if i == x.count { return sum }
+            if i == x.count { return matches }
             leftRest = x.weights?[left + i] ?? leftShare
         } else {
             j += 1
-            if j == y.count { return sum }
+            if j == y.count { return matches }
             rightRest = y.weights?[right + j] ?? rightShare
         }
     }

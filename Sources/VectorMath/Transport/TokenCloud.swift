@@ -76,6 +76,21 @@ package struct TokenCloud: Sendable {
     /// The place of kept token `index` in the set given.
     package func original(_ index: Int) -> Int { kept?[index] ?? index }
 
+    /// The mean token (under cosine the mean direction), where it holds most of the tokens' squared length: products of the
+    /// tokens as they are would then cancel in the costs. Of little use elsewhere, since taking it away costs time.
+    var centre: [Float]? {
+        let shareMin = 0.75
+        var sum = [Double](repeating: 0, count: dimension)
+        var squares = 0.0
+        for token in 0..<count {
+            let scale = ground == .cosine ? 1 / norms[token] : 1
+            for (k, value) in values[token * dimension..<(token + 1) * dimension].enumerated() { sum[k] += scale * Double(value) }
+            squares += scale * norms[token] * scale * norms[token]
+        }
+        let own = sum.reduce(0) { $0 + $1 * $1 } / Double(count)
+        return own > 0 && own >= shareMin * squares ? sum.map { Float($0 / Double(count)) } : nil
+    }
+
     /// Weights that sum to 1.
     package var normalisedWeights: [Double] {
         weights.map(normalised) ?? Array(repeating: 1 / Double(count), count: count)

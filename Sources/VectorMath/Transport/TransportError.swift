@@ -31,7 +31,8 @@ package enum TransportError: Error, Equatable, Sendable, CustomStringConvertible
             "the \(side) has \(tokens) tokens and \(weights) weights; give one weight for each token"
         case .negativeWeight(let side, let index): "weight \(index) of the \(side) is negative; weights are masses"
         case .nonFiniteWeight(let side, let index): "weight \(index) of the \(side) is not a finite number"
-        case .zeroWeights(let side): "all weights of the \(side) are zero; give at least one token weight"
+        case .zeroWeights(let side): 
+            "all weights of the \(side) are zero, or too small for float32; give one of about 1"
         case .nonFiniteToken(let side, let index): "token \(index) of the \(side) holds NaN or infinity"
         case .costOutOfRange(let row, let column):
             "the cost of row \(row) and column \(column) is not a number of magnitude below 1e150"
