@@ -179,6 +179,9 @@ package struct Finding: Sendable, Equatable {
     package var remedy: String
 }
 
+/// "1 row holds", "2 rows hold".
+func counted(_ count: some BinaryInteger, _ one: String, _ more: String) -> String { "\(count) \(count == 1 ? one : more)" }
+
 /// Limits of stored data, each with its reason.
 package enum StorageLimits {
     /// A block of this many float32 stays far below LZ4's limit and SQLite's (FORMAT.md, § Limits).
