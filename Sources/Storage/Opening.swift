@@ -102,7 +102,7 @@ struct Opening {
         let deadline = ContinuousClock.now + options.lockWait
         while true {
             do throws(FileError) {
-                if let lock = try fileSystem.lock(path + "-lock", .shared, wait: false) { return lock }
+                if let lock = try fileSystem.lock(path + "-lock", .shared) { return lock }
             } catch {
                 if error.isMissing { return nil }
                 throw .unwritableDirectory(path: path, why: "its lock file may not be read")
@@ -157,7 +157,7 @@ struct Opening {
         var pause = 0.001
         while true {
             do throws(FileError) {
-                if let lock = try fileSystem.lock(path + "-lock", .exclusive, wait: false) { return lock }
+                if let lock = try fileSystem.lock(path + "-lock", .exclusive) { return lock }
             } catch {
                 throw error.isMissing ? .notFound(path: path)
                     : error.code == EACCES || error.code == EROFS

@@ -169,7 +169,7 @@ package final class Store: Sendable {
             return slot
         }) else { return }
         // Without the lock the log simply stays for the next writer.
-        guard let lock = try? fileSystem.lock(path + "-lock", .exclusive, wait: false) else { return }
+        guard let lock = try? fileSystem.lock(path + "-lock", .exclusive) else { return }
         _ = try? connection.checkpoint(truncating: true)
         connection.foldLogOnClose()
         connection.close()

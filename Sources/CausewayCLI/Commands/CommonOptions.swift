@@ -76,9 +76,10 @@ extension Context {
     }
 }
 
-/// One bar at a time: a new stage ends the bar before.
+/// One bar at a time: a new stage ends the bar before. What is waited for is said once.
 private final class ProgressBars: Sendable {
     private struct Current: Sendable { var stage: String, bar: Progress }
+    private let obstacles = Mutex<Set<String>>([])
     private let context: Context
     private let unit: String
     private let current = Mutex<Current?>(nil)
@@ -89,6 +90,11 @@ private final class ProgressBars: Sendable {
     }
 
     func show(_ progress: Causeway.Progress) {
+        if let obstacle = progress.waitsFor {
+            finish()
+            if obstacles.withLock({ $0.insert(obstacle).inserted }) { context.note("waiting for \(obstacle)") }
+            return
+        }
         let bar = current.withLock { current -> Progress in
             if let known = current, known.stage == progress.stage { return known.bar }
             current?.bar.finish()
