@@ -129,12 +129,14 @@ struct Opening {
             PRAGMA cache_size = -\(options.readerCacheKiB)
             """)
         connection.readerCacheKiB = options.readerCacheKiB
+        if let cancellation = options.cancellation { connection.stop(by: cancellation) }
         return connection
     }
 
     func connectWriter() throws(StorageError) -> Connection {
         let connection = try Connection(path: path, for: .write, busyTimeoutMs: options.busyTimeoutMs)
         try configure(connection)
+        if let cancellation = options.cancellation { connection.stop(by: cancellation) }
         return connection
     }
 
@@ -163,6 +165,7 @@ struct Opening {
                     : error.code == EACCES || error.code == EROFS
                     ? .readOnly(path: path, operation: "locking for writing") : .file(error)
             }
+            if options.cancellation?.isCancelled == true { throw .interrupted(operation: "waiting for another writer") }
             guard ContinuousClock.now < deadline else { throw .locked(path: path) }
             Thread.sleep(forTimeInterval: pause)
             pause = min(pause * 2, 0.05)

@@ -51,6 +51,7 @@ extension Store {
         let (directory, name) = splitPath(destination)
         let temporary = "\(directory)/.\(name).\(UInt64.random(in: 0 ... .max))"
         do {
+            try makeEmpty(temporary, for: destination)
             try read { reader in
                 // SQLite's own journal and fsync protect the copy: FULL waits for the disk before it reports the end.
                 let copy = try Connection(path: temporary, for: .create, busyTimeoutMs: options.busyTimeoutMs)
@@ -72,6 +73,15 @@ extension Store {
             }
             if let error = error as? FileError { throw StorageError.file(error) }
             throw error
+        }
+    }
+
+    /// SQLite would say less of why it cannot, and name the temporary, which nobody asked for.
+    private func makeEmpty(_ temporary: String, for destination: String) throws(StorageError) {
+        do throws(FileError) {
+            try fileSystem.createExclusively(temporary).close()
+        } catch {
+            throw .file(FileError(operation: "write", path: destination, code: error.code))
         }
     }
 

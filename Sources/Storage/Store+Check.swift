@@ -36,13 +36,13 @@ struct Check {
             try check.counters(deep: deep)
             try check.derivedRows()
         } catch {
-            check.report(error)
+            try check.report(error)
         }
         guard deep else { return check.findings }
         do {
             try check.contents()
         } catch let error as StorageError {
-            check.report(error)
+            try check.report(error)
         }
         return check.findings
     }
@@ -51,7 +51,9 @@ struct Check {
         findings.append(Finding(severity: .damage, place: place, problem: problem, remedy: remedy))
     }
 
-    mutating func report(_ error: StorageError) {
+    /// - Throws: what says nothing of the file.
+    mutating func report(_ error: StorageError) throws(StorageError) {
+        if case .interrupted = error { throw error }
         let what = if case .corrupt(_, let what) = error { what } else { error.description }
         let finding = Finding.unreadable(what)
         if !findings.contains(finding) { findings.append(finding) }

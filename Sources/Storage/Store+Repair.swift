@@ -29,7 +29,8 @@ extension Store {
     /// - dryRun: does it all, and takes it back.
     /// - copy: where the state before is copied to, if this changes it beyond `more`. Nothing is overwritten.
     /// - more: further repairs in the same transaction.
-    /// - Throws: `.locked`, `.alreadyExists`, `.corrupt` where pages of the file itself are damaged; nothing is changed then.
+    /// - Throws: `.locked`, `.interrupted`, `.alreadyExists`, `.corrupt` where pages of the file itself are damaged; nothing is
+    ///   changed then.
     /// - Complexity: O(database), twice.
     package func repair(
         dryRun: Bool, copy: String?, and more: (Writer) throws -> [Repair] = { _ in [] }
@@ -98,6 +99,7 @@ private struct Repairing {
         do throws(StorageError) {
             try writer.connection.execute("REINDEX")
         } catch {
+            if case .interrupted = error { throw error }
             throw .corrupt(path: writer.connection.path, what: "\(before[0]), which no repair mends; nothing was changed")
         }
         let after = Set(try integrity())

@@ -23,13 +23,16 @@ extension OptionDescription {
 
 extension ParsedArguments {
     /// Opens the database of the argument DB. One of an earlier version is brought up to date first, whatever the command.
-    func database(_ access: Database.Access) throws -> Database {
-        let path = text("DB")
+    /// - Parameter cancellation: for commands that must end in order though they take long and show no progress.
+    func database(_ access: Database.Access, stoppedBy cancellation: Cancellation? = nil) throws -> Database {
+        func open(_ access: Database.Access) throws -> Database {
+            try Database(path: text("DB"), access: access, upkeep: .manual, cancellation: cancellation)
+        }
         do {
-            return try Database(path: path, access: access, upkeep: .manual)
+            return try open(access)
         } catch CausewayError.olderFormat {
-            try Database(path: path, access: .readWrite, upkeep: .manual).close()
-            return try Database(path: path, access: access, upkeep: .manual)
+            try open(.readWrite).close()
+            return try open(access)
         }
     }
 

@@ -121,7 +121,7 @@ private final class ScratchDatabase {
     init?(insteadOf path: String) throws {
         guard !FileManager.default.fileExists(atPath: path) else { return nil }
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("causeway-dry-run-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try makeDirectory(folder.path)
         database = try Database(path: folder.appendingPathComponent("empty.db").path)
     }
 
