@@ -67,7 +67,8 @@ package enum IngestCommand: Command {
         finish()
         withExtendedLifetime(scratch) {}
         try context.print(report.json(dryRun: options.dryRun))
-        if !options.dryRun && !arguments.flag("no-merge") { try context.maintainIndexes(of: collection) }
+        let isThereAny = report.taken + report.resumedAfter > 0
+        if isThereAny && !options.dryRun && !arguments.flag("no-merge") { try context.maintainIndexes(of: collection) }
     }
 
     /// Either matrices, for which there is a modality, or records, which have no files beside them.
@@ -132,9 +133,10 @@ private final class ScratchDatabase {
 }
 
 extension IngestReport {
+    fileprivate var taken: Int { inserted + replaced + skipped }
+
     fileprivate func json(dryRun: Bool) -> JSONValue {
-        let taken = inserted + replaced + skipped
-        return [
+        [
             dryRun ? "wouldInsert" : "inserted": .integer(inserted), "replaced": .integer(replaced),
             "skipped": .integer(skipped), "resumedAfter": .integer(resumedAfter), "seconds": .real(rounded(seconds)),
             "rowsPerSecond": .integer(Int(Double(taken) / max(seconds, 1e-9))),
