@@ -45,7 +45,9 @@ struct BatchFit {
         }
         return origin.bad(
             .id, at: place, "id \(id) is already in modality \(part.modality)",
-            remedy: "choose --on-conflict replace or skip, or continue an interrupted ingest with --resume")
+            remedy: options.resume
+                ? "choose --on-conflict skip or replace: --resume goes on with the very files that were interrupted, unchanged"
+                : "choose --on-conflict replace or skip, or continue an interrupted ingest with --resume")
     }
 
     private func mismatch(_ what: String, _ expected: Int, _ got: Int, _ part: ModalityBatch) -> CausewayError {

@@ -9,7 +9,8 @@ package enum IngestCommand: Command {
             "A FILE is a matrix with an embedding a row (.npy .npz .fvecs .bvecs .safetensors) or JSON records, one a line "
                 + "(.jsonl). - is standard input: records or a .npy. Rows of several files count on from one to the next.",
             "Every batch is a transaction: kept whole or not at all, and on disk before the next begins. Bad input is refused "
-                + "with file, row and reason, and nothing of its batch is kept. An interrupted ingest goes on with --resume.",
+                + "with file, row and reason, and nothing of its batch is kept. An interrupted ingest goes on with --resume, as "
+                + "long as its files have not changed.",
         ],
         positionals: [
             .database("the database file, made when it is missing"),
