@@ -206,4 +206,11 @@ package enum StorageLimits {
         let isClean = !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
         return isClean ? nil : "has a control character"
     }
+
+    /// What keeps a text from naming a modality that is new: in a list of them it could not be told from others.
+    package static func modalityFault(_ name: String) -> String? {
+        if let fault = nameFault(name) { return fault }
+        if name.utf8.contains(UInt8(ascii: ",")) { return "has a comma" }
+        return name.hasPrefix(" ") || name.hasSuffix(" ") ? "has a blank at an end" : nil
+    }
 }

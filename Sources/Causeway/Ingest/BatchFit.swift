@@ -12,14 +12,24 @@ struct ModalityShape {
         (dimension, tokenDimension, producer) = (record.dimension, record.tokenDimension, record.producer)
     }
 
-    /// Of the modality that a batch would make.
-    init(madeBy part: ModalityBatch, producer: String?) {
+    fileprivate init(madeBy part: ModalityBatch, producer: String?) {
         (dimension, tokenDimension, self.producer) = (part.input.dimension, part.tokenDimension, producer)
     }
 }
 
 struct BatchFit {
     let options: IngestOptions
+
+    /// Of the modality that a batch makes, whose first it is.
+    /// - Throws: `.badInput` for a name that none can have.
+    func newShape(of part: ModalityBatch) throws -> ModalityShape {
+        if let fault = StorageLimits.modalityFault(part.modality) {
+            throw part.origin.bad(
+                at: part.places.first ?? 0, "the modality's name \(fault)",
+                remedy: "use 1 to \(StorageLimits.nameBytesMax) bytes without commas, control characters, and blanks at its ends")
+        }
+        return ModalityShape(madeBy: part, producer: options.producer)
+    }
 
     /// - Throws: `.badInput` (or its kin where there is no file), `.producerMismatch`.
     func check(_ part: ModalityBatch, against known: ModalityShape) throws {
