@@ -183,7 +183,8 @@ struct Check {
             SELECT count(*) FROM attribute WHERE path IN (SELECT id FROM attribute_path WHERE modality = ?)
             """, [modality.id.rawValue]) { Int($0.int(0)) }.first ?? 0
         if stored > implied {
-            damage(place, "the filter table has \(counted(stored - implied, "entry", "entries")) that no metadata has", remedy: Self.repair)
+            let entries = counted(stored - implied, "entry", "entries")
+            damage(place, "the filter table has \(entries) that no metadata has", remedy: Self.repair)
         }
     }
 
