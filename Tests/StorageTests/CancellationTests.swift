@@ -78,13 +78,13 @@ private struct Stoppable {
 /// A copy takes more than one step, and still is of one state.
 @Test func aCopyOfManyPagesIsWhole() throws {
     let fixture = try Fixture(dimension: 512)
-    try fixture.insert(plainBatch(6_000, dimension: 512))
+    try fixture.insert(plainBatch(3_000, dimension: 512))
     let path = fixture.directory.file("copy")
     try fixture.store.backup(to: path)
-    #expect(try fixture.store.info().pageCount > 512)
+    #expect(try fixture.store.info().pageCount > 256)
     let copy = try Store(path: path, access: .readOnly)
     #expect(try copy.check(deep: true) == [])
-    #expect(try copy.read { try $0.count(of: fixture.modality.id) } == 6_000)
+    #expect(try copy.read { try $0.count(of: fixture.modality.id) } == 3_000)
 }
 
 @Test func aBackupThatCannotBeWrittenNamesItsPlace() throws {
