@@ -59,7 +59,7 @@ extension CausewayError: CustomStringConvertible {
              "ingest embeddings of another model into a modality of their own")
         case .duplicateID(let id, let modality, let row):
             (Self.place(nil, row, nil) + "id \(id) is already in modality \(modality)",
-             "choose --on-conflict replace or skip, or continue an interrupted ingest with --resume")
+             "choose --on-conflict replace or skip")
         case .unknownCollection(let name):
             ("there is no collection \(name)", "list the collections with `causeway info`")
         case .unknownModality(let name, let collection):

@@ -41,13 +41,22 @@ public final class Database: Sendable {
             fileSystem: PosixFileSystem())
     }
 
+    /// - Parameter cancellation: asks for the end of what is under way, which then throws `.cancelled` and leaves nothing half
+    ///   done: for the calls that take no progress handler, and for those that can be long between two calls of it.
+    package convenience init(path: String, access: Access, upkeep: IndexUpkeep, cancellation: Cancellation?) throws {
+        try self.init(
+            path: path, access: access, lockWait: 5, upkeep: upkeep, expectedDimension: nil, fileSystem: PosixFileSystem(),
+            cancellation: cancellation)
+    }
+
     package init(
         path: String, access: Access, lockWait: Double, upkeep: IndexUpkeep = .automatic, expectedDimension: Int?,
-        fileSystem: any FileSystem
+        fileSystem: any FileSystem, cancellation: Cancellation? = nil
     ) throws {
         var options = StoreOptions()
         options.lockWait = .seconds(lockWait)
         options.expectedDimension = expectedDimension
+        options.cancellation = cancellation
         let mode: Store.Access = switch access {
         case .readOnly: .readOnly
         case .readWrite: .readWrite
@@ -78,6 +87,11 @@ public final class Database: Sendable {
     }
 
     // MARK: For the other files of this module
+
+    /// Between the parts of long work that SQLite has no part in, and does not stop.
+    func throwIfCancelled() throws(CausewayError) {
+        if store.options.cancellation?.isCancelled == true { throw .cancelled }
+    }
 
     func read<Result>(_ body: (Reader) throws -> Result) throws -> Result {
         try translatingErrors { try store.read(body) }

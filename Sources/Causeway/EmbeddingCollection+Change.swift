@@ -56,7 +56,11 @@ extension EmbeddingCollection {
             guard let row = try writer.row(id: id, in: modality.id) else {
                 throw CausewayError.unknownID(id, modality: modality.name)
             }
-            try writer.setMetadata(metadata, of: row)
+            do {
+                try writer.setMetadata(metadata, of: row)
+            } catch StorageError.invalidMetadata(_, let what) {
+                throw CausewayError.badInput("metadata: \(what)", remedy: "give a JSON object within the limits")
+            }
         }
     }
 }

@@ -17,9 +17,9 @@ package protocol FileSystem: Sendable {
     func list(_ directory: String) throws(FileError) -> [String]
     /// fsync of a directory, after which creations, renames and removals in it survive a power loss.
     func synchronizeDirectory(_ directory: String) throws(FileError)
-    /// An advisory lock (flock) on `path`, which an exclusive lock creates when missing; nil when another holder has it and
-    /// `wait` is false.
-    func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock?
+    /// An advisory lock (flock) on `path`, which an exclusive lock creates when missing; nil when another holder has it:
+    /// whoever waits for that one looks now and then, and can be stopped.
+    func lock(_ path: String, _ kind: FileLock.Kind) throws(FileError) -> FileLock?
 }
 
 /// What stands under a name that is to be written.

@@ -45,10 +45,10 @@ package struct PosixFileSystem: FileSystem {
         try Descriptor(opening: directory, .directory).synchronize(path: directory)
     }
 
-    package func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock? {
+    package func lock(_ path: String, _ kind: FileLock.Kind) throws(FileError) -> FileLock? {
         // A shared lock needs no permission to write, and makes no file.
         let descriptor = try Descriptor(opening: path, kind == .shared ? .read : .lockFile)
-        guard try descriptor.lock(kind, wait: wait, path: path) else { return nil }
+        guard try descriptor.lock(kind, path: path) else { return nil }
         return FileLock(descriptor)
     }
 }

@@ -143,10 +143,10 @@ final class Descriptor: Sendable {
         guard result != -1 else { throw FileError(operation: "sync", path: path, code: errno) }
     }
 
-    /// False when another holder has the lock and `wait` is false.
-    func lock(_ kind: FileLock.Kind, wait: Bool, path: String) throws(FileError) -> Bool {
+    /// False when another holder has the lock.
+    func lock(_ kind: FileLock.Kind, path: String) throws(FileError) -> Bool {
         let file = number.load(ordering: .relaxed)
-        let operation = (kind == .shared ? LOCK_SH : LOCK_EX) | (wait ? 0 : LOCK_NB)
+        let operation = (kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB
         if retryingOnInterrupt({ flock(file, operation) }) == 0 { return true }
         if errno == EWOULDBLOCK { return false }
         throw FileError(operation: "lock", path: path, code: errno)

@@ -49,4 +49,8 @@ struct DerivedTable {
     private static let countMax = Int64(1) << 32
     /// Nothing is measured on a state that has not been.
     private static let isPast = "measured_at BETWEEN 0 AND (SELECT value FROM setting WHERE name = 'sequence')"
+
+    func fault(of count: some BinaryInteger) -> String {
+        counted(count, "row holds", "rows hold") + " numbers that cannot be"
+    }
 }

@@ -102,7 +102,7 @@ struct Opening {
         let deadline = ContinuousClock.now + options.lockWait
         while true {
             do throws(FileError) {
-                if let lock = try fileSystem.lock(path + "-lock", .shared, wait: false) { return lock }
+                if let lock = try fileSystem.lock(path + "-lock", .shared) { return lock }
             } catch {
                 if error.isMissing { return nil }
                 throw .unwritableDirectory(path: path, why: "its lock file may not be read")
@@ -129,12 +129,14 @@ struct Opening {
             PRAGMA cache_size = -\(options.readerCacheKiB)
             """)
         connection.readerCacheKiB = options.readerCacheKiB
+        if let cancellation = options.cancellation { connection.stop(by: cancellation) }
         return connection
     }
 
     func connectWriter() throws(StorageError) -> Connection {
         let connection = try Connection(path: path, for: .write, busyTimeoutMs: options.busyTimeoutMs)
         try configure(connection)
+        if let cancellation = options.cancellation { connection.stop(by: cancellation) }
         return connection
     }
 
@@ -157,12 +159,13 @@ struct Opening {
         var pause = 0.001
         while true {
             do throws(FileError) {
-                if let lock = try fileSystem.lock(path + "-lock", .exclusive, wait: false) { return lock }
+                if let lock = try fileSystem.lock(path + "-lock", .exclusive) { return lock }
             } catch {
                 throw error.isMissing ? .notFound(path: path)
                     : error.code == EACCES || error.code == EROFS
                     ? .readOnly(path: path, operation: "locking for writing") : .file(error)
             }
+            if options.cancellation?.isCancelled == true { throw .interrupted(operation: "waiting for another writer") }
             guard ContinuousClock.now < deadline else { throw .locked(path: path) }
             Thread.sleep(forTimeInterval: pause)
             pause = min(pause * 2, 0.05)

@@ -179,6 +179,9 @@ package struct Finding: Sendable, Equatable {
     package var remedy: String
 }
 
+/// "1 row holds", "2 rows hold".
+func counted(_ count: some BinaryInteger, _ one: String, _ more: String) -> String { "\(count) \(count == 1 ? one : more)" }
+
 /// Limits of stored data, each with its reason.
 package enum StorageLimits {
     /// A block of this many float32 stays far below LZ4's limit and SQLite's (FORMAT.md, § Limits).
@@ -205,5 +208,12 @@ package enum StorageLimits {
         if name.utf8.count > nameBytesMax { return "has \(name.utf8.count) bytes" }
         let isClean = !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
         return isClean ? nil : "has a control character"
+    }
+
+    /// What keeps a text from naming a modality that is new: in a list of them it could not be told from others.
+    package static func modalityFault(_ name: String) -> String? {
+        if let fault = nameFault(name) { return fault }
+        if name.utf8.contains(UInt8(ascii: ",")) { return "has a comma" }
+        return name.hasPrefix(" ") || name.hasSuffix(" ") ? "has a blank at an end" : nil
     }
 }

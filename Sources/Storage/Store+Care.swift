@@ -52,6 +52,7 @@ extension Store {
         let temporary = "\(directory)/.\(name).\(UInt64.random(in: 0 ... .max))"
         var isReserved = false
         do {
+            try makeEmpty(temporary, for: destination)
             try read { reader in
                 // SQLite's own journal and fsync protect the copy: FULL waits for the disk before it reports the end.
                 let copy = try Connection(path: temporary, for: .create, busyTimeoutMs: options.busyTimeoutMs)
@@ -77,6 +78,15 @@ extension Store {
             }
             guard let error = error as? FileError else { throw error }
             throw error.isTaken ? StorageError.alreadyExists(path: destination) : .file(error)
+        }
+    }
+
+    /// SQLite would say less of why it cannot, and name the temporary, which nobody asked for.
+    private func makeEmpty(_ temporary: String, for destination: String) throws(StorageError) {
+        do throws(FileError) {
+            try fileSystem.createExclusively(temporary).close()
+        } catch {
+            throw .file(FileError(operation: "write", path: destination, code: error.code))
         }
     }
 

@@ -38,13 +38,13 @@ struct Check {
             try check.dimensions(deep: deep)
             try check.derivedRows()
         } catch {
-            check.report(error)
+            try check.report(error)
         }
         guard deep else { return check.findings }
         do {
             try check.contents()
         } catch let error as StorageError {
-            check.report(error)
+            try check.report(error)
         }
         return check.findings
     }
@@ -53,7 +53,9 @@ struct Check {
         findings.append(Finding(severity: .damage, place: place, problem: problem, remedy: remedy))
     }
 
-    mutating func report(_ error: StorageError) {
+    /// - Throws: what says nothing of the file.
+    mutating func report(_ error: StorageError) throws(StorageError) {
+        if case .interrupted = error { throw error }
         let what = if case .corrupt(_, let what) = error { what } else { error.description }
         let finding = Finding.unreadable(what)
         if !findings.contains(finding) { findings.append(finding) }
@@ -142,7 +144,7 @@ struct Check {
             let count = try connection.integer("SELECT count(*) FROM \(table.name) WHERE \(table.isSound) IS NOT TRUE")
             guard count > 0 else { continue }
             damage(
-                table.name, "\(count) rows hold numbers that cannot be, and count as absent",
+                table.name, "\(table.fault(of: count)), and count as absent",
                 remedy: "run `causeway repair`, which removes them; then \(table.remake)")
         }
     }
@@ -177,6 +179,8 @@ struct Check {
         try report(try reader.forEachVector(of: modality) { _, _ in }, what: "vector", place)
     }
 
+    static func uncoded(_ count: Int) -> String { counted(count, "token set has", "token sets have") + " no codes" }
+
     private mutating func tokens(of modality: ModalityRecord, _ place: String) throws {
         let (damaged, faults) = try reader.tokenFaults(of: modality)
         try report(damaged, what: "token set", place)
@@ -187,7 +191,7 @@ struct Check {
         let uncoded = try reader.uncodedCount(of: modality)
         guard uncoded > 0 else { return }
         findings.append(Finding(
-            severity: .warning, place: place, problem: "\(uncoded) token sets have no codes, so searches read them in full",
+            severity: .warning, place: place, problem: "\(Self.uncoded(uncoded)), so searches read them in full",
             remedy: "run `causeway index build` after an upgrade, otherwise `causeway repair`"))
     }
 
@@ -220,7 +224,8 @@ struct Check {
             SELECT count(*) FROM attribute WHERE path IN (SELECT id FROM attribute_path WHERE modality = ?)
             """, [modality.id.rawValue]) { Int($0.int(0)) }.first ?? 0
         if stored > implied {
-            damage(place, "the filter table has \(stored - implied) entries that no metadata has", remedy: Self.repair)
+            let entries = counted(stored - implied, "entry", "entries")
+            damage(place, "the filter table has \(entries) that no metadata has", remedy: Self.repair)
         }
     }
 

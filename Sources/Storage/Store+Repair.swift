@@ -29,7 +29,8 @@ extension Store {
     /// - dryRun: does it all, and takes it back.
     /// - copy: where the state before is copied to, if this changes it beyond `more`. Nothing is overwritten.
     /// - more: further repairs in the same transaction.
-    /// - Throws: `.locked`, `.alreadyExists`, `.corrupt` where pages of the file itself are damaged; nothing is changed then.
+    /// - Throws: `.locked`, `.interrupted`, `.alreadyExists`, `.corrupt` where pages of the file itself are damaged; nothing is
+    ///   changed then.
     /// - Complexity: O(database), twice.
     package func repair(
         dryRun: Bool, copy: String?, and more: (Writer) throws -> [Repair] = { _ in [] }
@@ -100,6 +101,7 @@ private struct Repairing {
         do throws(StorageError) {
             try writer.connection.execute("REINDEX")
         } catch {
+            if case .interrupted = error { throw error }
             throw .corrupt(path: writer.connection.path, what: "\(before[0]), which no repair mends; nothing was changed")
         }
         let after = Set(try integrity())
@@ -111,7 +113,8 @@ private struct Repairing {
 
     // MARK: Rows that belong to nothing
 
-    /// Derived rows and what they must belong to. Embeddings, modalities and models are never removed for this.
+    /// Derived rows and what they must belong to. Embeddings, modalities and models are never removed for this. Of a column that
+    /// may be NULL it must be asked whether it is: to SQLite even NULL is not in an empty table.
     private static let derived: [(table: String, isLost: String)] = [
         ("tombstone", "modality NOT IN (SELECT id FROM modality)"),
         ("attribute", """
@@ -123,14 +126,16 @@ private struct Repairing {
         ("tuning", "modality NOT IN (SELECT id FROM modality) OR query_modality NOT IN (SELECT id FROM modality)"),
         ("calibration", """
             from_modality NOT IN (SELECT id FROM modality) OR to_modality NOT IN (SELECT id FROM modality)
-            OR model NOT IN (SELECT id FROM model)
+            OR model IS NOT NULL AND model NOT IN (SELECT id FROM model)
             """),
     ]
 
     private mutating func orphans() throws(StorageError) {
         let uncoded = "row NOT IN (SELECT row FROM token_set WHERE row IN (SELECT row FROM embedding))"
         let lostCodes = try writer.run("DELETE FROM token_code WHERE \(uncoded)") { _ in }
-        if lostCodes > 0 { note("token_code", "\(lostCodes) rows belong to no token set", "removed") }
+        if lostCodes > 0 {
+            note("token_code", counted(lostCodes, "row belongs", "rows belong") + " to no token set", "removed")
+        }
         for table in ["vector", "token_set"] {
             let isLost = "row NOT IN (SELECT row FROM embedding)"
             for row in try writer.rows("SELECT row FROM \(table) WHERE \(isLost)", [], { $0.int(0) }) {
@@ -140,7 +145,7 @@ private struct Repairing {
         }
         for (table, isLost) in Self.derived {
             let count = try writer.run("DELETE FROM \(table) WHERE \(isLost)") { _ in }
-            if count > 0 { note(table, "\(count) rows belong to nothing", "removed") }
+            if count > 0 { note(table, counted(count, "row belongs", "rows belong") + " to nothing", "removed") }
         }
     }
 
@@ -148,7 +153,7 @@ private struct Repairing {
     private mutating func derivedRows() throws(StorageError) {
         for table in DerivedTable.all {
             let count = try writer.run("DELETE FROM \(table.name) WHERE \(table.isSound) IS NOT TRUE") { _ in }
-            if count > 0 { note(table.name, "\(count) rows hold numbers that cannot be", "removed; \(table.remake)") }
+            if count > 0 { note(table.name, table.fault(of: count), "removed; \(table.remake)") }
         }
     }
 
@@ -251,7 +256,7 @@ private struct Repairing {
             try writer.run("DELETE FROM token_code WHERE row = ?") { $0.bind(1, row.rawValue) }
         }
         let missing = try writer.codeAllTokenSets(of: modality) - faults.count
-        if missing > 0 { note(place, "\(missing) token sets have no codes", "made from the token sets") }
+        if missing > 0 { note(place, Check.uncoded(missing), "made from the token sets") }
     }
 
     private mutating func metadata(of modality: ModalityRecord, _ place: String) throws {

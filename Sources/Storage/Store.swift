@@ -19,6 +19,8 @@ package struct StoreOptions: Sendable {
     /// Page caches, in KiB.
     package var writerCacheKiB = 65_536
     package var readerCacheKiB = 16_384
+    /// Asks for the end of what is under way, which then throws `.interrupted` and leaves nothing half done.
+    package var cancellation: Cancellation?
 
     package init() {}
 
@@ -81,6 +83,7 @@ package final class Store: Sendable {
 
     /// Runs `body` on one consistent snapshot. Callable from many threads at once; the reader must not leave `body`.
     package func read<R>(_ body: (Reader) throws -> R) throws -> R {
+        try refuseAfterCancellation()
         let connection = try idleReaders.withLock({ $0.popLast() }) ?? opening.connectReader()
         try connection.execute("BEGIN")
         defer { finish(connection) }
@@ -107,6 +110,11 @@ package final class Store: Sendable {
             for _ in 0..<8 { if let result = try gather([]) { return result } }
         }
         return try read { try body(Readers($0)) }
+    }
+
+    /// Nothing begins once an end has been asked for.
+    private func refuseAfterCancellation() throws(StorageError) {
+        if options.cancellation?.isCancelled == true { throw .interrupted(operation: "work on \(path)") }
     }
 
     private func finish(_ connection: Connection) {
@@ -142,6 +150,7 @@ package final class Store: Sendable {
 
     /// The writer's connection under the mutex and the writers' lock.
     func exclusively<R>(_ body: (Connection) throws -> R) throws -> R {
+        try refuseAfterCancellation()
         guard access != .readOnly else {
             throw StorageError.readOnly(path: path, operation: "writing to a store opened for reading")
         }
@@ -187,7 +196,7 @@ package final class Store: Sendable {
             return slot
         }) else { return }
         // Without the lock the log simply stays for the next writer.
-        guard let lock = try? fileSystem.lock(path + "-lock", .exclusive, wait: false) else { return }
+        guard let lock = try? fileSystem.lock(path + "-lock", .exclusive) else { return }
         _ = try? connection.checkpoint(truncating: true)
         connection.foldLogOnClose()
         connection.close()

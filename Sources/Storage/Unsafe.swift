@@ -1,7 +1,8 @@
 /// The one place that calls SQLite: a connection and its prepared statements, as safe types. Knows no schema.
 /// Invariants: a `Connection` is used by one thread at a time (`Store` hands it out); every handle is finalised or closed
 /// exactly once; statements are finalised before their connection closes; pointers bound without a copy come from a
-/// `PinnedBytes`, whose owner clears the bindings before the bytes go away; column pointers do not outlive a step.
+/// `PinnedBytes`, whose owner clears the bindings before the bytes go away; column pointers do not outlive a step; what a
+/// connection is stopped by lives as long as it.
 import CSQLite
 import Platform
 
@@ -35,6 +36,11 @@ enum OpenPurpose {
     let isImmutable: Bool
     /// Keeps writers away from an immutable file, where there is a lock to keep them by.
     var lock: FileLock?
+    private var cancellation: Cancellation?
+    /// Steps of SQLite's machine between two looks at `cancellation`: less than a millisecond, and a look costs nothing beside.
+    private static let stepsBetweenLooks: Int32 = 1_000
+    /// Pages copied between two looks.
+    private static let pagesBetweenLooks: Int32 = 256
 
     init(path: String, for purpose: OpenPurpose, busyTimeoutMs: Int32) throws(StorageError) {
         guard sqlite3_threadsafe() != 0 else {
@@ -97,6 +103,16 @@ enum OpenPurpose {
         for (category, value) in limits { _ = unsafe sqlite3_limit(handle, category, value) }
     }
 
+    /// From here on a statement or copy under way throws `.interrupted` once `cancellation` is set. Call once at most.
+    func stop(by cancellation: Cancellation) {
+        precondition(self.cancellation == nil)
+        self.cancellation = cancellation
+        unsafe sqlite3_progress_handler(handle, Self.stepsBetweenLooks, { context in
+            guard let context = unsafe context else { return 0 }
+            return unsafe Unmanaged<Cancellation>.fromOpaque(context).takeUnretainedValue().isCancelled ? 1 : 0
+        }, Unmanaged.passUnretained(cancellation).toOpaque())
+    }
+
     /// Lets the close fold the log into the database and remove it; only under the writers' lock.
     func foldLogOnClose() { _ = unsafe causeway_sqlite_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0) }
 
@@ -139,12 +155,17 @@ enum OpenPurpose {
         return (Int(max(log, 0)), Int(max(log - copied, 0)))
     }
 
-    /// Copies this database page by page into `destination`, in one step: one snapshot, synchronised by SQLite.
+    /// Copies this database page by page into `destination`, synchronised by SQLite. One snapshot, where this connection is in a
+    /// transaction.
     func copy(into destination: Connection) throws(StorageError) {
         guard let backup = unsafe sqlite3_backup_init(destination.handle, "main", handle, "main") else {
             throw unsafe destination.failure(sqlite3_errcode(destination.handle), "backup")
         }
-        let stepped = unsafe sqlite3_backup_step(backup, -1)
+        var stepped = SQLITE_OK
+        while stepped == SQLITE_OK {
+            let isStopped = cancellation?.isCancelled == true
+            stepped = unsafe isStopped ? SQLITE_INTERRUPT : sqlite3_backup_step(backup, Self.pagesBetweenLooks)
+        }
         let code = unsafe sqlite3_backup_finish(backup)
         guard stepped == SQLITE_DONE, code == SQLITE_OK else {
             throw destination.failure(stepped == SQLITE_DONE ? code : stepped, "backup")

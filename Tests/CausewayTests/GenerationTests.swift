@@ -131,6 +131,32 @@ struct GenerationTests {
         #expect(try graphFiles(temporary).count == 1)
     }
 
+    /// Another process that does not come to an end: what waits for it can be stopped, and what only tidies up does not wait.
+    @Test func whoWritesGraphsIsWaitedForAsLongAsWanted() throws {
+        let temporary = try indexed(seed: 13)
+        let collection = temporary.collection()
+        let waits = Mutex<[String?]>([])
+        do {
+            let other = try PosixFileSystem().lock(temporary.path + "-graphs-lock", .exclusive)
+            #expect(other != nil)
+            #expect(throws: CausewayError.cancelled) {
+                try collection.buildIndex(options: IndexOptions(rebuild: true)) { progress in
+                    guard let obstacle = progress.waitsFor else { return true }
+                    return waits.withLock { waits in
+                        waits.append(obstacle)
+                        return waits.count < 3
+                    }
+                }
+            }
+            #expect(waits.withLock { $0 } == Array(repeating: "another process that writes indexes", count: 3))
+            #expect(try collection.buildIndex().map(\.outcome) == [.current])
+            try temporary.database.compact()
+            withExtendedLifetime(other) {}
+        }
+        #expect(try plan(temporary.database) == "graph" && graphFiles(temporary).count == 1)
+        #expect(try collection.buildIndex(options: IndexOptions(rebuild: true)).map(\.outcome) == [.built])
+    }
+
     /// The reader knows the old graph; its file is removed just before the reader opens it.
     @Test func aReaderWhoseGraphIsReplacedTakesTheNewOne() throws {
         let temporary = try indexed(seed: 7)
@@ -213,7 +239,7 @@ private final class SwappingFileSystem: FileSystem {
     func remove(_ path: String) throws(FileError) { try base.remove(path) }
     func list(_ directory: String) throws(FileError) -> [String] { try base.list(directory) }
     func synchronizeDirectory(_ directory: String) throws(FileError) { try base.synchronizeDirectory(directory) }
-    func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock? {
-        try base.lock(path, kind, wait: wait)
+    func lock(_ path: String, _ kind: FileLock.Kind) throws(FileError) -> FileLock? {
+        try base.lock(path, kind)
     }
 }

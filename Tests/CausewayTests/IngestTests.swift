@@ -101,7 +101,7 @@ struct IngestTests {
         }
         #expect(throws: CausewayError.badInput(
             file: nil, row: 0, line: nil, reason: "the modality's name has 256 bytes",
-            remedy: "use 1 to 255 bytes without control characters")
+            remedy: "use 1 to 255 bytes without commas, control characters, and blanks at its ends")
         ) {
             try temporary.collection().insert([Embedding(id: "1", vector: [1])], into: longest + "m")
         }

@@ -72,6 +72,30 @@ import Testing
         #expect(!left.contains { $0.hasPrefix(".") }, "\(left)")
     }
 
+    /// As soon as there is something to take away.
+    @Test(.enabled(if: HeavyTests.run, HeavyTests.reason)) func anInterruptedBackupLeavesNothing() throws {
+        var dice = Dice(seed: 74)
+        let database = try TestDatabase()
+        try database.fill(dice.floats(40_000 * 64), dimension: 64)
+        try FileManager.default.createDirectory(atPath: database.folder.file("other"), withIntermediateDirectories: false)
+        func files() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: database.folder.file("other")) }
+        admitInterrupts()
+        for _ in 0..<10 {
+            let backup = try database.start("backup", with: ["other/b.db"])
+            while backup.isRunning, try files().isEmpty {}
+            backup.kill(SIGINT)
+            let done = backup.wait()
+            if done.succeeded {
+                try FileManager.default.removeItem(atPath: database.folder.file("other/b.db"))
+                continue
+            }
+            #expect(done.ending == .exited(130) && done.isOneClearLine, "\(done.summary)")
+            #expect(try files() == [])
+            return
+        }
+        Issue.record("no backup was slow enough")
+    }
+
     /// The index is in force and answers.
     private func expectGraph(_ path: String, _ program: Executable) throws {
         let status = try program.run(["index", "status", path])

@@ -21,6 +21,14 @@ import Testing
         #expect(probable.output.contains(#""metric":"manhattan""#) && !probable.errors.contains("calibration"))
     }
 
+    @Test func whatCannotBeCalibratedIsToldInTheTermsOfTheCommand() throws {
+        let pairs = try StoredPairs()
+        let calibrated = pairs.run("align calibrate", "--from", "text", "--to", "text")
+        #expect(calibrated.status == .failed && calibrated.errors.contains("; ingest pairs under the same item\n"))
+        let found = pairs.run("search", "--from", "text", "--to", "text", "--id", "text-7", "--min-probability", "0.5")
+        #expect(found.status == .failed && found.errors.contains("or search without --min-probability"), "\(found.errors)")
+    }
+
     @Test func aRecallUnderABankIsSaidToBeOfTheCandidates() throws {
         let pairs = try StoredPairs()
         func errors(_ more: String...) -> String {

@@ -88,6 +88,15 @@ import Testing
         #expect(lines.last == "ingest: 100,000 rows in 20 s, 5,000 rows/s")
     }
 
+    @Test func aSlowRateIsNotRoundedAway() {
+        let channel = MemoryChannel(), clock = Clock()
+        let progress = Progress("train", unit: "steps", total: 4, channel: channel, now: clock.now)
+        clock.set(6.4)
+        progress.update(4)
+        progress.finish()
+        #expect(channel.text.split(separator: "\n").last == "train: 4 steps in 6.4 s, 0.6 steps/s", "\(channel.text)")
+    }
+
     @Test func progressOfShortWorkInPipesIsSilent() {
         let channel = MemoryChannel(), clock = Clock()
         let progress = Progress("ingest", unit: "rows", total: 10, channel: channel, now: clock.now)

@@ -37,6 +37,13 @@ struct StandardStreamTests {
         #expect(short.status == 4 && short.errorText.contains("2 lines for 3 rows"), "\(short.summary)")
     }
 
+    /// There is nothing to keep indexes up with, and no collection that could have any.
+    @Test func nothingIsTakenInWithoutANote() throws {
+        let database = try database()
+        let empty = try shell(database, "\"$C\" ingest d.db -c c - < /dev/null")
+        #expect(empty.object?["inserted"] as? Int == 0 && empty.errorText.isEmpty, "\(empty.summary)")
+    }
+
     @Test func standardInputHasOneReader() throws {
         let database = try database()
         for options in ["s.npy --ids - --items -", "- --metadata -", "- -"] {

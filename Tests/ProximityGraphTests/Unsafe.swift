@@ -30,8 +30,8 @@ final class FailingFileSystem: FileSystem {
     func remove(_ path: String) throws(FileError) { try disk.remove(path) }
     func list(_ directory: String) throws(FileError) -> [String] { try disk.list(directory) }
     func synchronizeDirectory(_ directory: String) throws(FileError) { try disk.synchronizeDirectory(directory) }
-    func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock? {
-        try disk.lock(path, kind, wait: wait)
+    func lock(_ path: String, _ kind: FileLock.Kind) throws(FileError) -> FileLock? {
+        try disk.lock(path, kind)
     }
 }
 

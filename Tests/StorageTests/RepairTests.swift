@@ -34,6 +34,7 @@ private struct Damage: CustomStringConvertible {
         Damage("INSERT INTO tuning VALUES (1, 1, 'cosine', 10, 2.0, 10, 10, 1, 1, 1, 1, 1, 0)", "tuning"),
         Damage("INSERT INTO tuning VALUES (1, 1, 'cosine', 10, 0.9, 10, 10, 1, 1, 1, 1, 99, 0)", "tuning"),
         Damage("INSERT INTO calibration VALUES (1, 1, 's', NULL, 9e999, 0, NULL, 1, 10, 1, 1, 5, 5, '')", "calibration"),
+        Damage("INSERT INTO calibration VALUES (1, 1, 's', 9, 2.5, 0, NULL, 1, 10, 1, 1, 5, 5, '')", "calibration"),
     ]
 }
 
@@ -107,6 +108,17 @@ private func damagedFixture() throws -> Fixture {
     fixture.store.close()
     #expect(try Data(contentsOf: URL(fileURLWithPath: fixture.path)) == before)
     #expect(!FileManager.default.fileExists(atPath: fixture.directory.file("copy")))
+}
+
+/// The calibration of a metric that is no model's belongs to its modalities alone, whether there are models or not.
+@Test func aCalibrationWithoutAModelStays() throws {
+    let fixture = try damagedFixture()
+    try execute("INSERT INTO calibration VALUES (1, 1, 's', NULL, 2.5, 0, NULL, 1, 10, 1, 1, 5, 5, '')", on: fixture.path)
+    #expect(try fixture.store.check(deep: true) == [])
+    #expect(try fixture.store.repair(dryRun: false, copy: nil) == RepairReport())
+    try execute("UPDATE calibration SET model = 9", on: fixture.path)
+    #expect(try fixture.store.check(deep: true).contains { $0.place.hasPrefix("calibration") })
+    #expect(try fixture.store.repair(dryRun: true, copy: nil).repairs.map(\.problem) == ["1 row belongs to nothing"])
 }
 
 /// The copy that cannot be made stops the repair.

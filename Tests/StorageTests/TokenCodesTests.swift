@@ -90,7 +90,7 @@ private func codes(_ fixture: Fixture, _ rows: [Int64]) throws -> [Int: [UInt8]]
     let findings = try fixture.store.check(deep: true)
     #expect(findings.contains { $0.place == "c/m id 'r1'" && $0.problem == "token codes: its checksum does not match" })
     #expect(findings.contains { $0.place == "c/m id 'r5'" && $0.problem == "token codes: it is of another token set" })
-    #expect(findings.contains { $0.severity == .warning && $0.problem.hasPrefix("1 token sets have no codes") })
+    #expect(findings.contains { $0.severity == .warning && $0.problem.hasPrefix("1 token set has no codes") })
     #expect(findings.contains { $0.place == "token_code row 3" }, "\(findings)")
     let report = try fixture.store.repair(dryRun: false, copy: nil)
     #expect(report.remaining == [] && report.repairs.count == 4, "\(report)")

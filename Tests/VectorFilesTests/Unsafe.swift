@@ -20,7 +20,7 @@ struct MemoryFileSystem: FileSystem {
     func remove(_ path: String) throws(FileError) { throw refused(path) }
     func list(_ directory: String) throws(FileError) -> [String] { throw refused(directory) }
     func synchronizeDirectory(_ directory: String) throws(FileError) { throw refused(directory) }
-    func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock? { throw refused(path) }
+    func lock(_ path: String, _ kind: FileLock.Kind) throws(FileError) -> FileLock? { throw refused(path) }
 
     private func refused(_ path: String) -> FileError {
         FileError(operation: "use", path: path, code: 0, reason: "only reading is possible")

@@ -42,6 +42,7 @@ extension Database {
     func checkIndex(
         of modality: ModalityRecord, _ collection: String, in reader: Reader, _ deep: Bool
     ) throws -> [CheckFinding] {
+        try throwIfCancelled()
         guard let generation = try reader.generation(of: modality.id) else { return [] }
         let place = "index of \(collection)/\(modality.name), file \(generation.fileName)"
         func damage(_ problem: String) -> CheckFinding {
@@ -63,6 +64,7 @@ extension Database {
             }
             guard deep else { return [] }
             var problems = graph.verifyChecksums()
+            try throwIfCancelled()
             if problems.isEmpty { problems = graph.checkInvariants() }
             if problems.isEmpty { problems = try missingRows(graph, generation, modality, in: reader) }
             return problems.map(damage)

@@ -72,9 +72,10 @@ extension Database {
         }
     }
 
-    /// Removes graph files that no generation names: of builds that were cut off, or have been replaced.
+    /// Removes graph files that no generation names: of builds that were cut off, or have been replaced. Leaves them to another
+    /// process that is writing some.
     func removeOrphanedGraphs() throws {
-        let lock = try files.lockForWriting()
+        guard let lock = try files.lockIfFree() else { return }
         defer { withExtendedLifetime(lock) {} }
         let names = try read { try $0.generationFileNames() }
         files.removeOrphans(keeping: names)

@@ -127,7 +127,8 @@ extension CrossSearch {
             throw CausewayError.invalidArgument(
                 reason: "the \(queries.count) stored pairs of \(source.name) and \(target.name) gave "
                     + "\(matched.count) right and \(mismatched.count) wrong hits: no probability can be learned",
-                remedy: "ingest pairs under the same item, or search without --min-probability")
+                remedy: "ingest pairs under the same item"
+                    + (options.minProbability == nil ? "" : ", or search without --min-probability"))
         }
         return (fit, queries.count, matched.count + mismatched.count, matched.count)
     }

@@ -1,4 +1,5 @@
 /// Which files an export writes and what it tells: the mirror of what `ingest` takes. Writes nothing itself.
+import VectorFiles
 
 public struct ExportFiles: Sendable {
     /// Its extension decides the form: .jsonl has whole records; .npy, .fvecs and .safetensors have the vectors, a row each.
@@ -14,6 +15,18 @@ public struct ExportFiles: Sendable {
     public var tokenWeights: String?
 
     public init(_ path: String) { self.path = path }
+
+    /// The form of `path`; nil where its extension is none that can be written.
+    var format: VectorFileFormat? {
+        if path == "-" { return .jsonl }
+        let format = VectorFileFormat(path: path, firstBytes: [])
+        return [.jsonl, .npy, .fvecs, .safetensors].contains(format) ? format : nil
+    }
+
+    /// Why no file of that name can be written, and what to do about it; nil where one can.
+    package var fault: (reason: String, remedy: String)? {
+        format == nil ? ("\(path) has no extension that can be written", "choose .jsonl, .npy, .fvecs or .safetensors") : nil
+    }
 }
 
 public struct ExportReport: Sendable, Equatable {

@@ -13,7 +13,7 @@ final class ExportWriter {
 
     init(_ files: ExportFiles, modality: ModalityRecord, rowCount: Int, _ fileSystem: any FileSystem) throws {
         self.modality = modality
-        form = try ExportForm(path: files.path, modality: modality, rowCount: rowCount, fileSystem)
+        form = try ExportForm(files, modality: modality, rowCount: rowCount, fileSystem)
         ids = try files.ids.map { try LineWriter(path: $0, fileSystem: fileSystem) }
         tokens = try TokenWriter(files, of: modality, fileSystem)
         if tokens != nil && form.takesRecords {
@@ -51,9 +51,10 @@ private enum ExportForm {
     case fvecs(FvecsWriter)
     case safetensors(SafetensorsWriter)
 
-    init(path: String, modality: ModalityRecord, rowCount: Int, _ fileSystem: any FileSystem) throws {
-        let dimension = modality.dimension
-        switch path == "-" ? .jsonl : VectorFileFormat(path: path, firstBytes: []) {
+    init(_ files: ExportFiles, modality: ModalityRecord, rowCount: Int, _ fileSystem: any FileSystem) throws {
+        if let (reason, remedy) = files.fault { throw CausewayError.invalidArgument(reason: reason, remedy: remedy) }
+        let path = files.path, dimension = modality.dimension
+        switch files.format {
         case .jsonl: self = .records(try RecordWriter(path: path, fileSystem: fileSystem))
         case .npy:
             self = .npy(try NpyWriter(path: path, dimension: dimension, rowCount: rowCount, fileSystem: fileSystem))
@@ -62,10 +63,7 @@ private enum ExportForm {
             self = .safetensors(
                 try SafetensorsWriter(
                     path: path, name: modality.name, rowCount: rowCount, dimension: dimension, fileSystem: fileSystem))
-        default:
-            throw CausewayError.invalidArgument(
-                reason: "\(path) has no extension that can be written",
-                remedy: "choose .jsonl, .npy, .fvecs or .safetensors")
+        default: preconditionFailure("a form that is never written")
         }
     }
 

@@ -1,5 +1,6 @@
 /// Where the graph files of a database lie and how they are opened and tidied up.
 /// A file's name is never used twice, so that a reader that still has an old one mapped is never surprised.
+import Foundation
 import Platform
 import ProximityGraph
 import Storage
@@ -38,9 +39,21 @@ struct GenerationFiles: Sendable {
         }
     }
 
-    /// Held while graph files are written, published or tidied up; waits for other processes that do.
-    func lockForWriting() throws(FileError) -> FileLock? {
-        try fileSystem.lock(databasePath + "-graphs-lock", .exclusive, wait: true)
+    /// Held while graph files are written, published or tidied up. Waits for other processes that do, for as long as `progress`
+    /// lets it.
+    func lockForWriting(_ progress: ProgressHandler?) throws -> FileLock {
+        while true {
+            if let lock = try lockIfFree() { return lock }
+            if progress?(Progress(waitingFor: "another process that writes indexes")) == false { throw CausewayError.cancelled }
+            Thread.sleep(forTimeInterval: Self.pauseSeconds)
+        }
+    }
+
+    private static let pauseSeconds = 0.05
+
+    /// Nil while another process holds it: then that one tidies up when it publishes.
+    func lockIfFree() throws(FileError) -> FileLock? {
+        try fileSystem.lock(databasePath + "-graphs-lock", .exclusive)
     }
 
     /// Removes graph files of this database that no generation names; call it under the lock. Readers that have one mapped keep

@@ -119,7 +119,7 @@ struct IndexBuilder {
     ) throws -> Int? {
         let files = database.files
         // One process at a time from here on: no two choose one name, and none tidies away what another is writing.
-        let lock = try files.lockForWriting()
+        let lock = try files.lockForWriting(progress)
         defer { withExtendedLifetime(lock) {} }
         let number = nextGeneration(of: modality, after: last)
         let name = files.name(of: modality.id, generation: number)

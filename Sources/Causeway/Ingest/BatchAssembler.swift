@@ -30,7 +30,7 @@ struct BatchAssembler {
         }
         if let tokens { try check(tokens: tokens, place) }
         let known = positions[ExactText(modality)]
-        let part = if let known { known } else { try start(modality, dimension: vector.count, place) }
+        let part = known ?? start(modality, dimension: vector.count)
         guard parts[part].input.dimension == vector.count else {
             throw bad(
                 place, "the vector has \(vector.count) components and the ones before have \(parts[part].input.dimension)",
@@ -53,11 +53,7 @@ struct BatchAssembler {
         parts[part].places.append(place)
     }
 
-    private mutating func start(_ modality: String, dimension: Int, _ place: Int) throws(CausewayError) -> Int {
-        if let fault = StorageLimits.nameFault(modality) {
-            throw bad(
-                place, "the modality's name \(fault)", "use 1 to \(StorageLimits.nameBytesMax) bytes without control characters")
-        }
+    private mutating func start(_ modality: String, dimension: Int) -> Int {
         let input = BatchInput(dimension: dimension, ids: [], items: [], metadata: [], vectors: [], tokenSets: [])
         parts.append(ModalityBatch(modality: modality, tokenDimension: nil, input: input, origin: origin, places: []))
         positions[ExactText(modality)] = parts.count - 1

@@ -12,14 +12,24 @@ struct ModalityShape {
         (dimension, tokenDimension, producer) = (record.dimension, record.tokenDimension, record.producer)
     }
 
-    /// Of the modality that a batch would make.
-    init(madeBy part: ModalityBatch, producer: String?) {
+    fileprivate init(madeBy part: ModalityBatch, producer: String?) {
         (dimension, tokenDimension, self.producer) = (part.input.dimension, part.tokenDimension, producer)
     }
 }
 
 struct BatchFit {
     let options: IngestOptions
+
+    /// Of the modality that a batch makes, whose first it is.
+    /// - Throws: `.badInput` for a name that none can have.
+    func newShape(of part: ModalityBatch) throws -> ModalityShape {
+        if let fault = StorageLimits.modalityFault(part.modality) {
+            throw part.origin.bad(
+                at: part.places.first ?? 0, "the modality's name \(fault)",
+                remedy: "use 1 to \(StorageLimits.nameBytesMax) bytes without commas, control characters, and blanks at its ends")
+        }
+        return ModalityShape(madeBy: part, producer: options.producer)
+    }
 
     /// - Throws: `.badInput` (or its kin where there is no file), `.producerMismatch`.
     func check(_ part: ModalityBatch, against known: ModalityShape) throws {
@@ -48,7 +58,9 @@ struct BatchFit {
         }
         return origin.bad(
             .id, at: place, "id \(id) is already in modality \(part.modality)",
-            remedy: "choose --on-conflict replace or skip, or continue an interrupted ingest with --resume")
+            remedy: options.resume
+                ? "choose --on-conflict skip or replace: --resume goes on with the very files that were interrupted, unchanged"
+                : "choose --on-conflict replace or skip, or continue an interrupted ingest with --resume")
     }
 
     private func mismatch(_ what: String, _ expected: Int, _ got: Int, _ part: ModalityBatch) -> CausewayError {

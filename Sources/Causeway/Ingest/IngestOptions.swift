@@ -63,12 +63,19 @@ public struct Progress: Sendable {
     public var total: Int?
     /// How much of `done` an earlier, interrupted run had done.
     public var alreadyDone = 0
+    /// What keeps the work from going on, told again and again; nil while it goes on.
+    public var waitsFor: String?
 
     public init(stage: String, done: Int, total: Int?, alreadyDone: Int = 0) {
         self.alreadyDone = alreadyDone
         self.stage = stage
         self.done = done
         self.total = total
+    }
+
+    init(waitingFor obstacle: String) {
+        self.init(stage: "wait", done: 0, total: nil)
+        waitsFor = obstacle
     }
 }
 

@@ -97,9 +97,10 @@ struct Ingestor {
     private func modality(for part: ModalityBatch, in writer: Writer) throws -> ModalityRecord {
         let collection = try writer.ensureCollection(named: collection.name)
         guard let known = try writer.modality(named: part.modality, in: collection.id) else {
+            let shape = try fit.newShape(of: part)
             let made = try writer.createModality(
-                named: part.modality, in: collection.id, dimension: part.input.dimension,
-                tokenDimension: part.tokenDimension, producer: options.producer)
+                named: part.modality, in: collection.id, dimension: shape.dimension, tokenDimension: shape.tokenDimension,
+                producer: shape.producer)
             if part.tokenDimension != nil { try rounding.declare(made, isFirst: true, in: writer) }
             return made
         }

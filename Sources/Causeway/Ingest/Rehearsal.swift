@@ -30,8 +30,8 @@ final class Rehearsal {
                 let stored = try reader.collection(named: collection).flatMap {
                     try reader.modality(named: part.modality, in: $0.id)
                 }
-                var known = seen[ExactText(part.modality)] ?? Seen(
-                    shape: stored.map(ModalityShape.init) ?? ModalityShape(madeBy: part, producer: fit.options.producer))
+                var known = try seen[ExactText(part.modality)] ?? Seen(
+                    shape: stored.map(ModalityShape.init) ?? fit.newShape(of: part))
                 try fit.check(part, against: known.shape)
                 known.shape.tokenDimension = known.shape.tokenDimension ?? part.tokenDimension
                 for (index, id) in part.input.ids.enumerated() {

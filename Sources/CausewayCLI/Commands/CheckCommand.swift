@@ -10,7 +10,7 @@ package enum CheckCommand: Command {
         examples: ["causeway check photos.db --deep"], printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
-        let findings = try findings(arguments)
+        let findings = try findings(arguments, stoppedBy: context.cancellation)
         let results = context.results(["severity", "place", "problem", "remedy"])
         for finding in findings {
             try results.add([
@@ -27,10 +27,12 @@ package enum CheckCommand: Command {
         if findings.contains(where: { $0.severity == .damage }) { throw QuietExit(.damage) }
     }
 
-    private static func findings(_ arguments: ParsedArguments) throws -> [CheckFinding] {
+    private static func findings(
+        _ arguments: ParsedArguments, stoppedBy cancellation: Cancellation
+    ) throws -> [CheckFinding] {
         let database: Database
         do {
-            database = try arguments.database(.readOnly)
+            database = try arguments.database(.readOnly, stoppedBy: cancellation)
         } catch {
             guard let finding = CheckFinding(opening: error) else { throw error }
             return [finding]
@@ -50,7 +52,7 @@ package enum BackupCommand: Command {
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let copy = arguments.text("DEST")
         guard copy != "-" else { throw arguments.usageError("a database is no stream: DEST must be a file") }
-        try arguments.database(.readOnly).backup(to: copy)
+        try arguments.database(.readOnly, stoppedBy: context.cancellation).backup(to: copy)
         context.note("wrote \(copy), without indexes; `causeway index build \(copy)` makes them")
     }
 }
@@ -65,7 +67,7 @@ package enum CompactCommand: Command {
         positionals: [.database()], examples: ["causeway compact photos.db"], printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
-        let database = try arguments.database(.readWrite)
+        let database = try arguments.database(.readWrite, stoppedBy: context.cancellation)
         let before = try database.info()
         let (handler, finish) = context.progressHandler(unit: "embeddings")
         defer { finish() }

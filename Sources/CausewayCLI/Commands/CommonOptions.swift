@@ -23,13 +23,16 @@ extension OptionDescription {
 
 extension ParsedArguments {
     /// Opens the database of the argument DB. One of an earlier version is brought up to date first, whatever the command.
-    func database(_ access: Database.Access) throws -> Database {
-        let path = text("DB")
+    /// - Parameter cancellation: for commands that must end in order though they take long and show no progress.
+    func database(_ access: Database.Access, stoppedBy cancellation: Cancellation? = nil) throws -> Database {
+        func open(_ access: Database.Access) throws -> Database {
+            try Database(path: text("DB"), access: access, upkeep: .manual, cancellation: cancellation)
+        }
         do {
-            return try Database(path: path, access: access, upkeep: .manual)
+            return try open(access)
         } catch CausewayError.olderFormat {
-            try Database(path: path, access: .readWrite, upkeep: .manual).close()
-            return try Database(path: path, access: access, upkeep: .manual)
+            try open(.readWrite).close()
+            return try open(access)
         }
     }
 
@@ -76,9 +79,10 @@ extension Context {
     }
 }
 
-/// One bar at a time: a new stage ends the bar before.
+/// One bar at a time: a new stage ends the bar before. What is waited for is said once.
 private final class ProgressBars: Sendable {
     private struct Current: Sendable { var stage: String, bar: Progress }
+    private let obstacles = Mutex<Set<String>>([])
     private let context: Context
     private let unit: String
     private let current = Mutex<Current?>(nil)
@@ -89,6 +93,11 @@ private final class ProgressBars: Sendable {
     }
 
     func show(_ progress: Causeway.Progress) {
+        if let obstacle = progress.waitsFor {
+            finish()
+            if obstacles.withLock({ $0.insert(obstacle).inserted }) { context.note("waiting for \(obstacle)") }
+            return
+        }
         let bar = current.withLock { current -> Progress in
             if let known = current, known.stage == progress.stage { return known.bar }
             current?.bar.finish()

@@ -18,14 +18,15 @@ package enum DeleteCommand: Command {
         printsResults: true)
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
-        let collection = try arguments.database(.readWrite).collection(arguments.text("collection"))
+        // Before interrupts wait for their turn: standard input may take as long as it likes.
+        let ids = try arguments.textIfGiven("ids").map { try readLines(ofFile: $0) } ?? arguments.texts("id")
+        let database = try arguments.database(.readWrite, stoppedBy: context.cancellation)
+        let collection = database.collection(arguments.text("collection"))
         let modality = arguments.text("modality")
-        let deleted: Int
-        if let filter = arguments.textIfGiven("where") {
-            deleted = try collection.delete(where: filter, from: modality)
+        let deleted = if let filter = arguments.textIfGiven("where") {
+            try collection.delete(where: filter, from: modality)
         } else {
-            let ids = try arguments.textIfGiven("ids").map { try readLines(ofFile: $0) } ?? arguments.texts("id")
-            deleted = try collection.delete(ids: ids, from: modality, ignoringMissing: arguments.flag("ignore-missing"))
+            try collection.delete(ids: ids, from: modality, ignoringMissing: arguments.flag("ignore-missing"))
         }
         try context.print(["deleted": .integer(deleted)])
         if deleted > 0 && !arguments.flag("no-merge") { try context.maintainIndexes(of: collection) }

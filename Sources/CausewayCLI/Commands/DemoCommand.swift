@@ -18,7 +18,19 @@ package enum DemoCommand: Command {
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let directory = arguments.texts("DIR").first ?? freeDirectory()
         let seed = UInt64(arguments.integer("seed"))
-        try Demo(directory: directory, pairs: arguments.integer("pairs"), seed: seed, context: context).run()
+        let (handler, finish) = context.progressHandler(unit: "embeddings")  // before there is a directory to clear again
+        defer { finish() }
+        let demo = Demo(
+            directory: directory, pairs: arguments.integer("pairs"), seed: seed, context: context,
+            cancellation: context.cancellation, progress: handler)
+        let place = try DemoDirectory(directory)
+        do {
+            try demo.run()
+        } catch {
+            place.clear()
+            guard demo.cancellation.isCancelled else { throw error }
+            throw CommandFailure(.interrupted, "interrupted", remedy: "nothing is left of the demo in \(directory)")
+        }
     }
 }
 
@@ -38,16 +50,18 @@ private struct Demo {
     let pairs: Int
     let seed: UInt64
     let context: Context
+    let cancellation: Cancellation
+    let progress: ProgressHandler
 
-    private var databasePath: String { directory + "/demo.db" }
+    private var databasePath: String { directory + "/" + DemoDirectory.databaseName }
 
     func run() throws {
-        try makeDirectory()
-        let corpus = DemoCorpus(count: pairs, seed: seed)
+        let corpus = try DemoCorpus(count: pairs, seed: seed, cancellation: cancellation)
         try say("A corpus of \(pairs) photos and their captions, seed \(seed): two encoders of \(DemoCorpus.dimension) "
             + "dimensions, whose clouds lie apart.")
         try corpus.write(to: directory)
-        let database = try Database(path: databasePath, upkeep: .manual)
+        let database = try Database(path: databasePath, access: .create, upkeep: .manual, cancellation: cancellation)
+        defer { database.close() }
         let photos = database.collection("photos")
         try ingest(photos)
         try index(photos)
@@ -62,15 +76,6 @@ private struct Demo {
         try command("check \(databasePath) --deep")
     }
 
-    private func makeDirectory() throws {
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let names = ["demo.db", "image.npy", "text.npy", "image-ids.txt", "text-ids.txt", "items.txt", "metadata.jsonl"]
-        for name in names where FileManager.default.fileExists(atPath: directory + "/" + name) {
-            throw CommandFailure(
-                .failed, "\(directory)/\(name) exists already", remedy: "name another directory, or remove that one")
-        }
-    }
-
     private func ingest(_ photos: EmbeddingCollection) throws {
         for (modality, title) in [("image", "photos"), ("text", "captions")] {
             var files = MatrixFiles(["\(directory)/\(modality).npy"])
@@ -79,14 +84,14 @@ private struct Demo {
             files.metadata = "\(directory)/metadata.jsonl"
             try command("ingest \(databasePath) --collection photos --modality \(modality) \(files.paths[0]) "
                 + "--ids \(files.ids!) --items \(files.items!) --metadata \(files.metadata!) --model demo")
-            let report = try photos.ingest(files, into: modality, options: IngestOptions(producer: "demo"))
+            let report = try photos.ingest(files, into: modality, options: IngestOptions(producer: "demo"), progress: progress)
             try say("  \(report.inserted) \(title) in \(duration(report.seconds))")
         }
     }
 
     private func index(_ photos: EmbeddingCollection) throws {
         try command("index build \(databasePath)")
-        for report in try photos.buildIndex() {
+        for report in try photos.buildIndex(progress: progress) {
             try say("  \(report.modality): \(report.embeddings) embeddings, "
                 + "\(report.bytes / max(report.embeddings, 1)) bytes each, in \(duration(report.seconds)); "
                 + "recall table measured in \(duration(report.tuningSeconds))")
@@ -112,7 +117,7 @@ private struct Demo {
             try say("")
             try command("evaluate \(databasePath) --collection photos --from \(from) --to \(to) --metrics cosine,manhattan")
             let evaluation = try photos.evaluate(
-                from: from, to: to, options: EvaluationOptions(metrics: [.cosine, .manhattan]))
+                from: from, to: to, options: EvaluationOptions(metrics: [.cosine, .manhattan]), progress: progress)
             for metric in evaluation.metrics {
                 let recalls = metric.recall.map { "recall@\($0.k) \(rounded($0.figure.value, decimals: 3))" }
                 try say("  \(metric.metric): \(recalls.joined(separator: ", ")), median rank \(Int(metric.medianRank.value))")
@@ -127,18 +132,19 @@ private struct Demo {
         try command("gap \(databasePath) --collection photos --between image text --sample 1000 --report \(pages.gap)")
         var options = ModalityGapOptions()
         (options.sampleMax, options.transportSampleMax) = (500, 200)
-        let gap = try photos.gap(between: "image", and: "text", options: options)
+        let gap = try photos.gap(between: "image", and: "text", options: options, progress: progress)
         for measure in gap.measures where ["centroid-gap", "energy-distance", "separability"].contains(measure.name) {
             try say("  \(measure.name): \(rounded(measure.value, decimals: 3)), centred \(rounded(measure.centred, decimals: 3))")
         }
         try writeReport(gapPage(gap, photos.picture(between: "image", and: "text"), collection: photos.name), to: pages.gap)
         let wanted = EvaluationOptions(metrics: [.cosine, .manhattan], queries: 1_000)
-        let evaluation = try photos.evaluate(from: "text", to: "image", options: wanted)
+        let evaluation = try photos.evaluate(from: "text", to: "image", options: wanted, progress: progress)
         try writeReport(evaluationPage(evaluation, of: photos, wanted), to: pages.evaluation)
         try say("  pages to open: \(pages.gap), \(pages.evaluation)")
     }
 
     private func say(_ line: String) throws {
+        if cancellation.isCancelled { throw CausewayError.cancelled }
         try context.output.writeLine(line)
         try context.output.flush()
     }

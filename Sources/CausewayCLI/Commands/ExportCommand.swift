@@ -31,11 +31,13 @@ package enum ExportCommand: Command {
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         try arguments.refuseSharedOutput(among: ["to", "ids", "tokens", "token-offsets", "token-weights"])
+        let files = files(arguments)
+        if let (reason, remedy) = files.fault { throw arguments.usageError("--to: \(reason), \(remedy)") }
         let collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
         let (handler, finish) = context.progressHandler(unit: "embeddings")
         defer { finish() }
         let report = try collection.export(
-            arguments.text("modality"), to: files(arguments), where: arguments.textIfGiven("where"), progress: handler)
+            arguments.text("modality"), to: files, where: arguments.textIfGiven("where"), progress: handler)
         finish()
         for note in report.notes { context.note("note: \(note)") }
         if arguments.text("to") != "-" { try context.print(["exported": .integer(report.embeddings)]) }

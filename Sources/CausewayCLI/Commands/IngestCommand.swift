@@ -9,7 +9,8 @@ package enum IngestCommand: Command {
             "A FILE is a matrix with an embedding a row (.npy .npz .fvecs .bvecs .safetensors) or JSON records, one a line "
                 + "(.jsonl). - is standard input: records or a .npy. Rows of several files count on from one to the next.",
             "Every batch is a transaction: kept whole or not at all, and on disk before the next begins. Bad input is refused "
-                + "with file, row and reason, and nothing of its batch is kept. An interrupted ingest goes on with --resume.",
+                + "with file, row and reason, and nothing of its batch is kept. An interrupted ingest goes on with --resume, as "
+                + "long as its files have not changed.",
         ],
         positionals: [
             .database("the database file, made when it is missing"),
@@ -67,7 +68,8 @@ package enum IngestCommand: Command {
         finish()
         withExtendedLifetime(scratch) {}
         try context.print(report.json(dryRun: options.dryRun))
-        if !options.dryRun && !arguments.flag("no-merge") { try context.maintainIndexes(of: collection) }
+        let isThereAny = report.taken + report.resumedAfter > 0
+        if isThereAny && !options.dryRun && !arguments.flag("no-merge") { try context.maintainIndexes(of: collection) }
     }
 
     /// Either matrices, for which there is a modality, or records, which have no files beside them.
@@ -121,7 +123,7 @@ private final class ScratchDatabase {
     init?(insteadOf path: String) throws {
         guard !FileManager.default.fileExists(atPath: path) else { return nil }
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("causeway-dry-run-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try makeDirectory(folder.path)
         database = try Database(path: folder.appendingPathComponent("empty.db").path)
     }
 
@@ -132,9 +134,10 @@ private final class ScratchDatabase {
 }
 
 extension IngestReport {
+    fileprivate var taken: Int { inserted + replaced + skipped }
+
     fileprivate func json(dryRun: Bool) -> JSONValue {
-        let taken = inserted + replaced + skipped
-        return [
+        [
             dryRun ? "wouldInsert" : "inserted": .integer(inserted), "replaced": .integer(replaced),
             "skipped": .integer(skipped), "resumedAfter": .integer(resumedAfter), "seconds": .real(rounded(seconds)),
             "rowsPerSecond": .integer(Int(Double(taken) / max(seconds, 1e-9))),

@@ -24,7 +24,7 @@ package enum RepairCommand: Command {
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let isRehearsal = arguments.flag("dry-run")
-        let report = try report(arguments, isRehearsal)
+        let report = try report(arguments, isRehearsal, stoppedBy: context.cancellation)
         let results = context.results(["place", "problem", "action"])
         for step in report.steps {
             try results.add([
@@ -45,10 +45,12 @@ package enum RepairCommand: Command {
         if !report.remaining.isEmpty || (isRehearsal && !report.steps.isEmpty) { throw QuietExit(.damage) }
     }
 
-    private static func report(_ arguments: ParsedArguments, _ isRehearsal: Bool) throws -> RepairReport {
+    private static func report(
+        _ arguments: ParsedArguments, _ isRehearsal: Bool, stoppedBy cancellation: Cancellation
+    ) throws -> RepairReport {
         let database: Database
         do {
-            database = try arguments.database(.readWrite)
+            database = try arguments.database(.readWrite, stoppedBy: cancellation)
         } catch {
             guard let finding = CheckFinding(opening: error) else { throw error }
             return RepairReport(remaining: [finding])

@@ -56,7 +56,8 @@ package enum SearchCommand: Command {
             .value("output", "FILE", kind: .file, help: "write the ids as int64, (queries, k), -1 where there are fewer"),
         ] + OptionDescription.acrossModalities,
         constraints: [
-            .exactlyOne(["id", "vector", "queries"]), .atMostOne(["recall", "ef", "exact"]), .requires("row", "vector"),
+            .exactlyOne(["id", "vector", "queries"]), .atMostOne(["recall", "ef", "exact"]), .atMostOne(["candidates", "exact"]),
+            .atMostOne(["explain", "output"]), .requires("row", "vector"),
             .requires("output", "queries"), .requires("batch", "queries"), .requires("query-tokens", "queries"),
             .requires("query-tokens", "query-token-offsets"), .requires("query-token-offsets", "query-tokens"),
             .requires("query-token-weights", "query-tokens"), .requires("query-token-mask", "query-tokens"),
@@ -69,7 +70,7 @@ package enum SearchCommand: Command {
 
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         try arguments.refuseContradictions()
-        if arguments.isGiven("queries") && arguments.flag("explain") && context.format == .table && !arguments.isGiven("output") {
+        if arguments.isGiven("queries") && arguments.flag("explain") && context.format == .table {
             throw arguments.usageError("a table of --queries has no place for --explain: choose --format json or jsonl")
         }
         if try AcrossSearch.answered(arguments, context) { return }
@@ -190,6 +191,9 @@ extension ParsedArguments {
         if let candidates = integerIfGiven("candidates"), candidates < integer("k") {
             throw usageError("--candidates \(candidates) cannot hold the \(integer("k")) hits of -k")
         }
+        let targets = list("to")
+        if Set(targets.map { Array($0.utf8) }).count < targets.count { throw usageError("--to names a modality twice") }
+        if isGiven("via") && targets.count > 1 { throw usageError("--via leads to one modality, and --to names several") }
         try refuseSharedStandardInput(
             among: ["vector", "queries", "query-tokens", "query-token-offsets", "query-token-weights", "query-token-mask"])
     }

@@ -17,15 +17,17 @@ struct DemoCorpus {
 
     let items: [Item]
 
+    /// - Throws: `.cancelled`.
     /// - Complexity: O(count × dimension).
-    init(count: Int, seed: UInt64) {
+    init(count: Int, seed: UInt64, cancellation: Cancellation) throws {
         var random = SeededRandom(seed: seed)
         let topics = Self.topics.map { ($0, random.gaussians(Self.latentDimension)) }
         let projection = (0..<Self.latentDimension).map { _ in random.gaussians(Self.dimension) }
         // Each encoder adds a constant of its own: the two clouds lie apart, as those of CLIP do.
         let gaps = (image: random.gaussians(Self.dimension), text: random.gaussians(Self.dimension))
         let licenses = ["cc0", "cc-by", "cc-by-sa", "all rights reserved"]
-        items = (0..<count).map { number in
+        items = try (0..<count).map { number in
+            if cancellation.isCancelled { throw CausewayError.cancelled }
             let (topic, centre) = topics[random.index(below: topics.count)]
             let latent = zip(centre, random.gaussians(Self.latentDimension)).map { 1.2 * $0 + $1 }
             func seen(noise: Double, gap: [Double]) -> [Float] {

@@ -115,7 +115,7 @@ package struct Program: Sendable {
         func say(_ line: String) { try? surroundings.errors.write(Array((oneLine("\(name): \(line)") + "\n").utf8)) }
         if let quiet = error as? QuietExit { return quiet.status }
         if error as? OutputError == .closed || explain(error)?.exitStatus == .done { return .done }
-        if surroundings.cancellation.isCancelled {
+        if surroundings.cancellation.isCancelled && (error as? CommandFailure)?.exitStatus != .interrupted {
             say("interrupted; what was committed is kept")
             return .interrupted
         }

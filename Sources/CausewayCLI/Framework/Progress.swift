@@ -72,8 +72,8 @@ package final class Progress: Sendable {
             let clear = state.barIsShown ? "\r\u{1B}[K" : ""
             guard seconds >= Self.lineEverySeconds else { return clear }
             let done = state.done - alreadyDone
-            let rate = grouped(Int(Double(done) / max(seconds, 1e-9)))
-            return clear + "\(what): \(grouped(done)) \(unit) in \(duration(seconds)), \(rate) \(unit)/s\n"
+            let rate = rateText(Double(done) / max(seconds, 1e-9))
+            return clear + "\(what): \(grouped(done)) \(unit) in \(duration(seconds)), \(rate)\n"
         }
         if let text, !text.isEmpty { try? channel.write(Array(text.utf8)) }
     }
@@ -96,9 +96,13 @@ package final class Progress: Sendable {
     private func facts(_ state: State) -> String {
         var text = grouped(state.done) + (total.map { " of \(grouped($0))" } ?? "") + " \(unit)"
         guard let rate = state.rate, rate > 0 else { return text }
-        text += rate >= 10 ? ", \(grouped(Int(rate))) \(unit)/s" : ", \(rounded(rate, decimals: 1)) \(unit)/s"
+        text += ", " + rateText(rate)
         if let total, total > state.done { text += ", \(duration(Double(total - state.done) / rate)) left" }
         return text
+    }
+
+    private func rateText(_ rate: Double) -> String {
+        "\(rate >= 10 ? grouped(Int(rate)) : rounded(rate, decimals: 1)) \(unit)/s"
     }
 
     private func bar(_ state: State, columns: Int) -> String {

@@ -22,15 +22,9 @@ func writeReport(_ html: String, to path: String) throws {
     do {
         try Data(html.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
-        let reason = switch (error as? CocoaError)?.code {
-        case .fileNoSuchFile?, .fileReadNoSuchFile?: "its directory does not exist"
-        case .fileWriteNoPermission?, .fileReadNoPermission?: "its directory may not be written"
-        case .fileWriteVolumeReadOnly?: "the disk is read-only"
-        case .fileWriteOutOfSpace?: "no space is left"
-        default: "the system refuses"
-        }
         throw CommandFailure(
-            .failed, "cannot write \(path): \(reason)", remedy: "check the directory and its permissions, or name another file")
+            .failed, "cannot write \(path): \(reason(ofFailedWrite: error))",
+            remedy: "check the directory and its permissions, or name another file")
     }
 }
 
