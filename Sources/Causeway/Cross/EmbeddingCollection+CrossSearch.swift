@@ -185,14 +185,9 @@ extension CrossSearchAnswer {
         explanation.plan = plans.contains(answer.explanation.plan)
             ? before.plan : before.plan + Explanation.planSeparator + answer.explanation.plan
         explanation.isFallback = explanation.isFallback || before.isFallback
-        explanation.candidates += before.candidates
-        explanation.reranked += before.reranked
-        explanation.bytesRead += before.bytesRead
         explanation.damagedRows += before.damagedRows
-        explanation.nodesVisited += before.nodesVisited
-        explanation.codesCompared += before.codesCompared
         explanation.notes = before.notes + explanation.notes.filter { !before.notes.contains($0) }
-        explanation.seconds.add(before.seconds)
+        explanation.add(workOf: before)
     }
 
     fileprivate mutating func finish(k: Int, minProbability: Double?, isMerged: Bool) {

@@ -81,8 +81,9 @@ struct RankedSearch {
     private func scan(
         _ queries: [CrossQuery], _ vectors: Matrix<Float>, _ scoring: PairScoring
     ) throws -> [SearchAnswer] {
-        let rows = try options.filter.map { try reader.rows(of: target.id, matching: predicate(parsing: $0)) }
-            ?? reader.rows(of: target.id)
+        let matches = try options.matches
+            ?? options.filter.map { try FilterMatches(of: $0, in: target, reader: reader) }
+        let rows = try matches?.rows ?? reader.rows(of: target.id)
         var lists = queries.map { _ in TopList(k: options.k, largerIsBetter: true) }
         let embedded = scoring.embedQueries(vectors), banked = Set(scoring.bankRows)
         var compared = 0
@@ -111,6 +112,7 @@ struct RankedSearch {
             (explanation.candidates, explanation.reranked) = (compared, compared)
             explanation.bytesRead = compared * target.dimension * 4
             explanation.leaveOut(damaged: rows.count - compared)
+            explanation.tell(matches, of: target)
             return SearchAnswer(
                 hits: Array(hits.sorted(by: precedes).prefix(options.k)), metric: .cosine, explanation: explanation)
         }

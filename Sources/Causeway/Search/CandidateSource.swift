@@ -67,7 +67,7 @@ struct CandidateSource {
         let narrow = SearchOptions.Decided(
             k: count, metric: .cosine, effort: .width(try width(for: count)), candidates: count, isStrict: options.isStrict)
         let planner = try Planner(
-            target: target, options: narrow, matchCount: matches?.rows.count, index: index, reader: reader)
+            target: target, options: narrow, matches: matches, index: index, reader: reader)
         var found = [CandidateRows?](repeating: nil, count: queries.count)
         var scanned: [Scanned] = []
         for (index, query) in queries.enumerated() {
@@ -76,7 +76,7 @@ struct CandidateSource {
             case .candidates(let plan):
                 var answer = try Narrowing(plan: plan, matches: matches, target: target, reader: reader).answer(query, narrow)
                 guard answer.isComplete else {
-                    scanned.append((index, answer.fallback(isFiltered: options.filter != nil)))
+                    scanned.append((index, answer.fallback(matches)))
                     continue
                 }
                 answer.explanation.plan += ", then \(options.metric)"

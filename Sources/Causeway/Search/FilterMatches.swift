@@ -1,5 +1,6 @@
-/// The rows that match a filter, and the form of them that a graph search needs. Whoever asks the same of the same state of the
-/// data again, as a program with one filter and many queries does, gets the list that was made then.
+/// The rows that alone may answer, such as those that match a filter, and the form of them that a graph search needs. Whoever
+/// asks the same of the same state of the data again, as a program with one filter and many queries does, gets the list that was
+/// made then.
 import Platform
 import ProximityGraph
 import Storage
@@ -8,9 +9,17 @@ import Synchronization
 final class FilterMatches: Sendable {
     /// Ascending.
     let rows: [RowID]
+    /// Of the rows, for the user: "that match the filter".
+    let words: String
     private let made = Mutex<Admission?>(nil)
 
-    init(rows: [RowID]) { self.rows = rows }
+    init(rows: [RowID], words: String) { (self.rows, self.words) = (rows, words) }
+
+    /// - Throws: `.badFilter`.
+    convenience init(of filter: String, in modality: ModalityRecord, reader: Reader) throws {
+        self.init(
+            rows: try reader.rows(of: modality.id, matching: predicate(parsing: filter)), words: "that match the filter")
+    }
 
     func contains(_ row: RowID) -> Bool {
         let place = rows.partitioningIndex { $0 >= row }
@@ -71,20 +80,27 @@ struct FilterMemory {
 }
 
 extension IndexCache.State {
-    /// The rows of a modality that match a filter as of the reader's state; nil without a filter.
+    /// The rows of a modality that alone may answer as of the reader's state; nil where all may.
     /// Complexity: O(1) where it was asked of that state before, otherwise what SQLite takes to list them.
     /// - Throws: `.badFilter`.
-    func matches(_ filter: String?, of modality: ModalityRecord, in reader: Reader) throws -> FilterMatches? {
-        guard let filter else { return nil }
-        guard case .ready(let snapshot) = self else { return try listed(filter, modality, reader) }
+    func matches(
+        _ options: SearchOptions.Decided, of modality: ModalityRecord, in reader: Reader
+    ) throws -> FilterMatches? {
+        if let matches = options.matches { return matches }
+        guard let filter = options.filter else { return nil }
+        guard case .ready(let snapshot) = self else { return try FilterMatches(of: filter, in: modality, reader: reader) }
         if let known = snapshot.filters.withLock({ $0.matches(filter) }) { return known }
-        let matches = try listed(filter, modality, reader)
+        let matches = try FilterMatches(of: filter, in: modality, reader: reader)
         let rowsMax = snapshot.graph.count + snapshot.beside.count
         snapshot.filters.withLock { $0.keep(matches, for: filter, rowsMax: rowsMax) }
         return matches
     }
+}
 
-    private func listed(_ filter: String, _ modality: ModalityRecord, _ reader: Reader) throws -> FilterMatches {
-        FilterMatches(rows: try reader.rows(of: modality.id, matching: predicate(parsing: filter)))
+extension Explanation {
+    /// Says how many rows matched the filter, and warns where that is none: a name may be misspelt.
+    mutating func tell(_ matches: FilterMatches?, of target: ModalityRecord) {
+        filterMatches = matches?.rows.count
+        if filterMatches == 0 { notes.append("the filter matches no embedding of \(target.name)") }
     }
 }

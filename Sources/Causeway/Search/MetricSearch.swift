@@ -29,7 +29,7 @@ struct MetricSearch {
         let comparisons = try zip(queries, tokens).map { try operands.query(vector: $0.vector, tokens: $1) }
         let index = try cache.state(of: target, for: options.effort, in: reader)
         let filterStart = clock.now
-        let matches = try index.matches(options.filter, of: target, in: reader)
+        let matches = try index.matches(options, of: target, in: reader)
         let filterSeconds = matches == nil ? nil : clock.now.seconds(since: filterStart)
         let candidates = try CandidateSource(
             reader: reader, index: index, target: target, options: options, matches: matches, threads: threads
@@ -39,7 +39,7 @@ struct MetricSearch {
         for index in queries.indices { ranked[index].outcome.entries = queries[index].admitted(ranked[index].outcome.entries) }
         return try queries.indices.map { index in
             var explanation = candidates[index].explanation
-            explanation.filterMatches = matches?.rows.count
+            explanation.tell(matches, of: target)
             explanation.seconds[.filter] = filterSeconds
             return try answer(ranked[index], comparisons[index], explanation)
         }

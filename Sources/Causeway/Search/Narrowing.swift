@@ -13,8 +13,8 @@ struct Narrowed {
     var damage: String?
 
     /// Instead of what was found, where that is too little.
-    func fallback(isFiltered: Bool) -> ScanPlan {
-        damage.map(ScanPlan.damaged) ?? ScanPlan("the graph found too few rows" + (isFiltered ? " that match the filter" : ""))
+    func fallback(_ matches: FilterMatches?) -> ScanPlan {
+        damage.map(ScanPlan.damaged) ?? ScanPlan("the graph found too few rows" + (matches.map { " " + $0.words } ?? ""))
     }
 }
 
@@ -49,8 +49,7 @@ struct Narrowing {
         candidates = options.isStrict ? best(plan.candidates, of: candidates) : candidates.thatMayBeAmongBest(plan.candidates)
         if options.metric == .cosine { candidates = try withUncoded(candidates, for: query, k: options.k) }
         var explanation = Explanation()
-        let scanned = options.filter == nil ? "code scan of the rows alive" : "code scan of the rows that match the filter"
-        explanation.plan = answer.isScan ? scanned : "graph"
+        explanation.plan = answer.isScan ? "code scan of the rows " + (matches?.words ?? "alive") : "graph"
         explanation.width = plan.width
         explanation.nodesVisited = answer.visited
         explanation.codesCompared = answer.distances + beside.distances

@@ -20,7 +20,7 @@ struct ScanPlan {
         (self.reason, self.isFallback, self.note) = ("exact scan: " + reason, isFallback, note.map { "exact scan: " + $0 })
     }
 
-    init(ofMatches count: Int) { reason = "exact scan of the \(count) rows that match the filter" }
+    init(of matches: FilterMatches) { reason = "exact scan of the \(matches.rows.count) rows \(matches.words)" }
 
     /// Instead of an index whose file is not there.
     static func missing(_ file: String) -> ScanPlan {
@@ -64,18 +64,18 @@ struct Planner {
 
     private let target: ModalityRecord
     private let options: SearchOptions.Decided
-    private let matchCount: Int?
+    private let matches: FilterMatches?
     private let rowCount: Int
     private let tunings: [TuningRecord]
     private let freshness: TuningFreshness
     private let index: IndexCache.State
 
     init(
-        target: ModalityRecord, options: SearchOptions.Decided, matchCount: Int?, index: IndexCache.State, reader: Reader
+        target: ModalityRecord, options: SearchOptions.Decided, matches: FilterMatches?, index: IndexCache.State, reader: Reader
     ) throws {
         self.target = target
         self.options = options
-        self.matchCount = matchCount
+        self.matches = matches
         rowCount = try reader.count(of: target.id)
         self.index = index
         tunings = if case .recall = options.effort {
@@ -87,7 +87,7 @@ struct Planner {
     }
 
     /// Rows that may answer: of the modality, or of the filter.
-    var eligible: Int { matchCount ?? rowCount }
+    var eligible: Int { matches?.rows.count ?? rowCount }
 
     func plan(for query: PreparedQuery) -> Plan {
         let snapshot: IndexSnapshot
@@ -105,9 +105,7 @@ struct Planner {
         if options.metric != .cosine, options.candidates == nil, Self.scans(insteadOf: budget.candidates, of: eligible) {
             return .exactScan(ScanPlan("as cheap as the \(budget.candidates) candidates \(options.metric) needs"))
         }
-        if let matchCount, matchCount <= Self.directScanMax {
-            return .exactScan(ScanPlan(ofMatches: matchCount))
-        }
+        if let matches, matches.rows.count <= Self.directScanMax { return .exactScan(ScanPlan(of: matches)) }
         return .candidates(
             CandidatePlan(
                 snapshot: snapshot, width: budget.width, candidates: budget.candidates,

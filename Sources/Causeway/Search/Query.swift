@@ -61,6 +61,8 @@ public struct SearchOptions: Sendable {
     public var transportPlans = false
     /// `candidates` is a budget being measured, used as searches use a measured one.
     var measuresBudget = false
+    /// The only rows that may answer, in place of a filter, where they are known already.
+    var matches: FilterMatches?
 
     public init(
         k: Int = 10, metric: Metric? = nil, effort: Effort = .recall(0.98), candidates: Int? = nil, filter: String? = nil
@@ -83,12 +85,13 @@ public struct SearchOptions: Sendable {
         var isStrict = false
         var filter: String?
         var transportPlans = false
+        var matches: FilterMatches?
     }
 
     func decided(_ metric: Metric) -> Decided {
         Decided(
             k: k, metric: metric, effort: effort, candidates: candidates, isStrict: candidates != nil && !measuresBudget,
-            filter: filter, transportPlans: transportPlans)
+            filter: filter, transportPlans: transportPlans, matches: matches)
     }
 }
 
@@ -129,6 +132,12 @@ public struct TokenWork: Sendable, Equatable {
     public var reloaded = 0
     /// Candidates without tokens, left out.
     public var withoutTokens = 0
+
+    static func + (a: TokenWork, b: TokenWork) -> TokenWork {
+        TokenWork(
+            solved: a.solved + b.solved, abandoned: a.abandoned + b.abandoned, pruned: a.pruned + b.pruned,
+            reloaded: a.reloaded + b.reloaded, withoutTokens: a.withoutTokens + b.withoutTokens)
+    }
 }
 
 /// The answer to one query, best first, ties by id.
@@ -181,6 +190,19 @@ public struct Explanation: Sendable, Equatable {
         notes.append(Self.damageNote(count))
     }
 
+    /// Adds the work of a search made before this one for the same answer; what was found and noted is this one's.
+    mutating func add(workOf before: Explanation) {
+        nodesVisited += before.nodesVisited
+        codesCompared += before.codesCompared
+        candidates += before.candidates
+        reranked += before.reranked
+        cached += before.cached
+        pruned += before.pruned
+        bytesRead += before.bytesRead
+        if let work = before.tokens { tokens = (tokens ?? TokenWork()) + work }
+        seconds.add(before.seconds)
+    }
+
     /// Of all stages. Queries that shared one pass over the rows share its time in equal parts.
     public var totalSeconds: Double { Stage.allCases.reduce(0) { $0 + (seconds[$1] ?? 0) } }
 
@@ -199,10 +221,12 @@ public struct Explanation: Sendable, Equatable {
             set { values[stage.rawValue] = newValue ?? -1 }
         }
 
+        mutating func add(_ seconds: Double, to stage: Stage) { self[stage] = (self[stage] ?? 0) + seconds }
+
         /// Adds the other's seconds, stage by stage.
         mutating func add(_ other: StageSeconds) {
             for stage in Stage.allCases {
-                if let seconds = other[stage] { self[stage] = (self[stage] ?? 0) + seconds }
+                if let seconds = other[stage] { add(seconds, to: stage) }
             }
         }
     }

@@ -42,10 +42,10 @@ struct Searcher {
         let index = try cache.state(of: target, for: options.effort, in: reader)
         let clock = ContinuousClock()
         let filterStart = clock.now
-        let matches = try index.matches(options.filter, of: target, in: reader)
+        let matches = try index.matches(options, of: target, in: reader)
         let filterSeconds = matches == nil ? nil : clock.now.seconds(since: filterStart)
         let planner = try Planner(
-            target: target, options: options, matchCount: matches?.rows.count, index: index, reader: reader)
+            target: target, options: options, matches: matches, index: index, reader: reader)
         var answers = [SearchAnswer?](repeating: nil, count: queries.count)
         var scanned: [Scanned] = []
         var group = GroupReranker(target: target, options: options, reader: reader, vectors: vectors)
@@ -58,7 +58,7 @@ struct Searcher {
                 if narrowed.isComplete {
                     group.append(narrowed, for: query, at: index)
                 } else {
-                    scanned.append((index, narrowed.fallback(isFiltered: options.filter != nil)))
+                    scanned.append((index, narrowed.fallback(matches)))
                 }
             }
             if group.isFull { scanned += try decide(&group, eligible: planner.eligible, into: &answers) }
@@ -67,7 +67,7 @@ struct Searcher {
         try scan(scanned, of: queries, matches: matches?.rows, into: &answers)
         return answers.map { answer in
             var answer = answer!
-            answer.explanation.filterMatches = matches?.rows.count
+            answer.explanation.tell(matches, of: target)
             answer.explanation.seconds[.filter] = filterSeconds
             return answer
         }
