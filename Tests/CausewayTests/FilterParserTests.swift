@@ -71,11 +71,30 @@ import Testing
         #expect(try parse("id LIKE 'cap-%'") == .like(.id, "cap-%"))
         #expect(try parse("item IN ('x')") == .among(.item, [.text("x")]))
         #expect(try parse("\"id\" = 1") == .compare(attribute("id"), .eq, .integer(1)))
+        #expect(try parse("\"item\" CONTAINS 1") == .contains(attribute("item"), .integer(1)))
         #expect(try parse("id.x") == .isTrue(attribute("id", "x")))
         #expect(try parse("a . \"b c\".\"say \"\"no\"\"\"") == .isTrue(attribute("a", "b c", "say \"no\"")))
         #expect(try parse("\"NOT\"") == .isTrue(attribute("NOT")))
         #expect(try parse("größe_2 > 1") == .compare(attribute("größe_2"), .gt, .integer(1)))
         #expect(try parse("a.in = 1") == .compare(attribute("a", "in"), .eq, .integer(1)))
+    }
+
+    /// Ids are row numbers by default, and texts for all that.
+    @Test func aNumberBesideAnIdIsItsText() throws {
+        #expect(try parse("id = 77") == .compare(.id, .eq, .text("77")))
+        #expect(try parse("item <> 077") == .compare(.item, .ne, .text("077")))
+        #expect(try parse("-5 = id") == .compare(.id, .eq, .text("-5")))
+        #expect(try parse("1.50 != item") == .compare(.item, .ne, .text("1.50")))
+        #expect(try parse("id IN (1, '2', 3)") == .among(.id, [.text("1"), .text("2"), .text("3")]))
+        #expect(try parse("id NOT IN (1)") == .not(.among(.id, [.text("1")])))
+        #expect(try parse("id >= 'b'") == .compare(.id, .ge, .text("b")))
+        // What no id can be is refused, rather than matching nothing.
+        #expect(refusal("id < 100")?.hasPrefix("column 6: 'id' is a text, and texts are not in the order of numbers") == true)
+        #expect(refusal("3 <= item")?.hasPrefix("column 1: 'item' is a text, and texts are not in the order") == true)
+        #expect(refusal("id BETWEEN 1 AND 3")?.hasPrefix("column 12: 'id' is a text") == true)
+        #expect(refusal("id = TRUE") == "column 6: 'id' is a text: expected a text or a number, but found 'TRUE'")
+        #expect(refusal("a OR item IN (FALSE)")?.hasPrefix("column 15: 'item' is a text") == true)
+        #expect(refusal("id CONTAINS 'x'") == "column 1: 'id' is a text: expected a comparison after it")
     }
 
     @Test func negatedTestsAreComplements() throws {
@@ -196,7 +215,9 @@ private struct RandomTrees {
 
     private mutating func attribute() -> FilterField { .attribute((0...below(3)).map { _ in text() }) }
 
-    private mutating func value(ordered: Bool = false) -> FilterValue {
+    /// Ids and items are compared with texts.
+    private mutating func value(of field: FilterField, ordered: Bool = false) -> FilterValue {
+        guard case .attribute = field else { return .text(text()) }
         switch below(ordered ? 4 : 5) {
         case 0: return .text(text())
         case 1: return .integer(Int64(bitPattern: next()))
@@ -218,11 +239,15 @@ private struct RandomTrees {
         }
         switch below(6) {
         case 0:
-            let comparison = FilterComparison.allCases[below(FilterComparison.allCases.count)]
-            return .compare(field(), comparison, value(ordered: comparison != .eq && comparison != .ne))
-        case 1: return .among(field(), (0...below(3)).map { _ in value() })
+            let comparison = FilterComparison.allCases[below(FilterComparison.allCases.count)], field = field()
+            return .compare(field, comparison, value(of: field, ordered: comparison != .eq && comparison != .ne))
+        case 1:
+            let field = field()
+            return .among(field, (0...below(3)).map { _ in value(of: field) })
         case 2: return .like(field(), text())
-        case 3: return .contains(field(), value())
+        case 3:
+            let field = attribute()
+            return .contains(field, value(of: field))
         case 4: return .isNull(field())
         default: return .isTrue(attribute())
         }

@@ -31,6 +31,33 @@ struct SearchTests {
         #expect(answer.explanation.plan == "exact scan: there is no index")
     }
 
+    /// A misspelt attribute matches nothing, and is told whatever decides the order.
+    @Test func aFilterThatMatchesNothingIsTold() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        try collection.insert(tokenEmbeddings(40, seed: 3), into: "v")
+        let note = "the filter matches no embedding of v"
+        for index in ["none", "built"] {
+            for metric in [Metric.cosine, .manhattan, .wasserstein] {
+                let options = SearchOptions(metric: metric, filter: "yaer = 2000")
+                let answer = try collection.search(.embedding(id: "7"), in: "v", options: options)
+                #expect(answer.hits.isEmpty && answer.explanation.filterMatches == 0, "\(metric), index \(index)")
+                #expect(answer.explanation.notes == [note], "\(metric), index \(index)")
+            }
+            var banked = CrossSearchOptions(search: SearchOptions(filter: "yaer = 2000"))
+            banked.normalization = .bank
+            for effort in [SearchOptions.Effort.exact, .recall(0.9)] {
+                banked.search.effort = effort
+                let answer = try collection.search([.embedding(id: "7")], across: ["v"], options: banked)[0]
+                #expect(answer.hits.isEmpty && answer.explanation.filterMatches == 0)
+                #expect(answer.explanation.notes.contains(note), "\(effort), index \(index)")
+            }
+            try collection.buildIndex()
+        }
+        let seven = try collection.search(.embedding(id: "3"), in: "v", options: SearchOptions(filter: "id = 7"))
+        #expect(seven.hits.map(\.id) == ["7"] && seven.explanation.notes.isEmpty)
+    }
+
     @Test func aStoredQueryBringsItsOwnModality() throws {
         let temporary = try TemporaryDatabase()
         let collection = temporary.collection()

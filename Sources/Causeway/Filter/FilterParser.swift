@@ -9,6 +9,7 @@
 /// field     = segment { "." segment }        segment = word | "quoted name"
 /// value     = 'text' | integer | real | TRUE | FALSE
 /// ```
+/// id and item are texts: a number compared with one is the text it is written as, and has no order among them.
 struct FilterParser {
     enum Keyword: String, CaseIterable {
         case and = "AND", or = "OR", not = "NOT", `in` = "IN", like = "LIKE", contains = "CONTAINS", `is` = "IS"
@@ -102,12 +103,12 @@ struct FilterParser {
     }
 
     private mutating func predicate() throws(FilterError) -> FilterExpression {
-        if let value = try valueIfPresent() { return try mirroredComparison(value) }
         let start = current
+        if let value = try valueIfPresent() { return try mirroredComparison(value, start) }
         let field = try field()
         if case .comparison(let comparison) = current.kind {
             advance()
-            return .compare(field, comparison, try operand(of: comparison))
+            return .compare(field, comparison, try operand(of: comparison, field))
         }
         if take(.is) {
             let negated = take(.not)
@@ -126,8 +127,8 @@ struct FilterParser {
     private mutating func membership(_ field: FilterField) throws(FilterError) -> FilterExpression? {
         if take(.in) {
             guard take(.open) else { throw expected("'('") }
-            var values = [try value()]
-            while take(.comma) { values.append(try value()) }
+            var values = [try value(beside: field)]
+            while take(.comma) { values.append(try value(beside: field)) }
             guard take(.close) else { throw expected("',' or ')'") }
             return .among(field, values)
         }
@@ -141,19 +142,22 @@ struct FilterParser {
             advance()
             return .like(field, pattern)
         }
-        if take(.contains) { return .contains(field, try value()) }
+        if case .attribute = field, take(.contains) { return .contains(field, try value(beside: field)) }
         guard take(.between) else { return nil }
-        let low = try operand(of: .ge)
+        let low = try operand(of: .ge, field)
         guard take(.and) else { throw expected("AND") }
-        return .and([.compare(field, .ge, low), .compare(field, .le, try operand(of: .le))])
+        return .and([.compare(field, .ge, low), .compare(field, .le, try operand(of: .le, field))])
     }
 
     /// `2019 <= year`.
-    private mutating func mirroredComparison(_ value: FilterValue) throws(FilterError) -> FilterExpression {
+    private mutating func mirroredComparison(
+        _ value: FilterValue, _ token: FilterToken
+    ) throws(FilterError) -> FilterExpression {
         guard case .comparison(let comparison) = current.kind else { throw expected("a comparison") }
         if case .bool = value, comparison != .eq, comparison != .ne { throw expected("'=' or '<>' for a truth value") }
         advance()
-        return .compare(try field(), comparison.mirrored, value)
+        let field = try field()
+        return .compare(field, comparison.mirrored, try fitted(value, token, to: field, comparison))
     }
 
     private mutating func field() throws(FilterError) -> FilterField {
@@ -179,17 +183,42 @@ struct FilterParser {
     }
 
     /// The right side of a comparison, where order is asked of something that has one.
-    private mutating func operand(of comparison: FilterComparison) throws(FilterError) -> FilterValue {
+    private mutating func operand(
+        of comparison: FilterComparison, _ field: FilterField
+    ) throws(FilterError) -> FilterValue {
         if keyword == .null { throw expected("a value (NULL is tested by IS NULL)") }
         if keyword == .true || keyword == .false, comparison != .eq, comparison != .ne {
             throw expected("a text or a number")
         }
-        return try value()
+        return try value(beside: field, comparison)
     }
 
-    private mutating func value() throws(FilterError) -> FilterValue {
+    private mutating func value(
+        beside field: FilterField, _ comparison: FilterComparison = .eq
+    ) throws(FilterError) -> FilterValue {
+        let token = current
         guard let value = try valueIfPresent() else { throw expected("a value") }
-        return value
+        return try fitted(value, token, to: field, comparison)
+    }
+
+    /// The value, written as the token, as it is compared with the field.
+    private func fitted(
+        _ value: FilterValue, _ token: FilterToken, to field: FilterField, _ comparison: FilterComparison
+    ) throws(FilterError) -> FilterValue {
+        if case .attribute = field { return value }
+        switch value {
+        case .text: return value
+        case .integer, .real:
+            guard comparison == .eq || comparison == .ne else {
+                let reason = "'\(field)' is a text, and texts are not in the order of numbers: "
+                    + "expected a text in single quotes, but found '\(token.source)'"
+                throw FilterError(column: token.column, reason: reason)
+            }
+            return .text(token.source)
+        case .bool:
+            let reason = "'\(field)' is a text: expected a text or a number, but found '\(token.source)'"
+            throw FilterError(column: token.column, reason: reason)
+        }
     }
 
     private mutating func valueIfPresent() throws(FilterError) -> FilterValue? {

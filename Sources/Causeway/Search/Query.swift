@@ -55,7 +55,7 @@ public struct SearchOptions: Sendable {
     public var effort = Effort.recall(0.98)
     /// How many candidates the exact metric sees; nil lets the measured budget decide.
     public var candidates: Int?
-    /// A predicate over metadata and id, e.g. `year >= 2019 AND tags CONTAINS 'cat'`.
+    /// A predicate over metadata, id and item, e.g. `year >= 2019 AND tags CONTAINS 'cat'`. Ids and items are texts.
     public var filter: String?
     /// Under an exact transport metric, also which token of the query went to which of each hit.
     public var transportPlans = false

@@ -16,7 +16,8 @@ package enum SearchCommand: Command {
             "A trained model (learned:NAME) or a query bank decides among candidates that cosine finds: 100, or 10 times k, "
                 + "unless --candidates, --ef or --exact asks for more.",
             "EXPR compares metadata: license = 'cc-by' AND year >= 2019 AND tags CONTAINS 'cat' AND NOT archived AND "
-                + "author.name IN ('a','b') AND title LIKE 'red%' AND note IS NULL. id and item are fields too.",
+                + "author.name IN ('a','b') AND title LIKE 'red%' AND note IS NULL. id and item are fields too, and texts: "
+                + "id = 77 asks for the id '77'.",
         ],
         positionals: [.database()],
         options: [
