@@ -201,6 +201,11 @@ import VectorMath
         }
         // Calls come as both values across the halves, null of source, null of target.
         #expect(report.value(.wasserstein) == 5 && report.value(.debiasedWasserstein) == 3.5)
+        // What has its null taken off has nothing to find at zero.
+        func nulls(_ measures: [GapMeasure], _ kind: GapKind) -> [Double?] { measures.filter { $0.kind == kind }.map(\.null) }
+        for measures in [report.raw, report.centred] {
+            #expect(nulls(measures, .wasserstein) == [1.5] && nulls(measures, .debiasedWasserstein) == [0])
+        }
         #expect(Set(sizes) == [20])
     }
 

@@ -65,8 +65,7 @@ extension ModalityGapReport.Measure {
     }
 
     fileprivate var figure: String {
-        // The debiased figure has its null taken off already: there is nothing to find at zero.
-        let nulls = name == "debiased-wasserstein" ? [0, 0] : [null, centredNull]
+        let nulls = [null, centredNull]
         let values = [value, centred, 0] + nulls.compactMap { $0 }
         let words = nulls.map { $0.map(short) ?? "none" }
         let rows = [

@@ -86,7 +86,9 @@ struct GapHalves {
         // Across the halves, as the nulls are: partners in one sample lie nearer than strangers, and would hide the gap.
         let value = (try distance(reference.x, measured.y) + distance(measured.x, reference.y)) / 2
         let same = try null(distance)
-        return GapMeasure(kind: kind, value: kind == .wasserstein ? value : value - same, null: same, n: n)
+        return kind == .wasserstein
+            ? GapMeasure(kind: kind, value: value, null: same, n: n)
+            : GapMeasure(kind: kind, value: value - same, null: 0, n: n)
     }
 
     /// The null labels the rows of one modality by chance.

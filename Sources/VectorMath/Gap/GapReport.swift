@@ -34,7 +34,7 @@ package enum GapKind: String, Sendable, Codable, CaseIterable {
         case .centroidGap: "Sees means only. The null is what two halves of one modality show at this n."
         case .wasserstein: "Biased up by sampling: at this n two halves of one modality already lie the null apart."
         case .debiasedWasserstein:
-            "W1 minus the mean same-modality null: comparable between sets of equal n only, may be negative."
+            "W1 minus the null of W1, so that its own is 0: comparable between sets of equal n only, may be negative."
         case .energyDistance: "U statistic: unbiased, may be slightly negative when the clouds agree."
         case .maximumMeanDiscrepancy: "Squared, U statistic; depends on the kernel width, taken from the raw data."
         case .gaussianWasserstein: "Sees means and covariances only; biased up while n is not far above the dimension."
