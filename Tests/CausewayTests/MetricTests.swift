@@ -92,7 +92,8 @@ struct MetricTests {
         texts[4].tokens = nil
         try collection.insert(texts, into: "text")
         let evaluation = try collection.evaluate(from: "text", to: "image", options: options)
-        #expect(evaluation.queries == 12)
+        #expect(evaluation.queries == 12 && evaluation.embeddings == 12)
+        #expect(evaluation.metrics.map(\.queries) == [10, 11] && evaluation.metrics.map(\.embeddings) == [12, 12])
         #expect(evaluation.notes == [
             "2 queries of text cannot be compared by max-sim and were left out",
             "1 query of text cannot be compared by wasserstein and was left out",
@@ -101,6 +102,9 @@ struct MetricTests {
         try collection.insert(rest, into: "rest")
         let without = try collection.evaluate(from: "rest", to: "image", options: options)
         #expect(evaluation.metrics[0].recall[0].figure.value == without.metrics[0].recall[0].figure.value)
+        let back = try collection.evaluate(
+            from: "image", to: "text", options: EvaluationOptions(metrics: [.cosine, .maxSim, .wasserstein], at: [1]))
+        #expect(back.metrics.map(\.queries) == [12, 12, 12] && back.metrics.map(\.embeddings) == [12, 10, 11])
     }
 
     /// What shows a query's own item is no answer to look for, in its own modality and across.

@@ -23,6 +23,7 @@ extension EmbeddingCollection {
             let ranks = try ranks(of: pairs, metrics, options, source, target, in: reader, progress)
             for (metric, found) in zip(metrics, ranks) {
                 var result = try summarise(found.ranks, metric, pairs.candidateCount, options)
+                result.embeddings = found.compared
                 result.candidateBudgets = try candidateBudgets(
                     metric, source, target, pairs.rows, options, in: reader, progress: progress)
                 evaluation.metrics.append(result)
@@ -36,7 +37,7 @@ extension EmbeddingCollection {
     private func ranks(
         of pairs: Pairs, _ metrics: [Metric], _ options: EvaluationOptions, _ source: ModalityRecord,
         _ target: ModalityRecord, in reader: Reader, _ progress: ProgressHandler?
-    ) throws -> [(ranks: [[Int]], notes: [String])] {
+    ) throws -> [(ranks: [[Int]], compared: Int, notes: [String])] {
         func visited(_ names: String) -> (Int) throws -> Void {
             { done in
                 let step = Progress(stage: "evaluate \(names)", done: done, total: pairs.candidateCount)
@@ -52,7 +53,9 @@ extension EmbeddingCollection {
                 visited: visited(built.map(\.name).joined(separator: ", ")))
         let queries = zip(pairs.rows, pairs.queries).map { MetricRankScan.Query(row: $0, relevant: $1.relevant) }
         return try metrics.map { metric in
-            if let kernel = metric.builtInVectorMetric, let slot = kernels.firstIndex(of: kernel) { return (shared[slot], []) }
+            if let kernel = metric.builtInVectorMetric, let slot = kernels.firstIndex(of: kernel) {
+                return (shared[slot], pairs.candidateCount, [])
+            }
             return try MetricRankScan(source: source, target: target, metric: metric, threads: options.threads)
                 .ranks(of: queries, order: pairs.order, in: reader, visited: visited(metric.name))
         }
@@ -115,7 +118,8 @@ extension EmbeddingCollection {
                 remedy: "run `causeway check --deep`, and ingest the damaged rows again")
         }
         return Evaluation.MetricResult(
-            metric: metric, recall: summary.recall.map { ($0.k, Evaluation.Figure($0.hits)) },
+            metric: metric, queries: ranks.count { !$0.isEmpty }, embeddings: candidates,
+            recall: summary.recall.map { ($0.k, Evaluation.Figure($0.hits)) },
             medianRank: Evaluation.Figure(summary.medianRank),
             meanReciprocalRank: Evaluation.Figure(summary.meanReciprocalRank),
             meanAveragePrecision: Evaluation.Figure(summary.meanAveragePrecision))

@@ -9,6 +9,10 @@ public struct Evaluation: Sendable {
 
     public struct MetricResult: Sendable {
         public var metric: Metric
+        /// Queries and embeddings that were compared: all of the evaluation's, but for those without tokens under a metric on
+        /// token sets. Embeddings left out rank last.
+        public var queries: Int
+        public var embeddings: Int
         /// Share of queries with a right answer among the best k, by k.
         public var recall: [(k: Int, figure: Figure)]
         /// Of the first right answer, from 1.

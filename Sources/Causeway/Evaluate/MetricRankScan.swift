@@ -22,12 +22,13 @@ struct MetricRankScan {
     }
 
     /// Per query the 1-based ranks of its right answers, ascending; ties count in the order given by `order`, and rows that
-    /// cannot be compared come last. A query that cannot be compared has none. And cautions about both.
+    /// cannot be compared come last. A query that cannot be compared has none. And how many rows were compared, and cautions
+    /// about the others.
     /// - Throws: `.invalidArgument` where no query can be compared.
     /// - Complexity: O(queries × rows) comparisons; transport is abandoned once it is worse than every right answer.
     func ranks(
         of queries: [Query], order: [Int32], in reader: Reader, visited: ((Int) throws -> Void)? = nil
-    ) throws -> (ranks: [[Int]], notes: [String]) {
+    ) throws -> (ranks: [[Int]], compared: Int, notes: [String]) {
         let rows = try reader.rows(of: target.id)
         var ranks: [[Int]] = []
         var reading = MetricReading()
@@ -57,7 +58,7 @@ struct MetricRankScan {
             start = next
         }
         if leftOut == queries.count { throw noneComparable() }
-        return (ranks, notes(leftOut) + reading.notes(metric))
+        return (ranks, reading.compared, notes(leftOut) + reading.notes(metric))
     }
 
     private func notes(_ leftOut: Int) -> [String] {

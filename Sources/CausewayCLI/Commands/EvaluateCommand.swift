@@ -89,9 +89,12 @@ package enum EvaluateCommand: Command {
                 + (evaluation.onHeldOutItems ? ", of items that no training saw" : ""))
         let recalls = evaluation.metrics.first?.recall.map { "recall@\($0.k)" } ?? []
         let results = context.results(
-            (["metric"] + recalls + ["median rank", "MRR", "MAP"]).map { ResultPrinter.Column($0) })
+            (["metric"] + evaluation.countColumns + recalls + ["median rank", "MRR", "MAP"]).map { ResultPrinter.Column($0) })
         for metric in evaluation.metrics {
-            var members = [JSONMember("metric", .text(metric.label))]
+            var members = [
+                JSONMember("metric", .text(metric.label)), JSONMember("queries", .integer(metric.queries)),
+                JSONMember("embeddings", .integer(metric.embeddings)),
+            ]
             members += metric.recall.map { JSONMember("recall@\($0.k)", .text($0.figure.words)) }
             members += [
                 JSONMember("median rank", .text(metric.medianRank.words)),
@@ -135,6 +138,12 @@ extension Evaluation.Figure {
 }
 
 extension Evaluation {
+    /// Those whose figures are not the same for all metrics.
+    fileprivate var countColumns: [String] {
+        (metrics.allSatisfy { $0.queries == queries } ? [] : ["queries"])
+            + (metrics.allSatisfy { $0.embeddings == embeddings } ? [] : ["embeddings"])
+    }
+
     var json: JSONValue {
         .object(
             [
@@ -150,7 +159,10 @@ extension Evaluation.MetricResult {
     var label: String { metric.name + (normalization == .none ? "" : " with \(normalization.rawValue)") }
 
     fileprivate var json: JSONValue {
-        var members = [JSONMember("metric", .text(metric.name))]
+        var members = [
+            JSONMember("metric", .text(metric.name)), JSONMember("queries", .integer(queries)),
+            JSONMember("embeddings", .integer(embeddings)),
+        ]
         members += recall.map { JSONMember("recall@\($0.k)", .real($0.figure.value)) }
         members += [
             JSONMember("medianRank", .real(medianRank.value)), JSONMember("mrr", .real(meanReciprocalRank.value)),

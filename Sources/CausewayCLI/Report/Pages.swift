@@ -98,9 +98,10 @@ func evaluationPage(
         (evaluation.metrics.first?.recall.indices).map { $0.map { evaluation.recallFigure($0) } } ?? [])
     page.add(
         table: "All figures", note: "With their intervals.",
-        columns: ["metric"] + (evaluation.metrics.first?.recall.map { "recall@\($0.k)" } ?? []) + ["median rank", "MRR", "MAP"],
+        columns: ["metric", "queries", "embeddings"] + (evaluation.metrics.first?.recall.map { "recall@\($0.k)" } ?? [])
+            + ["median rank", "MRR", "MAP"],
         rows: evaluation.metrics.map { metric in
-            [metric.label] + (metric.recall.map(\.figure)
+            [metric.label, String(metric.queries), String(metric.embeddings)] + (metric.recall.map(\.figure)
                 + [metric.medianRank, metric.meanReciprocalRank, metric.meanAveragePrecision]).map(\.words)
         })
     if let figure = try costFigure(evaluation, of: collection, options) {
