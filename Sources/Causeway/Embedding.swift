@@ -66,6 +66,16 @@ public struct TokenSet: Sendable, Equatable {
 
     public var count: Int { dimension > 0 ? values.count / dimension : 0 }
 
+    /// What keeps the weights from being masses, in words; nil where nothing does. Their number is another matter.
+    var weightFault: String? {
+        guard let weights else { return nil }
+        if let index = weights.firstIndex(where: { !$0.isFinite }) { return "weight \(index) is not finite" }
+        if let index = weights.firstIndex(where: { $0 < 0 }) { return "weight \(index) is negative" }
+        return weights.contains { $0 > 0 } ? nil : "all weights are zero, or too small for float32"
+    }
+
+    static let weightRemedy = "use weights of at least 0, the largest of about 1"
+
     init(_ stored: Storage.TokenSet) {
         self.init(dimension: stored.dimension, values: stored.values, weights: stored.weights)
     }

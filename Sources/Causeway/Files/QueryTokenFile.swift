@@ -17,6 +17,7 @@ package struct QueryTokens: Sendable {
 
 package struct QueryTokenFile: Sendable {
     private let files: TokenFiles
+    private let weightsPath: String?
 
     /// - Parameter count: of the queries.
     /// - Throws: `.badInput` where offsets, weights or mask do not fit the queries or the tokens.
@@ -26,8 +27,16 @@ package struct QueryTokenFile: Sendable {
         (files.tokenWeights, files.tokenMask) = (paths.weights, paths.mask)
         let opened = try translatingErrors { try TokenFiles(files, rowCount: count, fileSystem: fileSystem) }
         guard let opened else { preconditionFailure("tokens were named") }
-        self.files = opened
+        (self.files, weightsPath) = (opened, paths.weights)
     }
 
-    package func tokens(of query: Int) throws -> TokenSet { try translatingErrors { try files.read(query) } }
+    /// - Throws: `.badInput` naming file and row for tokens or weights that cannot be compared.
+    package func tokens(of query: Int) throws -> TokenSet {
+        let tokens = try translatingErrors { try files.read(query) }
+        if let fault = tokens.weightFault {
+            throw CausewayError.badInput(
+                file: weightsPath, row: query, line: nil, reason: fault, remedy: TokenSet.weightRemedy)
+        }
+        return tokens
+    }
 }

@@ -101,11 +101,7 @@ struct BatchAssembler {
         guard weights.count == tokens.count else {
             throw bad(place, "\(weights.count) weights for \(tokens.count) tokens", "give every token one weight", .weights)
         }
-        guard weights.allSatisfy({ $0.isFinite && $0 >= 0 }), weights.contains(where: { $0 > 0 }) else {
-            throw bad(
-                place, "a weight is negative or not finite, or all are zero or too small for float32",
-                "use weights of at least 0, the largest of about 1", .weights)
-        }
+        if let fault = tokens.weightFault { throw bad(place, fault, TokenSet.weightRemedy, .weights) }
     }
 
     private func bad(
