@@ -30,6 +30,7 @@ struct TokenCodeSearchTests {
                 let work = try #require(answer.explanation.tokens)
                 #expect(work.solved + work.abandoned + work.pruned == all.hits.count, "\(note) \(metric) k \(k)")
                 #expect(work.withoutTokens == all.explanation.tokens?.withoutTokens)
+                #expect(answer.explanation.codesCompared == count && all.explanation.codesCompared == 0, "\(note) \(metric)")
                 let read = Double(answer.explanation.reranked)
                 #expect(read <= share * Double(count), "\(note) \(metric) k \(k): \(read) of \(count) were read")
                 #expect(answer.explanation.candidates == count && answer.explanation.notes == all.explanation.notes)

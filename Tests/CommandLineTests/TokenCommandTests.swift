@@ -168,6 +168,55 @@ import Testing
         #expect(search("--id", "3", "--metric", "wasserstein", "--query-token-mask", "x.npy").status == .usage)
     }
 
+    /// The third query's weights are at fault, and the message leads there.
+    @Test(arguments: [([-1, 2], "weight 0 is negative"), ([0, 0], "all weights are zero")] as [([Float], String)])
+    func badWeightsOfQueriesAreLocated(last: [Float], fault: String) throws {
+        try npy("queries.npy", [3, 1, 5, 1, 4, 1], shape: "(3, 2)")
+        try npy("tokens.npy", [3, 0, 0, 3, 5, 0, 0, 5, 4, 0, 0, 4], shape: "(6, 2)")
+        try offsets("offsets.npy", [0, 2, 4, 6])
+        try npy("weights.npy", [1, 1, 1, 1] + last, shape: "(6,)")
+        let refused = search(
+            "--metric", "wasserstein", "-k", "1", "--queries", directory + "/queries.npy", "--query-tokens",
+            directory + "/tokens.npy", "--query-token-offsets", directory + "/offsets.npy", "--query-token-weights",
+            directory + "/weights.npy")
+        #expect(refused.status == .badInput && refused.errors.contains("weights.npy, row 2: \(fault)"), "\(refused.errors)")
+    }
+
+    /// Of two options that say how many candidates a metric on token sets compares, one would be ignored.
+    @Test func whatHasNoSayIsRefused() {
+        for more in [["--recall", "0.9"], ["--ef", "20"], ["--exact"]] {
+            let words = ["search", database, "-c", "c", "--to", "image", "--id", "3", "--candidates", "10"] + more
+            for metric in ["wasserstein", "cosine"] where metric == "wasserstein" || more == ["--exact"] {
+                let output = MemoryChannel(), errors = MemoryChannel()
+                let status = Program.causeway.run(
+                    words + ["--metric", metric], in: Surroundings(output: output, errors: errors))
+                #expect(status == .usage && errors.text.contains(more[0]), "\(metric) \(more): \(errors.text)")
+                #expect(errors.text.contains("--candidates"), "\(metric) \(more): \(errors.text)")
+            }
+        }
+        #expect(search("--id", "3", "--candidates", "10", "--recall", "0.9").status == .done)
+    }
+
+    @Test func evaluateTellsHowManyQueriesEachMetricCompared() throws {
+        let records = """
+            {"modality":"other","id":"3","vector":[1,2]}
+            {"modality":"other","id":"4","vector":[2,1],"tokens":[[1,1]]}
+
+            """
+        try records.write(toFile: directory + "/o.jsonl", atomically: true, encoding: .utf8)
+        #expect(causeway("ingest", database, "-c", "c", directory + "/o.jsonl").status == .done)
+        let words = ["evaluate", database, "-c", "c", "--from", "other", "--to", "image", "--metrics", "cosine,max-sim"]
+        func output(_ format: String) -> String {
+            let output = MemoryChannel(), surroundings = Surroundings(output: output, errors: MemoryChannel())
+            #expect(Program.causeway.run(words + ["--format", format], in: surroundings) == .done)
+            return output.text
+        }
+        let metrics = try #require(try object(output("json"))["metrics"] as? [[String: Any]])
+        #expect(metrics.map { $0["queries"] as? Int } == [2, 1] && metrics.map { $0["embeddings"] as? Int } == [6, 6])
+        let title = output("table").split(separator: "\n")[1].split(separator: " ")
+        #expect(title.prefix(3) == ["metric", "queries", "recall@1"])
+    }
+
     @Test func evaluateTellsHowManyCandidatesATokenMetricNeeds() throws {
         // Captions whose tokens say the opposite of their vectors: cosine puts the nearest by transport last. As many as show a
         // recall of 0.99.

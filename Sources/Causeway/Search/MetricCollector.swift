@@ -11,6 +11,8 @@ struct MetricOutcome: Sendable {
     var work = TokenWork()
     /// Rows compared by their own numbers, not their codes.
     var read = 0
+    /// Rows compared by their codes, whatever came of it.
+    var codes = 0
 }
 
 /// Collects rows in any order; one thread at a time. The answer equals comparing every row to the end.
@@ -43,6 +45,7 @@ final class MetricCollector {
     /// Rows whose codes tell nothing.
     private var uncoded: [Int] = []
     private var ruledOut = 0
+    private var codesCompared = 0
 
     /// - Parameter memoryBudget: bytes for cost matrices kept until they are solved or ruled out.
     /// - Parameter byCodes: rows are considered by their codes before some are offered.
@@ -82,7 +85,8 @@ final class MetricCollector {
     /// All rows must have been settled.
     func finish() throws -> MetricOutcome {
         guard case .ranking(let ranking) = form else {
-            return MetricOutcome(entries: list.finish(), work: TokenWork(solved: read, pruned: ruledOut), read: read)
+            return MetricOutcome(
+                entries: list.finish(), work: TokenWork(solved: read, pruned: ruledOut), read: read, codes: codesCompared)
         }
         let (hits, statistics) = try ranking.best(k, keepingTies: true) { _ in
             preconditionFailure("finished before all rows were settled")
@@ -93,7 +97,7 @@ final class MetricCollector {
             work: TokenWork(
                 solved: statistics.solved, abandoned: statistics.abandoned, pruned: statistics.pruned + ruledOut,
                 reloaded: statistics.reloaded),
-            read: read)
+            read: read, codes: codesCompared)
     }
 
     // MARK: Codes
@@ -110,6 +114,7 @@ final class MetricCollector {
         case .none: break
         case .unknown: uncoded.append(position)
         case .tokens:
+            codesCompared += 1
             let bound = bounds.codes.key(of: bounds.metric)
             if isRuledOut(bound) {
                 ruledOut += 1

@@ -91,6 +91,7 @@ struct MetricSearch {
         }
         let (reading, work) = (ranked.reading, ranked.outcome.work)
         explanation.candidates = reading.compared + reading.withoutTokens + reading.damaged
+        explanation.codesCompared += ranked.outcome.codes
         explanation.reranked = ranked.outcome.read
         explanation.pruned += work.pruned
         explanation.bytesRead += reading.bytes

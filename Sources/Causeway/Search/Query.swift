@@ -53,7 +53,8 @@ public struct SearchOptions: Sendable {
     /// Nil is the collection's own: see `defaultMetric`.
     public var metric: Metric?
     public var effort = Effort.recall(0.98)
-    /// How many candidates the exact metric sees; nil lets the measured budget decide.
+    /// How many candidates the exact metric sees; nil lets the measured budget decide. Under a metric on token sets this takes
+    /// the place of what the effort would ask for; an exact search sees everything.
     public var candidates: Int?
     /// A predicate over metadata, id and item, e.g. `year >= 2019 AND tags CONTAINS 'cat'`. Ids and items are texts.
     public var filter: String?
@@ -157,7 +158,7 @@ public struct Explanation: Sendable, Equatable {
     public var isFallback = false
     /// Width of the graph search, 0 where there was none.
     public var width = 0
-    /// Nodes whose neighbours were looked at, and codes compared.
+    /// Nodes whose neighbours were looked at, and codes compared: of vectors, and of token sets.
     public var nodesVisited = 0
     public var codesCompared = 0
     /// Candidates found, those whose stored vector was read, and those whose error bound ruled them out.

@@ -60,7 +60,7 @@ struct AcrossSearch {
         self.options = options
         source = arguments.textIfGiven("from")
         (self.arguments, self.context) = (arguments, context)
-        try arguments.refuseUselessTokens(metric, options.metricName(metric))
+        try arguments.refuseUseless(with: metric, options.metricName(metric))
     }
 
     /// Where only candidates are found by an index, the recall is theirs.

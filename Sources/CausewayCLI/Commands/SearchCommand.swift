@@ -46,7 +46,8 @@ package enum SearchCommand: Command {
                 help: "the share of the true best to reach, 0.98 when left out; of the candidates, under a model or a bank"),
             .value(
                 "ef", "N", kind: .integer(1...10_000_000),
-                help: "the width of the graph search instead, and how many candidates a model or a bank decides among"),
+                help: "the width of the graph search instead, and how many candidates a metric on token sets, a model or a bank "
+                    + "decides among"),
             .flag("exact", help: "scan everything: the oracle"),
             .flag("explain", help: "add what was done: plan, nodes, reads, time"),
             .flag("timing", help: "a JSON line on standard error, measured round the searches alone"),
@@ -160,7 +161,7 @@ struct SearchRequest {
         if arguments.flag("exact") { options.effort = .exact }
         explain = arguments.flag("explain")
         options.transportPlans = explain
-        try arguments.refuseUselessTokens(metric, metric.name)
+        try arguments.refuseUseless(with: metric, metric.name)
         queryTokens = arguments.queryTokens
         timing = arguments.flag("timing")
         threads = arguments.integer("threads")
@@ -170,10 +171,15 @@ struct SearchRequest {
 }
 
 extension ParsedArguments {
+    /// Refuses what the metric makes no use of.
     /// - Parameter score: what decides: the metric, or what stands in its place.
-    func refuseUselessTokens(_ metric: Metric, _ score: String) throws {
-        guard isGiven("query-tokens"), metric.operand != .tokenSets else { return }
-        throw usageError("--query-tokens is of no use: \(score) compares vectors")
+    func refuseUseless(with metric: Metric, _ score: String) throws {
+        guard metric.operand == .tokenSets else {
+            if isGiven("query-tokens") { throw usageError("--query-tokens is of no use: \(score) compares vectors") }
+            return
+        }
+        guard isGiven("candidates"), let other = ["recall", "ef"].first(where: isGiven) else { return }
+        throw usageError("--\(other) is of no use: it says how many candidates \(score) compares, and --candidates does")
     }
 
     /// The query of --id or --vector.
