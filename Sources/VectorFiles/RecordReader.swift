@@ -137,7 +137,8 @@ private struct RecordParser {
         case .weights:
             var values: [Float] = []
             _ = try scanner.floats(into: &values)
-            guard values.allSatisfy({ $0 >= 0 }), values.contains(where: { $0 > 0 }) else {
+            // None at all are too few for the tokens, which is told once these are known.
+            guard values.allSatisfy({ $0 >= 0 }), values.isEmpty || values.contains(where: { $0 > 0 }) else {
                 throw JSONFault(offset: offset, reason: "weights must not be negative, nor all zero or too small for float32")
             }
             result.weights = values
@@ -192,7 +193,7 @@ private struct RecordParser {
     private func checkWhole(_ scanner: JSONScanner) throws(JSONFault) {
         if !seen.contains(.id) { throw scanner.fault("the record has no id") }
         if result.vector == nil, result.tokens == nil { throw scanner.fault("the record has neither vector nor tokens") }
-        if let weights = result.weights, weights.count != result.tokenCount {
+        if let weights = result.weights, weights.isEmpty || weights.count != result.tokenCount {
             throw scanner.fault("there are \(weights.count) weights for \(result.tokenCount) tokens")
         }
     }

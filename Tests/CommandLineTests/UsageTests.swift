@@ -57,7 +57,6 @@ struct UsageTests {
         try expect(2, database, ["search", "DB", "--id", "1", "-k", "0"] + to, says: "k")
         try expect(2, database, ["search", "DB", "--id", "1", "--metric", "hamming"] + to, says: "hamming", "cosine")
         try expect(2, database, ["search", "DB", "--id", "1", "--exact", "--ef", "10"] + to, says: "--exact")
-        try expect(2, database, ["search", "DB", "--id", "1", "--exact", "--candidates", "10"] + to, says: "--candidates")
         try expect(2, database, ["search", "DB", "--id", "1", "--recall", "1.5"] + to, says: "1.5")
         try expect(2, database, ["info", "DB", "--format", "xml"], says: "xml")
         try expect(2, database, ["info", "DB", "more"], says: "more")

@@ -63,6 +63,11 @@ import VectorFiles
             #"{"id":"a","vector":[1],"metadata":{"b":1,"b":1}}"#, #"{"id":"a","vector":[1e39]}"#, #"{"id":"a","vector":[1],}"#,
         ]
         for text in wrong { #expect(refusal { try records(text) }?.line == 1, "\(text)") }
+        for text in [#""tokens":[[1],[2]],"weights":[]"#, #""weights":[],"tokens":[[1],[2]]"#] {
+            let refused = refusal { try records("{\"id\":\"a\",\(text)}") }
+            #expect(refused?.reason.contains("0 weights for 2 tokens") == true, "\(text)")
+        }
+        #expect(refusal { try records(#"{"id":"a","vector":[1],"weights":[]}"#) } != nil)
         let unknown = refusal { try records(#"{"id":"a","vektor":[1]}"#) }
         #expect(unknown?.reason.contains("unknown key \"vektor\"; a record has modality, id, item") == true)
         let latin = Array("{\"id\":\"".utf8) + [0xFF] + Array("\",\"vector\":[1]}".utf8)

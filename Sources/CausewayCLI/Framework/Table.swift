@@ -72,11 +72,13 @@ extension Table.Cell {
     }
 }
 
-/// A number for eyes: four decimals in the middle range, so that a column of scores lines up; otherwise the shortest text.
+/// A number for eyes: four decimals in the middle range, so that a column of scores lines up; as many digits where it is
+/// smaller; the shortest text where it is larger.
 package func rounded(_ number: Double, decimals: Int = 4) -> String {
     guard number.isFinite else { return "" }
     let magnitude = abs(number)
-    guard magnitude < 1e9, magnitude == 0 || magnitude >= 1e-3 else { return number.description }
+    guard magnitude < 1e9, magnitude == 0 || magnitude >= 1e-300 else { return number.description }
+    if magnitude > 0, magnitude < 1e-3 { return significant(number, digits: decimals) }
     var scale: Int64 = 1
     for _ in 0..<min(max(decimals, 0), 6) { scale *= 10 }
     let units = Int64((magnitude * Double(scale)).rounded())
@@ -85,4 +87,15 @@ package func rounded(_ number: Double, decimals: Int = 4) -> String {
     let fraction = String(units % scale)
     let zeros = String(repeating: "0", count: String(scale).count - 1 - fraction.count)
     return "\(sign)\(units / scale).\(zeros)\(fraction)"
+}
+
+/// The shortest text of a small number rounded to so many digits.
+private func significant(_ number: Double, digits: Int) -> String {
+    var (scaled, power, least) = (number, 0, 1.0)
+    for _ in 1..<max(digits, 2) { least *= 10 }
+    while abs(scaled) < least {
+        scaled *= 10
+        power += 1
+    }
+    return Double("\(Int64(scaled.rounded()))e-\(power)")?.description ?? number.description
 }
