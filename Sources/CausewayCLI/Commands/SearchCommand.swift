@@ -43,7 +43,8 @@ package enum SearchCommand: Command {
             .filter,
             .value(
                 "recall", "R", kind: .real(0.01...0.999),
-                help: "the share of the true best to reach, 0.98 when left out; of the candidates, under a model or a bank"),
+                help: "the share of the true best to reach, as measured with stored embeddings for queries; 0.98 when left out; "
+                    + "of the candidates, under a model or a bank"),
             .value(
                 "ef", "N", kind: .integer(1...10_000_000),
                 help: "the width of the graph search instead, and how many candidates a metric on token sets, a model or a bank "
