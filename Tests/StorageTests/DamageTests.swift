@@ -119,9 +119,7 @@ private struct EarlyFileSystem: FileSystem {
     func remove(_ path: String) throws(FileError) { try files.remove(path) }
     func list(_ directory: String) throws(FileError) -> [String] { try files.list(directory) }
     func synchronizeDirectory(_ directory: String) throws(FileError) { try files.synchronizeDirectory(directory) }
-    func lock(_ path: String, _ kind: FileLock.Kind, wait: Bool) throws(FileError) -> FileLock? {
-        try files.lock(path, kind, wait: wait)
-    }
+    func lock(_ path: String, _ kind: FileLock.Kind) throws(FileError) -> FileLock? { try files.lock(path, kind) }
 }
 
 @Test func aFileThatAppearsDuringABackupIsNotOverwritten() throws {
