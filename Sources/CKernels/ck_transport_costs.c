@@ -128,7 +128,9 @@ INLINE void convert(const struct ck_token_pairs *pairs, size_t row, size_t rows,
     }
     const int all_sure = __builtin_reduce_and(sure) != 0;
     if (!all_sure) correct(pairs, row, rows, column, columns, (double (*)[CK_PANEL])total);
-    if (pairs->ground == CK_GROUND_EUCLIDEAN) take_roots(total, rows, !all_sure);
+    // The only centred token is next to nothing, and the squares of its distances good to float64.
+    const int exact = !all_sure || (pairs->centred && pairs->y_count == 1);
+    if (pairs->ground == CK_GROUND_EUCLIDEAN) take_roots(total, rows, exact);
     if (pairs->ground != CK_GROUND_COSINE) return;
     const f64x8 most = (f64x8){0} + 2;
     const double scale = angles ? 1 : 0.5;
