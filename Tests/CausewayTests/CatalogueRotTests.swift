@@ -63,7 +63,7 @@ struct CatalogueRotTests {
             }
         }
         if let answer = answer(what, { try collection.search(.vector(sound.images[7].vector), in: "image") }) {
-            #expect(!isAllThere || answer.hits == sound.hits, "\(what)")
+            #expect(!isAllThere || answer.hits == sound.hits || answer.explanation.damagedRows > 0, "\(what)")
         }
         var across = CrossSearchOptions()
         across.model = "bridge"
@@ -152,7 +152,8 @@ struct CatalogueRotTests {
             let report = try database.repair(keepsCopy: false)
             let left = try database.check(deep: true).filter { $0.severity == .damage }
             #expect(left.map(\.place) == report.remaining.map(\.place), "\(what)")
-            expectErrorsOrTrueAnswers(database, sound, what, isAllThere: isAllThere)
+            // A vector and an embedding of different rows know nothing of each other, and repair takes both out.
+            expectErrorsOrTrueAnswers(database, sound, what, isAllThere: isAllThere && column != "row")
         }
     }
 

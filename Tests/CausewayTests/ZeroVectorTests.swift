@@ -52,6 +52,6 @@ struct ZeroVectorTests {
         defer { withExtendedLifetime(temporary) {} }
         let options = SearchOptions(k: 2_300, effort: .width(2_300))
         let answer = try collection.search(.embedding(id: "1"), in: "image", options: options)
-        #expect(answer.hits.count == 2_300 && answer.explanation.plan == "graph")
+        #expect(answer.hits.count == 2_300 && answer.explanation.plan == "code scan of the rows alive")
     }
 }
