@@ -10,15 +10,15 @@ struct BudgetConfirmation {
 
     private struct Budget { var width: Int, candidates: Int }
 
-    /// For each row proposed the least budget that suffices: its own, or half as large again, and so on. Where reading all rows
-    /// is cheaper, that is how searches by the row are answered, and it reaches everything.
+    /// For each row proposed the least budget that suffices: its own, or half as large again, and so on. Taken as proposed are
+    /// large ones, and where reading all rows is cheaper: so are searches by the row answered, which reach everything.
     func confirm(_ proposed: [TuningRecord]) throws -> [TuningRecord] {
         let rowCount = try searches.collection.database.read { try $0.count(of: searches.target.id) }
         var rows: [TuningRecord] = []
         for metric in VectorMetric.allCases {
             let ofMetric = proposed.filter { $0.metric == metric.rawValue }
-            guard ofMetric.contains(where: { !Planner.scans(insteadOf: $0.candidates, of: rowCount) }) else {
-                rows += ofMetric.map { row($0, Budget(width: $0.width, candidates: $0.candidates), .everything(searches.count)) }
+            guard ofMetric.contains(where: { isOpen($0, rowCount) }) else {
+                rows += ofMetric
                 continue
             }
             let truth = try searches.truth(metric, k: kMax)
@@ -29,6 +29,12 @@ struct BudgetConfirmation {
         return rows
     }
 
+    /// Whether searches are to confirm it. Budgets go wrong where the best lie closer together than codes can tell, and then few
+    /// candidates seem to suffice; searching with thousands of them for hundreds of queries takes minutes.
+    private func isOpen(_ proposed: TuningRecord, _ rowCount: Int) -> Bool {
+        proposed.candidates <= 10 * proposed.k + 100 && !Planner.scans(insteadOf: proposed.candidates, of: rowCount)
+    }
+
     /// Rows of one metric and k.
     private func climb(
         _ ladder: [TuningRecord], _ metric: VectorMetric, _ truth: [[Double]], _ rowCount: Int
@@ -37,6 +43,7 @@ struct BudgetConfirmation {
         var found: RecallSummary?
         return try ladder.sorted { $0.recallTarget < $1.recallTarget }.map { proposed in
             if proposed.candidates > budget.candidates {
+                guard isOpen(proposed, rowCount) else { return proposed }
                 budget = Budget(width: max(proposed.width, budget.width), candidates: proposed.candidates)
                 found = nil
             }
