@@ -23,7 +23,7 @@ import tempfile
 
 import common
 
-common.require("numpy")
+common.begin("numpy")
 import numpy as np  # noqa: E402
 
 import corpora  # noqa: E402
@@ -58,7 +58,7 @@ class Searches:
     """The executable on a database of the corpus."""
 
     def __init__(self, corpus, directory):
-        self.causeway, self.directory = common.causeway_path(), directory
+        self.causeway, self.directory = common.program(), directory
         self.database = os.path.join(directory, "f.db")
         base, metadata = os.path.join(directory, "base.npy"), os.path.join(directory, "metadata.jsonl")
         np.save(base, corpus.base)
@@ -166,7 +166,7 @@ def main():
     if short:
         sys.exit(f"fewer hits than there are matches: {short}")
     if not arguments.tiny:
-        common.save(f"filters-{arguments.rows}x{arguments.dimension}", common.command_line(), results)
+        common.save(f"filters-{arguments.rows}x{arguments.dimension}", results)
 
 
 if __name__ == "__main__":

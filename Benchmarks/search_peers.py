@@ -30,7 +30,7 @@ import time
 
 import common
 
-common.require("numpy", "hnswlib", "usearch", "faiss")
+common.begin("numpy", "hnswlib", "usearch", "faiss")
 import faiss  # noqa: E402
 import hnswlib  # noqa: E402
 import numpy as np  # noqa: E402
@@ -140,7 +140,7 @@ class Causeway:
     name = "Causeway"
 
     def __init__(self, directory, sample):
-        self.path, self.directory, self.sample = common.causeway_path(), directory, sample
+        self.path, self.directory, self.sample = common.program(), directory, sample
         self.database = os.path.join(directory, "c.db")
 
     def run(self, *arguments):
@@ -463,7 +463,7 @@ def main():
     show(results)
     if not arguments.tiny:
         label = f"-{arguments.label}" if arguments.label else ""
-        common.save(f"search-peers-{name}{label}", common.command_line(), results)
+        common.save(f"search-peers-{name}{label}", results)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ import tempfile
 import time
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
-import numpy as np
-from common import causeway_path, measured, require, save
+from common import begin, measured, program, save
 
-require("ot")
-import ot
+begin("numpy", "ot")
+import numpy as np  # noqa: E402
+import ot  # noqa: E402
 
 DIMENSION, QUERY_TOKENS, TOKENS, CANDIDATES, K = 512, 16, 50, 1000, 10
 
@@ -69,16 +69,16 @@ def main():
     rng = np.random.default_rng(4)
     topics = rng.standard_normal((60, DIMENSION), np.float32)
     documents, queries = sets(rng, topics, stored, TOKENS), sets(rng, topics, queries_count, QUERY_TOKENS)
-    program = causeway_path()
+    causeway = program()
     with tempfile.TemporaryDirectory() as directory:
         database = os.path.join(directory, "tokens.db")
         vectors, tokens, offsets = write(directory, "documents", documents)
         ingest, _, _, _ = measured([
-            program, "ingest", database, "-c", "c", "-m", "document", vectors, "--tokens", tokens,
+            causeway, "ingest", database, "-c", "c", "-m", "document", vectors, "--tokens", tokens,
             "--token-offsets", offsets])
         vectors, tokens, offsets = write(directory, "queries", queries)
         search = [
-            program, "search", database, "-c", "c", "--to", "document", "--queries", vectors, "--query-tokens", tokens,
+            causeway, "search", database, "-c", "c", "--to", "document", "--queries", vectors, "--query-tokens", tokens,
             "--query-token-offsets", offsets, "--metric", "wasserstein", "-k", str(K), "--candidates", str(CANDIDATES),
             "--explain", "--timing", "--format", "jsonl"]
         measured(search)  # the pages are in memory afterwards, as the arrays of the loop are
@@ -122,12 +122,11 @@ def main():
         "timesFasterThanNumpyAndPotByProcessorTime": round(
             float(np.median(loops_busy)) / (timing["processorSeconds"] * 1000 / queries_count), 1),
         "timesFasterThanNumpyAndPot": round(float(np.median(loops) / np.median(compare)), 1),
-        "processorsBusyWithOtherWork": round(os.getloadavg()[0], 1),
         "neverSolvedShare": round(1 - (work["solved"] + work["abandoned"]) / sum(work.values()), 4),
         "work": work, "answersThatAgreeWithPot": f"{same} of {queries_count}",
     }
     print(json.dumps(figures, indent=1))
-    save("token_rerank", "python3 Benchmarks/token_rerank.py " + " ".join(sys.argv[1:]), figures)
+    save("token_rerank", figures)
     if same < queries_count:
         sys.exit("answers differ from POT's")
 

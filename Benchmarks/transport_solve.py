@@ -15,13 +15,13 @@ import tempfile
 import time
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
-import numpy as np
-from common import require, save, sibling_path
+from common import begin, program, save
 
-require("ot", "scipy")
-import ot
-from ot.lp.emd_wrap import emd_c
-from scipy.optimize import linear_sum_assignment
+begin("numpy", "ot", "scipy")
+import numpy as np  # noqa: E402
+import ot  # noqa: E402
+from ot.lp.emd_wrap import emd_c  # noqa: E402
+from scipy.optimize import linear_sum_assignment  # noqa: E402
 
 SIZES = [(16, 16), (32, 32), (64, 64), (77, 50), (128, 128), (256, 256)]
 DIMENSION, ITERATIONS_MAX = 512, 10_000_000
@@ -105,16 +105,16 @@ def main():
     dimension = 32 if tiny else DIMENSION
     rng = np.random.default_rng(5)
     topics = rng.standard_normal((60, dimension), np.float32)
-    program = subprocess.Popen([sibling_path("transport-benchmark")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    ours = subprocess.Popen([program("transport-benchmark")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     worst = 0.0
     with tempfile.TemporaryDirectory() as directory:
         sizes = [(5, 5), (9, 4)] if tiny else SIZES
         groups = [Pairs(rng, topics, m, n, 4 if tiny else max(4, 512 // max(m, n)), directory) for m, n in sizes]
         for number in range(rounds + 1):
             for pairs in groups:
-                program.stdin.write(pairs.line)
-                program.stdin.flush()
-                answer = json.loads(program.stdout.readline())
+                ours.stdin.write(pairs.line)
+                ours.stdin.flush()
+                answer = json.loads(ours.stdout.readline())
                 if number == 0:  # the first round warms up and compares the optima
                     expected = np.array(pairs.optima())
                     worst = max(worst, float((np.abs(np.array(answer["values"]) - expected) / np.maximum(1, expected)).max()))
@@ -122,8 +122,8 @@ def main():
                 for name, part in (("oursWithCosts", "total"), ("oursCosts", "costs"), ("oursSolver", "solver")):
                     pairs.note(name, answer[part])
                 pairs.measure()
-        program.stdin.close()
-        program.wait()
+        ours.stdin.close()
+        ours.wait()
     figures = {f"{pairs.rows}x{pairs.columns}": pairs.figures() for pairs in groups}
     for size, figure in figures.items():
         micros = figure["microseconds"]
@@ -137,9 +137,8 @@ def main():
         sys.exit("optima differ from POT's")
     if tiny:
         return
-    save("transport_solve", "python3 Benchmarks/transport_solve.py " + " ".join(sys.argv[1:]), {
+    save("transport_solve", {
         "dimension": DIMENSION, "groundCost": "euclidean", "rounds": rounds,
-        "processorsBusyWithOtherWork": round(os.getloadavg()[0] - 1, 1),
         "largestDifferenceFromPot": worst, "sizes": figures})
 
 
