@@ -1,4 +1,6 @@
-"""What the benchmark scripts share: data, processes measured from outside, and the record of a run. Measures nothing itself."""
+"""What the benchmark scripts share: peers, data, processes measured from outside, and the record of a run."""
+import importlib
+import importlib.metadata
 import json
 import os
 import platform
@@ -8,36 +10,85 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ENVIRONMENT = os.path.join(ROOT, ".build", "benchmarks-venv")
+PACKAGES = {"faiss": "faiss-cpu", "ot": "POT", "sklearn": "scikit-learn", "sqlite_vec": "sqlite-vec"}  # of other names
+QUIET = 0.5  # a load above which other work is seen in the figures
+BEFORE = {}  # what `begin` found: of which machine, program and peers the figures are
 
 
-def causeway_path():
-    """The release build of the executable, made when it is missing."""
-    path = os.path.join(ROOT, ".build", "release", "causeway")
-    if "CAUSEWAY" in os.environ:
-        return os.environ["CAUSEWAY"]
-    if not os.path.exists(path):
-        subprocess.run(["swift", "build", "-c", "release", "--product", "causeway"], cwd=ROOT, check=True)
-    return path
+def begin(*modules):
+    """What a script calls before it imports a peer: sees to the peers, and notes what the record of the run begins with."""
+    require(modules)
+    peers = {PACKAGES.get(module, module): version(module) for module in modules}
+    BEFORE.update(machine=machine(), commit=commit(), peers=peers, loadBefore=round(os.getloadavg()[0], 2))
+    if BEFORE["loadBefore"] > QUIET:
+        tell(f"the load is {BEFORE['loadBefore']} before the run: the figures will be those of a busy machine")
 
 
-def sibling_path(product):
-    """Another release executable of the package, made when it is missing; where CAUSEWAY is set, the one beside it."""
-    path = os.path.join(os.path.dirname(causeway_path()), product)
-    if not os.path.exists(path):
-        subprocess.run(["swift", "build", "-c", "release", "--product", product], cwd=ROOT, check=True)
-    return path
+def tell(line):
+    print(line, file=sys.stderr, flush=True)
 
 
-def require(*modules):
-    """Imports peers, installing what is missing by its package name."""
-    names = {"faiss": "faiss-cpu", "ot": "POT", "sklearn": "scikit-learn"}
+def require(modules):
+    """Imports peers; where one is missing, starts the script again in an environment of the benchmarks' own that gets it."""
+    missing = []
     for module in modules:
         try:
-            __import__(module)
+            importlib.import_module(module)
         except ImportError:
-            package = names.get(module, module.replace("_", "-"))
-            subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", package], check=True)
-            __import__(module)
+            missing.append(PACKAGES.get(module, module))
+    if not missing:
+        return
+    place, wanted = os.path.relpath(ENVIRONMENT, ROOT), " ".join(missing)
+    if os.path.realpath(sys.prefix) == os.path.realpath(ENVIRONMENT):
+        tell(f"installing {wanted} into {place}")
+        call([sys.executable, "-m", "pip", "install", "--quiet", *missing],
+             f"cannot install {wanted}: see to a network, or remove {place} if it is of another Python")
+        importlib.invalidate_caches()
+        for module in modules:
+            importlib.import_module(module)
+        return
+    python = os.path.join(ENVIRONMENT, "bin", "python3")
+    if not all(os.path.exists(file) for file in (python, os.path.join(ENVIRONMENT, "bin", "pip"))):
+        tell(f"{wanted} missing: making the Python environment {place}")
+        call([sys.executable, "-m", "venv", "--clear", "--system-site-packages", ENVIRONMENT],
+             f"cannot make {place}: install Python's venv (Debian: apt-get install python3-venv), or {wanted} by hand")
+    sys.stdout.flush()
+    os.execv(python, [python, os.path.abspath(sys.argv[0]), *sys.argv[1:]])
+
+
+def call(command, remedy):
+    if subprocess.run(command, stdout=sys.stderr).returncode != 0:
+        sys.exit(remedy)
+
+
+def version(module):
+    try:
+        return importlib.metadata.version(PACKAGES.get(module, module))
+    except importlib.metadata.PackageNotFoundError:  # a build of its own, or one under another name
+        return getattr(sys.modules[module], "__version__", None)
+
+
+def program(product="causeway"):
+    """A release executable of the package, made when it is missing; where CAUSEWAY is set, that one or the one beside it."""
+    given = os.environ.get("CAUSEWAY")
+    path = os.path.join(os.path.dirname(given) if given else os.path.join(ROOT, ".build", "release"), product)
+    if given and product == "causeway":
+        path = given
+    if not os.path.exists(path):
+        if given:
+            sys.exit(f"{path} is missing: build it there, or unset CAUSEWAY")
+        subprocess.run(["swift", "build", "-c", "release", "--product", product], cwd=ROOT, check=True)
+    elif os.path.getmtime(path) < newest_source():
+        tell(f"{product} is older than the newest source file, and the figures are of what it was built from: "
+             "swift build -c release")
+    return path
+
+
+def newest_source():
+    """When a source file, or Package.swift, was last changed."""
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(ROOT, "Sources")) for name in names]
+    return max(map(os.path.getmtime, files + [os.path.join(ROOT, "Package.swift")]))
 
 
 def measured(arguments, **options):
@@ -78,8 +129,12 @@ def machine():
 
 
 def commit():
-    result = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return result.stdout.strip()
+    """HEAD when the run began, with `-dirty` where what the program is built from differs from it."""
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "Sources", "Package.swift")
+    return git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
 
 
 def command_line():
@@ -92,16 +147,27 @@ def command_line():
     return " ".join(words)
 
 
-def save(name, command, results):
-    """Writes Benchmarks/results/NAME.json: machine, commit, command, figures."""
+def save(name, results, unfinished=None):
+    """Writes Benchmarks/results/NAME.json: machine, commit, peers, load, command, figures.
+
+    `unfinished` says how far a run has come: its figures go to NAME-unfinished.json, which the whole record then replaces.
+    """
     directory = os.path.join(ROOT, "Benchmarks", "results")
     os.makedirs(directory, exist_ok=True)
-    record = {"machine": machine(), "commit": commit(), "command": command, "results": results}
-    path = os.path.join(directory, name + ".json")
-    with open(path, "w") as file:
-        json.dump(record, file, indent=1)
+    path, partial = (os.path.join(directory, name + end) for end in (".json", "-unfinished.json"))
+    mark = {"unfinished": unfinished} if unfinished else {}
+    write_json(partial, {**mark, **BEFORE, "command": command_line(), "results": results})
+    if not unfinished:
+        os.replace(partial, path)
+        print(f"wrote {os.path.relpath(path, ROOT)}")
+
+
+def write_json(path, value):
+    """Whole or not at all."""
+    with open(path + ".new", "w") as file:
+        json.dump(value, file, indent=1)
         file.write("\n")
-    print(f"wrote {os.path.relpath(path, ROOT)}")
+    os.replace(path + ".new", path)
 
 
 def clustered(path, count, dimension, clusters=1000, seed=1):

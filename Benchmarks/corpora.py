@@ -1,7 +1,7 @@
 """Corpora of the search benchmarks: a generator with a modality gap, and the real paired sets where they are present.
 
 A corpus is (name, base, {"image": queries of the base's own modality, "text": queries of the other}), all raw float32.
-Queries are held out: no query is a base row, and no query's item is one.
+Queries are held out: no query is a base row, no query's item is one, and neither is in the sample to build from.
 """
 import os
 
@@ -80,7 +80,8 @@ def flickr():
     text, image, photo = (np.load(os.path.join(directory, f + ".npy")) for f in ("text_joint", "image_joint", "caption_image"))
     held = photo % 5 == 0
     # The larger side, the captions, is the base: own-modality queries are captions of other photos, the others photos.
-    return "flickr8k-captions", text[~held], image[: len(image) // 2], {
+    others = np.arange(len(image)) % 5 != 0
+    return "flickr8k-captions", text[~held], image[others][: len(image) // 2], {
         "image": text[held][:1000], "text": image[::5],
     }
 

@@ -12,7 +12,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 
-from common import causeway_path, measured, require, save  # noqa: E402
+from common import BEFORE, begin, measured, program, save  # noqa: E402
 
 METRICS = ["cosine", "dot", "euclidean", "manhattan", "chi-square"]
 COLLECTION = "pairs"
@@ -65,8 +65,8 @@ def pairs(folder, count, dimension):
 
 def main():
     is_tiny = "--tiny" in sys.argv[1:]
-    require("numpy", "scipy")
-    program = causeway_path()
+    begin("numpy", "scipy")
+    causeway = program()
     count, dimension = (400, 32) if is_tiny else (10_000, 512)
     results = []
 
@@ -74,18 +74,17 @@ def main():
         results.append({"what": what, "who": who, "seconds": round(seconds, 2), "peakMB": round(peak / 2**20), **more})
         print(f"| {what} | {who} | {seconds:.1f} | {peak / 2**20:.0f} |", flush=True)
 
-    print(f"{count} pairs of {dimension} dimensions, load before: {os.getloadavg()[0]:.2f}\n")
+    print(f"{count} pairs of {dimension} dimensions, load before: {BEFORE['loadBefore']:.2f}\n")
     print("| what | who | seconds | peak MB |\n|---|---|---|---|")
-    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         image, text = pairs(folder, count, dimension)
         database = os.path.join(folder, "pairs.db")
         for modality, path in (("image", image), ("text", text)):
-            measured([program, "ingest", database, "--collection", COLLECTION, "--modality", modality, path, "--quiet"])
+            measured([causeway, "ingest", database, "--collection", COLLECTION, "--modality", modality, path, "--quiet"])
 
         def run(what, *words):
             seconds, peak, output, _ = measured(
-                [program, *words[:1 if words[0] != "align" else 2], database, "--collection", COLLECTION,
+                [causeway, *words[:1 if words[0] != "align" else 2], database, "--collection", COLLECTION,
                  *words[1 if words[0] != "align" else 2:], "--quiet", "--format", "json"])
             return json.loads(output), lambda **more: note(what, "Causeway", seconds, peak, **more)
 
@@ -108,9 +107,8 @@ def main():
         tell(heldOutRecallAt10=held["learned"]["recall@10"], cosineRecallAt10=held["cosine"]["recall@10"],
              epochs=model["settings"]["epochs"])
     if not is_tiny:
-        save("cross-modal-10000x512", "python3 Benchmarks/cross_modal.py",
-             {"pairs": count, "dimension": dimension, "loadBefore": round(load, 2), "differenceFromPeer": worst,
-              "measured": results})
+        save("cross-modal-10000x512",
+             {"pairs": count, "dimension": dimension, "differenceFromPeer": worst, "measured": results})
 
 
 main()

@@ -8,12 +8,14 @@ metadata: `any`, its place in a random order; `near`, its place by likeness to t
 from the other end. `near < 1000` is thus the best case a filter can be, and `far < 1000` the worst.
 
 Each cell asks every query alone (`--batch 1`) at --recall 0.95, and beside it, for the same queries:
-- the plain search without a filter, at the least width whose recall@10 reaches that of the filtered search;
+- the plain search without a filter at the recall@10 of the filtered one, between the two steps of its ladder around it
+  (ladders.py); where the ladder ends below that recall, its last step, which is cheaper than reaching it would be;
 - the exact scan of the matches (`--exact --where`), for a fifth of the queries, as it is the slow one.
 Recall counts an answer right when its exact cosine reaches the 10th best of the matches. Comparisons are codes compared, and the
 rows read where the plan is an exact scan. Milliseconds are medians of a search's own stages on the wall; the stage that finds the
-matches in SQLite, which both filtered searches share, is told apart as `filterMs`. Ends with 1 where an answer has fewer hits
-than there are matches, or ten.
+matches in SQLite, which both filtered searches share, is told apart: `filterMs` is its median, of matches that a process
+remembers from the query before, and `firstFilterMs` what the first query of a process took to find them. Ends with 1 where an
+answer has fewer hits than there are matches, or ten.
 """
 import argparse
 import json
@@ -23,16 +25,16 @@ import tempfile
 
 import common
 
-common.require("numpy")
+common.begin("numpy")
 import numpy as np  # noqa: E402
 
 import corpora  # noqa: E402
+import ladders  # noqa: E402
 
 K = 10
 RECALL = 0.95
 SELECTIVITIES = (0.5, 0.1, 0.01, 0.001)
 KINDS = {"independent": "any", "positive": "near", "negative": "far"}
-WIDTHS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 
 class Corpus:
@@ -58,7 +60,7 @@ class Searches:
     """The executable on a database of the corpus."""
 
     def __init__(self, corpus, directory):
-        self.causeway, self.directory = common.causeway_path(), directory
+        self.causeway, self.directory = common.program(), directory
         self.database = os.path.join(directory, "f.db")
         base, metadata = os.path.join(directory, "base.npy"), os.path.join(directory, "metadata.jsonl")
         np.save(base, corpus.base)
@@ -88,11 +90,12 @@ class Searches:
         explained = [answer["explain"] for answer in answers]
         plans = [e["plan"] for e in explained]
         comparisons = [e["reranked"] if e["plan"].startswith("exact") else e["codesCompared"] for e in explained]
+        listing = [e["time"].get("filterMs", 0) for e in explained]
         spent = [sum(ms for stage, ms in e["time"].items() if stage != "filterMs") for e in explained]
         return ids, {
             "plan": max(set(plans), key=plans.count), "comparisons": float(np.mean(comparisons)),
             "vectorsRead": float(np.mean([e["reranked"] for e in explained])), "ms": float(np.median(spent)),
-            "filterMs": float(np.median([e["time"].get("filterMs", 0) for e in explained])),
+            "filterMs": float(np.median(listing)), "firstFilterMs": listing[0],
             "fewest": int((ids >= 0).sum(axis=1).min()),
         }
 
@@ -106,7 +109,7 @@ def recall(corpus, ids, matches):
 
 def plain_ladder(corpus, searches):
     steps = []
-    for width in WIDTHS:
+    for width in ladders.WIDTHS:
         ids, told = searches.ask("all", "--ef", str(width))
         steps.append({"width": width, "recall": recall(corpus, ids, np.arange(len(corpus.base))), **told})
         if steps[-1]["recall"] >= 0.999:
@@ -120,10 +123,11 @@ def cell(corpus, searches, ladder, kind, selectivity):
     matches = np.flatnonzero(corpus.places[KINDS[kind]] < limit)
     ids, told = searches.ask("all", "--recall", str(RECALL), "--where", where)
     found = recall(corpus, ids, matches)
-    plain = next((step for step in ladder if step["recall"] >= found), ladder[-1])
+    as_good = min(found, max(step["recall"] for step in ladder))
+    plain = {key: ladders.at(ladder, as_good, key) for key in ("width", "comparisons", "ms")}
     scan = searches.ask("some", "--exact", "--where", where)[1]
     result = {"kind": kind, "selectivity": selectivity, "where": where, "matches": len(matches), "recall": found, **told}
-    result["plain"] = {key: plain[key] for key in ("width", "recall", "comparisons", "ms")}
+    result["plain"] = {"recall": as_good, **plain}
     result["exactScan"] = {"comparisons": len(matches), "ms": scan["ms"]}
     for key in ("comparisons", "ms"):
         result[f"{key}OverBetter"] = told[key] / max(min(plain[key], result["exactScan"][key]), 1e-9)
@@ -131,15 +135,15 @@ def cell(corpus, searches, ladder, kind, selectivity):
 
 
 def show(results):
-    columns = "comparisons | plain | scan | over better | ms | plain | scan | over better"
+    columns = "comparisons | plain | scan | over better | ms | plain | scan | over better | first listing ms"
     print(f"| filter | selectivity | plan | recall@10 | {columns} |")
-    print("|---|---:|---|" + "---:|" * 9)
+    print("|---|---:|---|" + "---:|" * 10)
     for c in results["cells"]:
         print(
             f"| {c['kind']} | {100 * c['selectivity']:g} % | {c['plan'].split(':')[0]} | {c['recall']:.3f} "
             f"| {c['comparisons']:,.0f} | {c['plain']['comparisons']:,.0f} | {c['exactScan']['comparisons']:,} "
             f"| {c['comparisonsOverBetter']:.2f} | {c['ms']:.2f} | {c['plain']['ms']:.2f} | {c['exactScan']['ms']:.2f} "
-            f"| {c['msOverBetter']:.2f} |")
+            f"| {c['msOverBetter']:.2f} | {c['firstFilterMs']:.2f} |")
 
 
 def main():
@@ -166,7 +170,7 @@ def main():
     if short:
         sys.exit(f"fewer hits than there are matches: {short}")
     if not arguments.tiny:
-        common.save(f"filters-{arguments.rows}x{arguments.dimension}", common.command_line(), results)
+        common.save(f"filters-{arguments.rows}x{arguments.dimension}", results)
 
 
 if __name__ == "__main__":

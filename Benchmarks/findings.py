@@ -17,9 +17,10 @@ import warnings
 
 sys.dont_write_bytecode = True
 
-import numpy as np  # noqa: E402
+from common import BEFORE, begin, program  # noqa: E402
 
-from common import causeway_path, commit, machine  # noqa: E402
+begin("numpy", "sklearn")
+import numpy as np  # noqa: E402
 
 METRICS = ["cosine", "dot", "euclidean", "manhattan", "chi-square"]
 WAYS = [("text", "image"), ("image", "text")]
@@ -41,7 +42,7 @@ class Bench:
     """One database with every set as a collection, through the executable."""
 
     def __init__(self, data, folder):
-        self.program, self.data, self.database = causeway_path(), data, os.path.join(folder, "findings.db")
+        self.program, self.data, self.database = program(), data, os.path.join(folder, "findings.db")
         self.sets = {}
 
     def run(self, *words):
@@ -308,7 +309,7 @@ def main():
     page = sys.argv[2] if len(sys.argv) > 2 else None
     sections = {"metrics": metrics_section, "gap": gap_section, "learned": learned_section, "bank": bank_section}
     chosen = sys.argv[3].split(",") if len(sys.argv) > 3 else list(sections)
-    start, load = time.time(), os.getloadavg()[0]
+    start = time.time()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(data, folder)
         bench.sections = chosen
@@ -329,9 +330,9 @@ def main():
             say(f"Left out, because their files are absent: {', '.join(missing)}.\n")
         for name in chosen:
             sections[name](bench)
-    facts = machine()
-    say(f"Made in {(time.time() - start) / 60:.0f} minutes at commit {commit()} on {facts['processor']}, {facts['cores']} "
-        f"processors, load {load:.1f} before.")
+    facts = BEFORE["machine"]
+    say(f"Made in {(time.time() - start) / 60:.0f} minutes at commit {BEFORE['commit']} on {facts['processor']}, "
+        f"{facts['cores']} processors, load {BEFORE['loadBefore']:.1f} before.")
     if page:
         with open(page, "w") as file:
             file.write("\n".join(lines).rstrip() + "\n")

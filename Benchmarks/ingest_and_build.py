@@ -15,7 +15,7 @@ import time
 
 import common
 
-common.require("numpy", "sqlite_vec", "hnswlib")
+common.begin("numpy", "sqlite_vec", "hnswlib")
 import hnswlib  # noqa: E402
 import numpy as np  # noqa: E402
 import sqlite_vec  # noqa: E402
@@ -70,7 +70,7 @@ def main():
     parser.add_argument("--without-hnswlib", action="store_true")
     parser.add_argument("--directory")
     arguments = parser.parse_args()
-    causeway = common.causeway_path()
+    causeway = common.program()
     results = {"rows": arguments.rows, "dimension": arguments.dimension}
     with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
         data = os.path.join(directory, "vectors.npy")
@@ -105,7 +105,7 @@ def main():
         print(json.dumps(results, indent=1), flush=True)
         if not arguments.without_hnswlib:  # last, because it takes longest
             results["hnswlib_build_minutes"] = hnswlib_build_minutes(vectors)
-    common.save(f"ingest-and-build-{arguments.rows}x{arguments.dimension}", common.command_line(), results)
+    common.save(f"ingest-and-build-{arguments.rows}x{arguments.dimension}", results)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ def main():
     arguments = parser.parse_args()
     if arguments.tiny:
         arguments.rows, arguments.dimension, arguments.rounds = 3_000, 64, 2
-    command = [common.sibling_path("rerank-benchmark"), *map(str, (arguments.rows, arguments.dimension, arguments.rounds))]
+    common.begin()
+    command = [common.program("rerank-benchmark"), *map(str, (arguments.rows, arguments.dimension, arguments.rounds))]
     results = json.loads(common.measured(command)[2])
     print("| metric | search ms | exact stage ms | reading alone ms | over reading | vectors read |")
     print("|---|" + "---:|" * 5)
@@ -30,7 +31,7 @@ def main():
             print("| {} | {searchMs:.2f} | {exactStageMs:.2f} | {readingMs:.2f} | {overReading:.2f} | {vectorsRead} |".format(
                 name, **metric))
     if not arguments.tiny:
-        common.save(f"rerank-1000x{arguments.dimension}", common.command_line(), results)
+        common.save(f"rerank-1000x{arguments.dimension}", results)
 
 
 if __name__ == "__main__":

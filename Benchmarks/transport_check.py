@@ -15,7 +15,7 @@ import tempfile
 os.environ["OMP_NUM_THREADS"] = "1"
 import common
 
-common.require("numpy", "ot")
+common.begin("numpy", "ot")
 import numpy as np  # noqa: E402
 import ot  # noqa: E402
 
@@ -90,8 +90,8 @@ def main():
     if bad:
         sys.exit(f"beyond tolerance: {bad}")
     if count >= ENOUGH:
-        common.save("transport_check", common.command_line(), {
-            "problemsPerGroundCost": count, "peer": f"POT {ot.__version__}", "limits": LIMITS, "largestRelativeError": worst})
+        common.save("transport_check", {
+            "problemsPerGroundCost": count, "limits": LIMITS, "largestRelativeError": worst})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 In interleaved rounds over the same generated pairs: this package's solver with the cost matrix (from a candidate's float32
 tokens to the optimum) and alone; POT's core alone (`ot.lp.emd_c` on a ready float64 matrix), `ot.emd2` on a ready matrix and
 with a NumPy cost matrix before it; SciPy's `linear_sum_assignment` where both sets have equally many tokens (a specialised
-problem: equal masses only); NumPy's cost matrix alone. The median over the rounds; the optima are compared too.
+problem: equal masses only); NumPy's cost matrix alone. The least of the rounds on every side, as a busy neighbour only ever adds
+time; the optima are compared too.
 
 Needs numpy, scipy and POT. Run from the package root:  python3 Benchmarks/transport_solve.py [rounds | --tiny]
 """
@@ -15,13 +16,13 @@ import tempfile
 import time
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
-import numpy as np
-from common import require, save, sibling_path
+from common import BEFORE, begin, program, save
 
-require("ot", "scipy")
-import ot
-from ot.lp.emd_wrap import emd_c
-from scipy.optimize import linear_sum_assignment
+begin("numpy", "ot", "scipy")
+import numpy as np  # noqa: E402
+import ot  # noqa: E402
+from ot.lp.emd_wrap import emd_c  # noqa: E402
+from scipy.optimize import linear_sum_assignment  # noqa: E402
 
 SIZES = [(16, 16), (32, 32), (64, 64), (77, 50), (128, 128), (256, 256)]
 DIMENSION, ITERATIONS_MAX = 512, 10_000_000
@@ -86,7 +87,7 @@ class Pairs:
         return [ot.emd2(self.a, self.b, costs, numItermax=ITERATIONS_MAX) for costs in exact]
 
     def figures(self):
-        micros = {name: float(np.median(values)) for name, values in self.spent.items()}
+        micros = {name: min(values) for name, values in self.spent.items()}
         times = lambda peer, ours: round(micros[peer] / micros[ours], 2)
         return {
             "microseconds": {name: round(value, 2) for name, value in micros.items()},
@@ -105,16 +106,16 @@ def main():
     dimension = 32 if tiny else DIMENSION
     rng = np.random.default_rng(5)
     topics = rng.standard_normal((60, dimension), np.float32)
-    program = subprocess.Popen([sibling_path("transport-benchmark")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    ours = subprocess.Popen([program("transport-benchmark")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     worst = 0.0
     with tempfile.TemporaryDirectory() as directory:
         sizes = [(5, 5), (9, 4)] if tiny else SIZES
         groups = [Pairs(rng, topics, m, n, 4 if tiny else max(4, 512 // max(m, n)), directory) for m, n in sizes]
         for number in range(rounds + 1):
             for pairs in groups:
-                program.stdin.write(pairs.line)
-                program.stdin.flush()
-                answer = json.loads(program.stdout.readline())
+                ours.stdin.write(pairs.line)
+                ours.stdin.flush()
+                answer = json.loads(ours.stdout.readline())
                 if number == 0:  # the first round warms up and compares the optima
                     expected = np.array(pairs.optima())
                     worst = max(worst, float((np.abs(np.array(answer["values"]) - expected) / np.maximum(1, expected)).max()))
@@ -122,8 +123,8 @@ def main():
                 for name, part in (("oursWithCosts", "total"), ("oursCosts", "costs"), ("oursSolver", "solver")):
                     pairs.note(name, answer[part])
                 pairs.measure()
-        program.stdin.close()
-        program.wait()
+        ours.stdin.close()
+        ours.wait()
     figures = {f"{pairs.rows}x{pairs.columns}": pairs.figures() for pairs in groups}
     for size, figure in figures.items():
         micros = figure["microseconds"]
@@ -132,14 +133,14 @@ def main():
               f"  NumPy costs {micros['numpyCosts']:7.1f}  with NumPy costs emd2 {micros['numpyCostsAndPotEmd2']:8.1f}"
               f"  core/ours {figure['potCoreAloneOverOursWithCosts']:.1f}, solver alone"
               f" {figure['potCoreAloneOverOurSolverAlone']:.1f}")
+    print(f"load before: {BEFORE['loadBefore']:.2f}; least of {rounds} interleaved rounds")
     print(f"largest difference from POT's float64 optimum: {worst:.1e}")
     if worst > 2e-6:
         sys.exit("optima differ from POT's")
     if tiny:
         return
-    save("transport_solve", "python3 Benchmarks/transport_solve.py " + " ".join(sys.argv[1:]), {
-        "dimension": DIMENSION, "groundCost": "euclidean", "rounds": rounds,
-        "processorsBusyWithOtherWork": round(os.getloadavg()[0] - 1, 1),
+    save("transport_solve", {
+        "dimension": DIMENSION, "groundCost": "euclidean", "statistic": f"least of {rounds} interleaved rounds",
         "largestDifferenceFromPot": worst, "sizes": figures})
 
 
