@@ -126,11 +126,6 @@ struct CrossModalFixing {
 
     /// Those of the rows that are sound, one after the other.
     private func vectors(of rows: [RowID], _ source: ModalityRecord, in reader: Reader) throws -> [Float] {
-        var values: [Float] = []
-        values.reserveCapacity(rows.count * source.dimension)
-        _ = try reader.forEachVector(rows, of: source) { _, vector in
-            values.append(contentsOf: vector)
-        }
-        return values
+        try StoredVectors(of: rows, modality: source, in: reader).matrix.elements
     }
 }
