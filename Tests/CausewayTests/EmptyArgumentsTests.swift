@@ -56,15 +56,4 @@ struct EmptyArgumentsTests {
             #expect(throws: CausewayError.self) { try collection.list(in: "image", limit: -1, where: filter) }
         }
     }
-
-    /// Dimensions so low that scores are larger than vectors, and so high that one vector is much.
-    @Test(arguments: [1, 2, 8, 64, 319, 320, 768, 65_536]) func whatIsComparedAtATimeIsBounded(dimension: Int) {
-        for rows in [0, 1, 100, 400_000, 50_000_000] {
-            let extent = ScoringExtent(rows: rows, dimension: dimension, metrics: 5)
-            let sample = (rows + extent.step - 1) / extent.step
-            #expect(extent.step >= 1 && (1...32).contains(extent.group), "\(rows) × \(dimension)")
-            #expect(sample * dimension * 4 <= ScoringExtent.bytesMax, "vectors of \(rows) × \(dimension)")
-            #expect(sample * extent.group * 5 * 8 <= ScoringExtent.bytesMax, "scores of \(rows) × \(dimension)")
-        }
-    }
 }

@@ -18,11 +18,11 @@ extension EmbeddingCollection {
             let pairs = try Pairs(from: source, to: target, options: options, in: reader)
             try pairs.refuseNone(of: self, from, to)
             var evaluation = Evaluation(
-                from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidateCount,
+                from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidates.count,
                 metrics: [])
             let ranks = try ranks(of: pairs, metrics, options, source, target, in: reader, progress)
             for (metric, found) in zip(metrics, ranks) {
-                var result = try summarise(found.ranks, metric, pairs.candidateCount, options)
+                var result = try summarise(found.ranks, metric, pairs.candidates.count, options)
                 result.embeddings = found.compared
                 result.candidateBudgets = try candidateBudgets(
                     metric, source, target, pairs.rows, options, in: reader, progress: progress)
@@ -40,7 +40,7 @@ extension EmbeddingCollection {
     ) throws -> [(ranks: [[Int]], compared: Int, notes: [String])] {
         func visited(_ names: String) -> (Int) throws -> Void {
             { done in
-                let step = Progress(stage: "evaluate \(names)", done: done, total: pairs.candidateCount)
+                let step = Progress(stage: "evaluate \(names)", done: done, total: pairs.candidates.count)
                 if progress?(step) == false { throw CausewayError.cancelled }
             }
         }
@@ -49,12 +49,12 @@ extension EmbeddingCollection {
         let shared = kernels.isEmpty
             ? []
             : try RankScan(target: target, metrics: kernels, threads: options.threads).ranks(
-                of: pairs.queries, order: pairs.order, in: reader,
+                of: pairs.queries, among: pairs.candidates, order: pairs.order, in: reader,
                 visited: visited(built.map(\.name).joined(separator: ", ")))
         let queries = zip(pairs.rows, pairs.queries).map { MetricRankScan.Query(row: $0, relevant: $1.relevant) }
         return try metrics.map { metric in
             if let kernel = metric.builtInVectorMetric, let slot = kernels.firstIndex(of: kernel) {
-                return (shared[slot], pairs.candidateCount, [])
+                return (shared[slot].map { $0.map(\.rank).sorted() }, pairs.candidates.count, [])
             }
             return try MetricRankScan(source: source, target: target, metric: metric, threads: options.threads)
                 .ranks(of: queries, order: pairs.order, in: reader, visited: visited(metric.name))
@@ -131,15 +131,16 @@ struct Pairs {
     var queries: [RankScan.Query] = []
     /// The rows of the queries.
     var rows: [RowID] = []
-    /// By position among the target's rows: the place of its id among all ids, which breaks ties.
+    /// All rows of the target, ascending.
+    var candidates: [RowID]
+    /// By position among them: the place of its id among all ids, which breaks ties.
     var order: [Int32]
-    var candidateCount: Int
     /// Distinct items among the target's rows.
     var itemCount: Int
 
     init(from: ModalityRecord, to: ModalityRecord, options: EvaluationOptions, in reader: Reader) throws {
         let rows = try reader.rows(of: to.id)
-        candidateCount = rows.count
+        candidates = rows
         itemCount = try reader.itemCount(of: to.id)
         let ids = try reader.names(rows).map { $0?.id ?? "" }
         order = [Int32](repeating: 0, count: rows.count)

@@ -115,13 +115,13 @@ extension EmbeddingCollection {
             let side = try model?.side(from: source, to: target) ?? .source
             let metric = model.map { Metric(LearnedComparison($0, side: side)) } ?? .cosine
             let ranks = try ScoredRanks(scoring: scoring, pairs: pairs, reader: reader).ranks { done in
-                let step = Progress(stage: "evaluate \(metric)", done: done, total: 2 * pairs.candidateCount)
+                let step = Progress(stage: "evaluate \(metric)", done: done, total: 2 * pairs.candidates.count)
                 if progress?(step) == false { throw CausewayError.cancelled }
             }
-            var result = try summarise(ranks, metric, pairs.candidateCount, options)
+            var result = try summarise(ranks, metric, pairs.candidates.count, options)
             (result.normalization, result.bankTemperature) = (normalization, scoring.bankTemperature)
             return Evaluation(
-                from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidateCount,
+                from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidates.count,
                 metrics: [result])
         }
     }

@@ -70,14 +70,11 @@ struct Tuner {
     ) throws -> [TuningRecord] {
         let searches = TuningSearches(
             judges: judges, source: source, target: target, collection: collection, threads: threads, progress: progress)
-        // One exact pass over the rows is the truth for every k.
-        let truth = try searches.truth(.cosine, k: ks.max() ?? 1)
-        var rows: [TuningRecord] = []
-        for k in ks { rows += try widths(searches, truth, k: k, context) }
-        let proposed = try CandidateBudgets(collection: collection, target: target, threads: threads)
-            .measure(judges, ks: ks, widths: rows, context) { try searches.report("budgets", $0) }
-        let confirmation = BudgetConfirmation(searches: searches, context: context, kMax: ks.max() ?? 1)
-        return try rows + confirmation.confirm(proposed)
+        var truths: [VectorMetric: TuningTruth] = [:]
+        for metric in VectorMetric.allCases { truths[metric] = try searches.truth(metric, k: ks.max() ?? 1) }
+        let widths = try ks.flatMap { try self.widths(searches, truths[.cosine] ?? [], k: $0, context) }
+        let budgets = try CandidateBudgets(searches: searches, context: context).propose(truths, ks: ks, widths: widths)
+        return try widths + BudgetConfirmation(searches: searches, context: context, truths: truths).confirm(budgets)
     }
 
     /// Measures how many cosine candidates a metric on token sets needs, and stores the rows. Needs no index.
@@ -171,7 +168,7 @@ struct Tuner {
 
     /// One row per target that the ladder of widths reaches, the smallest width for each.
     private func widths(
-        _ searches: TuningSearches, _ truth: [[Double]], k: Int, _ context: Measurement
+        _ searches: TuningSearches, _ truth: TuningTruth, k: Int, _ context: Measurement
     ) throws -> [TuningRecord] {
         var rows: [TuningRecord] = []
         var remaining = context.targets

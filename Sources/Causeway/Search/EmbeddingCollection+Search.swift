@@ -33,14 +33,9 @@ extension EmbeddingCollection {
         guard workers > 1, options.effort != .exact else {
             return try answer(queries[...], in: modality, options: options, readers.first, threads: readers.count)
         }
-        let share = (queries.count + workers - 1) / workers
-        let parts = Mutex<[Result<[SearchAnswer], any Error>?]>(Array(repeating: nil, count: workers))
-        Parallel.forEach(workers, threads: workers) { part, _ in
-            let range = min(part * share, queries.count)..<min((part + 1) * share, queries.count)
-            let result = Result { try answer(queries[range], in: modality, options: options, readers[part], threads: 1) }
-            parts.withLock { $0[part] = result }
+        return try readers.share(queries.count) {
+            try answer(queries[$0], in: modality, options: options, $1, threads: 1)
         }
-        return try parts.withLock { try $0.flatMap { try $0!.get() } }
     }
 
     private func answer(
@@ -97,6 +92,22 @@ extension EmbeddingCollection {
             throw CausewayError.badInput("component \(index) of the query is not finite", remedy: "repair the query")
         }
         return PreparedQuery(vector: vector, modality: modality, hidden: query.hidden)
+    }
+}
+
+extension Readers {
+    /// What the parts of so many things come to, in their order: a part a reader, each on a thread of its own.
+    func share<Value: Sendable>(
+        _ count: Int, _ body: @escaping @Sendable (_ part: Range<Int>, Reader) throws -> [Value]
+    ) throws -> [Value] {
+        let workers = max(1, min(self.count, count)), share = (count + workers - 1) / workers
+        let parts = Mutex<[Result<[Value], any Error>?]>(Array(repeating: nil, count: workers))
+        Parallel.forEach(workers, threads: workers) { part, _ in
+            let range = min(part * share, count)..<min((part + 1) * share, count)
+            let result = Result { try body(range, self[part]) }
+            parts.withLock { $0[part] = result }
+        }
+        return try parts.withLock { try $0.flatMap { try $0!.get() } }
     }
 }
 

@@ -60,8 +60,6 @@ public struct SearchOptions: Sendable {
     public var filter: String?
     /// Under an exact transport metric, also which token of the query went to which of each hit.
     public var transportPlans = false
-    /// `candidates` is a budget being measured, used as searches use a measured one.
-    var measuresBudget = false
     /// The only rows that may answer, in place of a filter, where they are known already.
     var matches: FilterMatches?
 
@@ -91,8 +89,8 @@ public struct SearchOptions: Sendable {
 
     func decided(_ metric: Metric) -> Decided {
         Decided(
-            k: k, metric: metric, effort: effort, candidates: candidates, isStrict: candidates != nil && !measuresBudget,
-            filter: filter, transportPlans: transportPlans, matches: matches)
+            k: k, metric: metric, effort: effort, candidates: candidates, isStrict: candidates != nil, filter: filter,
+            transportPlans: transportPlans, matches: matches)
     }
 }
 
