@@ -48,11 +48,11 @@ struct BudgetConfirmation {
                     found = .everything(searches.judges.count)
                     break
                 }
-                let shown = try searches.recall(
+                let measured = try searches.recall(
                     metric, k: proposed.k, width: budget.width, candidates: budget.candidates, truth: truth,
                     showing: proposed.recallTarget)
-                if let shown {
-                    found = shown
+                if measured.suffices {
+                    found = measured.recalls
                 } else {
                     budget = Budget(width: budget.width * 3 / 2 + 1, candidates: budget.candidates * 3 / 2 + 1)
                 }

@@ -10,7 +10,6 @@ struct Tuner {
     static let targets = [0.90, 0.95, 0.98, 0.99]
     /// A search for k uses the smallest of these that is not smaller.
     static let buckets = [10, 100]
-    private static let widthMax = 8_192
 
     let collection: EmbeddingCollection
     let target: ModalityRecord
@@ -172,17 +171,16 @@ struct Tuner {
     ) throws -> [TuningRecord] {
         var rows: [TuningRecord] = []
         var remaining = context.targets
-        var width = k
-        while let least = remaining.first, width <= Self.widthMax {
-            let summary = try searches.recall(
-                .cosine, k: k, width: width, candidates: width, truth: truth, showing: least)
-            while let next = remaining.first, let summary, summary.lowerBound >= next {
+        var ladder = WidthLadder(from: k)
+        while let least = remaining.first, let width = ladder.next(for: least) {
+            let found = try searches.recall(.cosine, k: k, width: width, candidates: width, truth: truth, showing: least)
+            ladder.note(width, loss: 1 - found.recalls.mean)
+            while let next = remaining.first, found.suffices, found.recalls.lowerBound >= next {
                 rows.append(
                     context.row(
-                        metric: Metric.cosine.name, k: k, target: next, width: width, candidates: width, summary))
+                        metric: Metric.cosine.name, k: k, target: next, width: width, candidates: width, found.recalls))
                 remaining.removeFirst()
             }
-            width = max(width + 2, width * 5 / 4)
         }
         return rows
     }

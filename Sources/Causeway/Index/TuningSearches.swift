@@ -6,8 +6,9 @@ import VectorMath
 typealias TuningTruth = [[TopList.Entry]]
 
 struct TuningSearches {
-    /// Queries between two questions whether to go on.
-    private static let group = 128
+    /// Queries searched before the first question whether to go on; twice as many by then before each further one, up to a limit.
+    private static let groupMin = 32
+    private static let groupMax = 128
 
     let judges: [Judge]
     let source: ModalityRecord
@@ -47,23 +48,33 @@ struct TuningSearches {
         }
     }
 
+    /// What searches find of the best: all of them, or the first few, where these leave no hope of the recall wanted.
+    struct Found {
+        var recalls: RecallSummary
+        /// Whether the recall wanted is shown.
+        var suffices: Bool
+    }
+
     /// The recalls of the best k by searches of that width with so many candidates: the exact stage finds what is among these.
-    /// Nil once they could not show `least` any more, even if all the other queries found everything: most widths that do not
+    /// Ends once they could not show `least` any more, even if all the other queries found everything: most widths that do not
     /// suffice are known by a few queries.
     func recall(
         _ metric: VectorMetric, k: Int, width: Int, candidates: Int, truth: TuningTruth, showing least: Double
-    ) throws -> RecallSummary? {
+    ) throws -> Found {
         var recalls: [Double] = []
-        for start in stride(from: 0, to: judges.count, by: Self.group) {
+        while recalls.count < judges.count {
             try report(metric == .cosine ? "widths" : "budgets by \(metric.rawValue)", candidates)
-            let part = start..<min(start + Self.group, judges.count)
-            let key = TuningPools.Key(width: width, k: k, isCosine: metric == .cosine, firstJudge: start)
+            let size = min(max(recalls.count, Self.groupMin), Self.groupMax)
+            let part = recalls.count..<min(recalls.count + size, judges.count)
+            let key = TuningPools.Key(width: width, k: k, isCosine: metric == .cosine, firstJudge: part.lowerBound)
             let proposed = try pools.pools(key) { try search(judges[part], metric, k: k, width: width) }
             recalls += zip(proposed, truth[part]).map { Self.recall($0?.thatMayBeAmongBest(candidates), $1, k: k) }
             let most = 1 - recalls.reduce(0) { $0 + (1 - $1) } / Double(judges.count)
-            if RecallSummary.lowerBound(mean: most, queries: judges.count) < least { return nil }
+            if RecallSummary.lowerBound(mean: most, queries: judges.count) < least {
+                return Found(recalls: RecallSummary(recalls), suffices: false)
+            }
         }
-        return RecallSummary(recalls)
+        return Found(recalls: RecallSummary(recalls), suffices: true)
     }
 
     /// All that searches of a width propose.
