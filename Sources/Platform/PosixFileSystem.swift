@@ -1,4 +1,6 @@
 /// The real file system: POSIX calls, each retried on EINTR and reported with its path.
+import Foundation
+
 package struct PosixFileSystem: FileSystem {
     package init() {}
 
@@ -15,16 +17,6 @@ package struct PosixFileSystem: FileSystem {
         // Not its links first: those of /dev/stdout end in names that no path has.
         guard let status = fileStatus(path), !status.isRegular else { return .file(try followingLinks(path)) }
         return .stream(try PosixFile(path: path, descriptor: Descriptor(opening: path, .stream)))
-    }
-
-    /// Of the last component; a directory's own links lead where they must by themselves.
-    private func followingLinks(_ path: String) throws(FileError) -> String {
-        var end = path
-        for _ in 0..<40 {
-            guard let target = linkTarget(end) else { return end }
-            end = target.hasPrefix("/") ? target : splitPath(end).directory + "/" + target
-        }
-        throw FileError(operation: "follow", path: path, code: 0, reason: "its symbolic links lead in a circle")
     }
 
     package func map(_ path: String) throws(FileError) -> MappedFile {
@@ -51,6 +43,22 @@ package struct PosixFileSystem: FileSystem {
         guard try descriptor.lock(kind, path: path) else { return nil }
         return FileLock(descriptor)
     }
+}
+
+/// The file that a path leads to now, there or not, by a path that means the same after a change of the working directory.
+package func resolvedPath(_ path: String) throws(FileError) -> String {
+    let end = try followingLinks(path)
+    return end.hasPrefix("/") ? end : FileManager.default.currentDirectoryPath + "/" + end
+}
+
+/// Symbolic links of the last component; a directory's own lead where they must by themselves.
+private func followingLinks(_ path: String) throws(FileError) -> String {
+    var end = path
+    for _ in 0..<40 {
+        guard let target = linkTarget(end) else { return end }
+        end = target.hasPrefix("/") ? target : splitPath(end).directory + "/" + target
+    }
+    throw FileError(operation: "follow", path: path, code: 0, reason: "its symbolic links lead in a circle")
 }
 
 /// The directory part of a path ("." when it has none) and its last component.

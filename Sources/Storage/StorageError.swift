@@ -18,6 +18,8 @@ package enum StorageError: Error, Equatable, Sendable {
     case corrupt(path: String, what: String)
     case full(path: String, operation: String)
     case inputOutput(path: String, operation: String, code: Int, message: String)
+    /// Since it was opened.
+    case replaced(path: String)
     case readOnly(path: String, operation: String)
     /// The directory may not be written, and the file cannot be read without that.
     case unwritableDirectory(path: String, why: String)
@@ -69,6 +71,7 @@ extension StorageError: CustomStringConvertible {
         case .full(let path, let operation): "the disk is full at \(path) (\(operation)): free space; nothing was changed"
         case .inputOutput(let path, let operation, let code, let message):
             "reading or writing \(path) failed (\(operation), \(message), code \(code)): check the disk"
+        case .replaced(let path): "\(path) is another database than the one that was opened: open it again"
         case .readOnly(let path, let operation):
             "\(path) cannot be written (\(operation)): check the permissions of the file and of its directory"
         case .unwritableDirectory(let path, let why):

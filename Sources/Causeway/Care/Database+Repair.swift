@@ -49,8 +49,9 @@ extension Database {
         }
     }
 
+    /// Beside the database itself, wherever a link to it lies.
     private func freeCopyPath() -> String {
-        let first = path + "-before-repair"
+        let first = store.location + "-before-repair"
         var name = first
         var number = 2
         while fileSystem.exists(name) {
