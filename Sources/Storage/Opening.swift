@@ -40,6 +40,8 @@ struct Opening {
         let lock = try lockWriters(until: ContinuousClock.now + options.lockWait)
         defer { withExtendedLifetime(lock) {} }
         let isNew = !fileSystem.exists(location)
+        // SQLite would delete it, and with it the commits of a database that was only moved away.
+        if isNew { try fileSystem.refuseLeftoverLog(of: location) }
         let connection = try Connection(
             path: location, as: path, for: isNew ? .create : .write, busyTimeoutMs: options.busyTimeoutMs)
         switch try Schema.state(of: connection) {
@@ -115,9 +117,7 @@ struct Opening {
         }
     }
 
-    private var hasEmptyLog: Bool {
-        do throws(FileError) { return try fileSystem.openForReading(location + "-wal").size == 0 } catch { return error.isMissing }
-    }
+    private var hasEmptyLog: Bool { fileSystem.isEmpty(location + "-wal") }
 
     /// Every writer makes a lock file first and leaves it.
     func verifyUnchanged(_ connection: Connection) throws(StorageError) {

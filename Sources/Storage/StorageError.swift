@@ -4,6 +4,8 @@ import Platform
 package enum StorageError: Error, Equatable, Sendable {
     case notFound(path: String)
     case alreadyExists(path: String)
+    /// Of a database that is no longer there; it would be played into the new one.
+    case leftoverLog(path: String)
     /// The file has no SQLite header, or is encrypted.
     case notADatabase(path: String)
     /// A SQLite database that another program made.
@@ -57,6 +59,9 @@ extension StorageError: CustomStringConvertible {
         switch self {
         case .notFound(let path): "there is no database at \(path): check the path, or ingest into it to make one"
         case .alreadyExists(let path): "\(path) exists already: choose another name or remove it"
+        case .leftoverLog(let path):
+            "\(path) is the log of a database that is no longer there, and would be played into the new one: put that database "
+                + "back, remove its log, or choose another name"
         case .notADatabase(let path): "\(path) is not a SQLite database: check the path, or restore a backup"
         case .foreignDatabase(let path, let id):
             "\(path) is a SQLite database of another program (application id \(id)): choose another path"

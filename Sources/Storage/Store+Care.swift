@@ -42,12 +42,18 @@ extension Store {
     /// Copies one snapshot of the database to a new file, beside running readers and writers. The copy is on disk, whole,
     /// under its name when this returns, and absent when this throws. Graph files are not copied, so the copy names none:
     /// it would otherwise borrow those of its source, which change.
-    /// - Throws: `.alreadyExists`; nothing is ever overwritten.
+    /// - Throws: `.alreadyExists`, `.leftoverLog`; nothing is ever overwritten.
     package func backup(to destination: String) throws { try copy(to: destination, isExact: false) }
+
+    /// Whether a copy may have that name.
+    package func isFree(_ destination: String) -> Bool {
+        !fileSystem.exists(destination) && fileSystem.leftoverLog(of: destination) == nil
+    }
 
     /// - isExact: also which graph files are in force.
     func copy(to destination: String, isExact: Bool) throws {
         guard !fileSystem.exists(destination) else { throw StorageError.alreadyExists(path: destination) }
+        try fileSystem.refuseLeftoverLog(of: destination)
         let (directory, name) = splitPath(destination)
         let temporary = "\(directory)/.\(name).\(UInt64.random(in: 0 ... .max))"
         var isReserved = false

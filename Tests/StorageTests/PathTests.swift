@@ -50,3 +50,24 @@ import Testing
         #expect(throws: replaced) { try store.write { _ in } }
     }
 }
+
+/// A database whose process was killed, then removed without its log.
+@Test func nothingIsPutBesideTheLogOfADatabaseThatIsGone() throws {
+    let fixture = try Fixture()
+    try fixture.insert(plainBatch(5, dimension: 8))
+    let gone = fixture.directory.file("gone")
+    for log in ["-wal", "-journal"] {
+        try FileManager.default.copyItem(atPath: fixture.path + "-wal", toPath: gone + log)
+        let refusal = StorageError.leftoverLog(path: gone + log)
+        #expect(throws: refusal) { try fixture.store.backup(to: gone) }
+        #expect(throws: refusal) { try Store(path: gone, access: .create) }
+        #expect(!FileManager.default.fileExists(atPath: gone) && !fixture.store.isFree(gone))
+        let left = try Data(contentsOf: URL(fileURLWithPath: gone + log))
+        #expect(!left.isEmpty, "the commits in it may be wanted")
+        // As a reader leaves it.
+        try Data().write(to: URL(fileURLWithPath: gone + log))
+    }
+    try fixture.store.backup(to: gone)
+    let copy = try Store(path: gone, access: .readOnly)
+    #expect(try copy.check(deep: true) == [] && copy.read { try $0.count(of: fixture.modality.id) } == 5)
+}

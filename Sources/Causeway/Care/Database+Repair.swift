@@ -54,7 +54,7 @@ extension Database {
         let first = store.location + "-before-repair"
         var name = first
         var number = 2
-        while fileSystem.exists(name) {
+        while !store.isFree(name) {
             name = "\(first)-\(number)"
             number += 1
         }

@@ -53,7 +53,7 @@ extension Database {
 
     /// Copies the database as of now to a new file, consistent and on disk when this returns. It has no index:
     /// build one there.
-    /// - Throws: `.failed` when `path` exists.
+    /// - Throws: `.failed` when `path` exists, or the log of a database that was there: SQLite would play it into the copy.
     public func backup(to path: String) throws { try translatingErrors { try store.backup(to: path) } }
 
     /// Gives back the space of deleted embeddings: graphs that still hold some are merged with what changed, outdated ones
