@@ -58,10 +58,11 @@ extension Store {
         let temporary = "\(directory)/.\(name).\(UInt64.random(in: 0 ... .max))"
         var isReserved = false
         do {
-            try makeEmpty(temporary, for: destination)
+            try fileSystem.createExclusively(temporary).close()
             try read { reader in
                 // SQLite's own journal and fsync protect the copy: FULL waits for the disk before it reports the end.
-                let copy = try Connection(path: temporary, for: .create, busyTimeoutMs: options.busyTimeoutMs)
+                let copy = try Connection(
+                    path: temporary, as: destination, for: .create, busyTimeoutMs: options.busyTimeoutMs)
                 try copy.execute("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
                 try reader.connection.copy(into: copy)
                 guard !isExact else { return }
@@ -82,17 +83,10 @@ extension Store {
             for suffix in ["", "-journal", "-wal", "-shm"] where fileSystem.exists(temporary + suffix) {
                 try? fileSystem.remove(temporary + suffix)
             }
-            guard let error = error as? FileError else { throw error }
+            guard var error = error as? FileError else { throw error }
+            // Nobody asked for the temporary.
+            if error.path == temporary { (error.operation, error.path) = ("write", destination) }
             throw error.isTaken ? StorageError.alreadyExists(path: destination) : .file(error)
-        }
-    }
-
-    /// SQLite would say less of why it cannot, and name the temporary, which nobody asked for.
-    private func makeEmpty(_ temporary: String, for destination: String) throws(StorageError) {
-        do throws(FileError) {
-            try fileSystem.createExclusively(temporary).close()
-        } catch {
-            throw .file(FileError(operation: "write", path: destination, code: error.code))
         }
     }
 
