@@ -2,14 +2,25 @@
 import Foundation
 
 package struct PosixFileSystem: FileSystem {
+    /// The file whose permissions and owner new files get; nil for those the process gives.
+    private var model: String?
+
     package init() {}
+
+    package func creating(like path: String) -> any FileSystem {
+        var files = self
+        files.model = path
+        return files
+    }
+
+    private var modelStatus: FileStatus? { model.flatMap(fileStatus) }
 
     package func openForReading(_ path: String) throws(FileError) -> any ReadableFile {
         try PosixFile(path: path, descriptor: Descriptor(opening: path, .read))
     }
 
     package func createExclusively(_ path: String) throws(FileError) -> any WritableFile {
-        try PosixFile(path: path, descriptor: Descriptor(opening: path, .createExclusively))
+        try PosixFile(path: path, descriptor: Descriptor(opening: path, .createExclusively, like: modelStatus))
     }
 
     package func destination(_ path: String) throws(FileError) -> FileDestination {
@@ -39,7 +50,8 @@ package struct PosixFileSystem: FileSystem {
 
     package func lock(_ path: String, _ kind: FileLock.Kind) throws(FileError) -> FileLock? {
         // A shared lock needs no permission to write, and makes no file.
-        let descriptor = try Descriptor(opening: path, kind == .shared ? .read : .lockFile)
+        let descriptor = try kind == .shared
+            ? Descriptor(opening: path, .read) : Descriptor(opening: path, .lockFile, like: modelStatus)
         guard try descriptor.lock(kind, path: path) else { return nil }
         return FileLock(descriptor)
     }

@@ -65,8 +65,9 @@ package final class Store: Sendable {
         self.path = path
         self.access = access
         self.options = options
-        self.fileSystem = fileSystem
-        let opening = Opening(path: path, location: location, access: access, options: options, fileSystem: fileSystem)
+        // Its lock and copies are as private, or as shared, as the database.
+        self.fileSystem = fileSystem.creating(like: location)
+        let opening = Opening(path: path, location: location, access: access, options: options, fileSystem: self.fileSystem)
         let reader = try opening.reader()
         uuid = try Store.uuid(in: reader)
         if !reader.isImmutable { idleReaders.withLock { $0.append(reader) } }

@@ -146,7 +146,7 @@ struct IndexBuilder {
             progress: { done, total in
                 let step = Progress(stage: "write", done: Int(Double(rows) * Double(done) / Double(total)), total: rows)
                 if progress?(step) == false { cancellation.cancel() }
-            }, fileSystem: database.fileSystem)
+            }, fileSystem: database.files.fileSystem)
     }
 
     /// A name is never used twice: past every number ever published, of graphs that were dropped too, and past every file that

@@ -1,0 +1,37 @@
+/// The graph files beside a database as files: who may read them, what they are called, and which are removed.
+import Causeway
+import Foundation
+import Testing
+
+@Suite(.enabled(if: isOptimised, "kernels are slow without optimisation"))
+struct GraphFileTests {
+    /// A database with an index, closed.
+    private static func indexed() throws -> TemporaryDatabase {
+        let temporary = try TemporaryDatabase()
+        try temporary.collection().insert(clusteredEmbeddings(2_050, dimension: 8, seed: 1), into: "v")
+        try temporary.collection().buildIndex()
+        temporary.database.close()
+        return temporary
+    }
+
+    private static func files(_ temporary: TemporaryDatabase) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: temporary.directory).sorted()
+    }
+
+    @Test func allFilesAreAsPrivateAsTheDatabase() throws {
+        let temporary = try Self.indexed()
+        for name in try Self.files(temporary) where name != "test.db" {
+            try FileManager.default.removeItem(atPath: temporary.file(name))
+        }
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: temporary.path)
+        let database = try Database(path: temporary.path, upkeep: .manual)
+        defer { database.close() }
+        #expect(try database.collection("c").buildIndex().map(\.outcome) == [.built])
+        let files = try Self.files(temporary)
+        #expect(files.contains { $0.contains("-graph-") } && files.contains("test.db-graphs-lock"), "\(files)")
+        for name in files {
+            let found = try FileManager.default.attributesOfItem(atPath: temporary.file(name))[.posixPermissions] as? Int
+            #expect(found == 0o600, "\(name)")
+        }
+    }
+}
