@@ -34,4 +34,20 @@ struct GraphFileTests {
             #expect(found == 0o600, "\(name)")
         }
     }
+
+    #if os(Linux)
+    /// "é" as one scalar and as two: where names are bytes, two databases.
+    @Test func aDatabaseRemovesNoGraphOfOneWhoseNameOnlyLooksTheSame() throws {
+        let temporary = try TemporaryDatabase()
+        let databases = try ["caf\u{E9}.db", "cafe\u{301}.db"].map { name in
+            let database = try Database(path: temporary.file(name), upkeep: .manual)
+            try database.collection("c").insert(clusteredEmbeddings(2_050, dimension: 8, seed: 1), into: "v")
+            try database.collection("c").buildIndex()
+            return database
+        }
+        defer { for database in databases { database.close() } }
+        for database in databases { try database.compact() }
+        for database in databases { #expect(try database.collection("c").indexStatus(of: "v").state == .current) }
+    }
+    #endif
 }

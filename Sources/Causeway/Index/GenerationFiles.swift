@@ -58,18 +58,20 @@ struct GenerationFiles: Sendable {
 
     /// Removes graph files of this database that no generation names; call it under the lock. Readers that have one mapped keep
     /// their mapping.
-    func removeOrphans(keeping names: Set<String>) {
+    func removeOrphans(keeping names: Set<ExactText>) {
         guard let entries = try? fileSystem.list(directory) else { return }
-        for entry in entries where isGraph(entry) && !names.contains(entry) { try? fileSystem.remove(path(entry)) }
+        for entry in entries where isGraph(entry) && !names.contains(ExactText(entry)) { try? fileSystem.remove(path(entry)) }
     }
 
-    /// Whether a graph was written under that name, to its end or not. What else begins like one belongs to someone else.
+    /// Whether a graph was written under that name, to its end or not. What else begins like one belongs to someone else: also
+    /// what only looks like it, as names are bytes, and "é" has two spellings.
     private func isGraph(_ entry: String) -> Bool {
-        let name = entry.hasSuffix(GraphBuilder.temporarySuffix)
-            ? String(entry.dropLast(GraphBuilder.temporarySuffix.count)) : entry
-        guard name.hasPrefix(prefix) else { return false }
-        let numbers = name.dropFirst(prefix.count).split(separator: "-").compactMap { Int64($0) }
-        return numbers.count == 2 && name == self.name(of: ModalityID(rawValue: numbers[0]), generation: numbers[1])
+        guard entry.utf8.starts(with: prefix.utf8) else { return false }
+        let ending = String(decoding: entry.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
+        let numbers = ending.prefix { $0 != "." }.split(separator: "-").compactMap { Int64($0) }
+        guard numbers.count == 2 else { return false }
+        let name = self.name(of: ModalityID(rawValue: numbers[0]), generation: numbers[1])
+        return entry.hasSameBytes(as: name) || entry.hasSameBytes(as: name + GraphBuilder.temporarySuffix)
     }
 }
 

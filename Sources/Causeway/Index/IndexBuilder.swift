@@ -129,7 +129,7 @@ struct IndexBuilder {
         let record = GenerationRecord(
             generation: number, fileName: name, checksum: checksum, throughSequence: through,
             nodeCount: nodes, settings: try settings.jsonText(), createdAt: timestamp())
-        let published: (Bool, Set<String>) = try database.write { writer in
+        let published: (Bool, Set<ExactText>) = try database.write { writer in
             let flipped = try writer.publish(record, of: modality.id, after: last)
             if flipped, let old { try writer.carryTunings(of: modality.id, from: old.generation, to: number) }
             return (flipped, try writer.generationFileNames())
