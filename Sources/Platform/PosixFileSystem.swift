@@ -31,7 +31,7 @@ package struct PosixFileSystem: FileSystem {
     }
 
     package func map(_ path: String) throws(FileError) -> MappedFile {
-        try MappedFile(path: path, descriptor: Descriptor(opening: path, .read))
+        try MappedFile(path: path, descriptor: Descriptor(opening: path, .map))
     }
 
     package func exists(_ path: String) -> Bool { fileExists(path) }

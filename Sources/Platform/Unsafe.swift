@@ -28,11 +28,13 @@ package func returnLargeBlocks() { ck_return_blocks(1 << 20) }
 
 /// How a path is opened.
 enum OpenMode {
-    case read, createExclusively, lockFile, directory, stream, standardOutput
+    case read, map, createExclusively, lockFile, directory, stream, standardOutput
 
     var flags: Int32 {
         switch self {
         case .read: O_RDONLY | O_CLOEXEC
+        // Opening a pipe would wait for a writer, and only then be refused.
+        case .map: O_RDONLY | O_NONBLOCK | O_CLOEXEC
         case .stream, .standardOutput: O_WRONLY | O_CLOEXEC
         case .createExclusively: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
         case .lockFile: O_RDWR | O_CREAT | O_CLOEXEC

@@ -1,5 +1,5 @@
-/// Which rows of the tables that hold graphs, measurements and how far ingests have come can be believed. One that holds a number
-/// the program never writes counts as absent wherever it is read: what it stood for is made again, and costs time alone. `check`
+/// Which rows of the tables that hold graphs, measurements and how far ingests have come can be believed. One that holds
+/// what the program never writes, such as a count below zero or the name of a file elsewhere, counts as absent wherever it is read: what it stood for is made again, and costs time alone. `check`
 /// names such rows, and `repair` removes them.
 
 struct DerivedTable {
@@ -15,7 +15,8 @@ struct DerivedTable {
         name: "generation",
         isSound: """
             (generation BETWEEN 1 AND \(numberMax) AND checksum BETWEEN 0 AND \(UInt32.max)
-            AND through_sequence BETWEEN 0 AND \(numberMax) AND node_count BETWEEN 0 AND \(UInt32.max))
+            AND through_sequence BETWEEN 0 AND \(numberMax) AND node_count BETWEEN 0 AND \(UInt32.max)
+            AND instr(file_name, '/') = 0 AND file_name GLOB '?*-graph-' || modality || '-' || generation)
             """,
         remake: "`causeway index build` makes the graph again")
 
@@ -51,6 +52,6 @@ struct DerivedTable {
     private static let isPast = "measured_at BETWEEN 0 AND (SELECT value FROM setting WHERE name = 'sequence')"
 
     func fault(of count: some BinaryInteger) -> String {
-        counted(count, "row holds", "rows hold") + " numbers that cannot be"
+        counted(count, "row holds", "rows hold") + " values that cannot be"
     }
 }

@@ -35,6 +35,22 @@ struct GraphFileTests {
         }
     }
 
+    /// Nothing outside its directory is a graph of a database, and nothing but a regular file is one.
+    @Test(.timeLimit(.minutes(1)), arguments: ["'pipe'", "'../test.db-graph-1-1'", "'../../../../etc/passwd'", "''", nil])
+    func aFileThatIsNoGraphIsNeverOpenedOrWaitedFor(name: String?) throws {
+        let temporary = try Self.indexed()
+        let graph = try #require(try Self.files(temporary).first { $0.contains("-graph-") })
+        try FileManager.default.removeItem(atPath: temporary.file(graph))
+        for name in [graph, "pipe"] { try makePipe(temporary.file(name)) }
+        if let name { try execute("UPDATE generation SET file_name = \(name)", on: temporary.path) }
+        let database = try Database(path: temporary.path, access: .readWrite, upkeep: .manual)
+        defer { database.close() }
+        #expect(try database.collection("c").search(.vector([1, 0, 0, 0, 0, 0, 0, 0]), in: "v").hits.count == 10)
+        #expect(try database.check(deep: false).map(\.severity) == [.damage])
+        #expect(try database.repair(keepsCopy: false).remaining == [])
+        #expect(try database.check(deep: true) == [])
+    }
+
     #if os(Linux)
     /// "é" as one scalar and as two: where names are bytes, two databases.
     @Test func aDatabaseRemovesNoGraphOfOneWhoseNameOnlyLooksTheSame() throws {

@@ -31,6 +31,8 @@ private struct Damage: CustomStringConvertible {
         Damage("INSERT INTO tombstone VALUES (5, 1, 1)", "tombstone"),
         Damage(
             "INSERT INTO generation VALUES (1, 9223372036854775807, 'f', 0, 9223372036854775807, 0, '{}', '')", "generation"),
+        Damage("INSERT INTO generation VALUES (1, 1, '../db-graph-1-1', 0, 1, 1, '{}', '')", "generation"),
+        Damage("INSERT INTO generation VALUES (1, 1, 'db-graph-1-2', 0, 1, 1, '{}', '')", "generation"),
         Damage("INSERT INTO tuning VALUES (1, 1, 'cosine', 10, 2.0, 10, 10, 1, 1, 1, 1, 1, 0)", "tuning"),
         Damage("INSERT INTO tuning VALUES (1, 1, 'cosine', 10, 0.9, 10, 10, 1, 1, 1, 1, 99, 0)", "tuning"),
         Damage("INSERT INTO calibration VALUES (1, 1, 's', NULL, 9e999, 0, NULL, 1, 10, 1, 1, 5, 5, '')", "calibration"),
