@@ -21,6 +21,10 @@ private struct Damage: CustomStringConvertible {
         Damage("UPDATE token_set SET weights = x'00' WHERE row = 1", "c/m id 'r0'"),
         Damage("UPDATE modality SET live = 7", "modality m"),
         Damage("UPDATE modality SET last_change = 0", "modality m"),
+        Damage("UPDATE modality SET last_change = last_change - 1", "modality m"),
+        Damage("UPDATE embedding SET sequence = 99 WHERE row = 3", "change counter"),
+        Damage("UPDATE embedding SET sequence = 9223372036854775807 WHERE row = 3", "embedding"),
+        Damage("INSERT INTO tombstone VALUES (1, 9223372036854775807, 77)", "tombstone"),
         Damage("UPDATE setting SET value = 1 WHERE name = 'sequence'", "change counter"),
         Damage("DELETE FROM setting WHERE name = 'sequence'", "change counter"),
         Damage("DELETE FROM attribute", "c/m id 'r2'"),
@@ -121,6 +125,37 @@ private func damagedFixture() throws -> Fixture {
     try execute("UPDATE calibration SET model = 9", on: fixture.path)
     #expect(try fixture.store.check(deep: true).contains { $0.place.hasPrefix("calibration") })
     #expect(try fixture.store.repair(dryRun: true, copy: nil).repairs.map(\.problem) == ["1 row belongs to nothing"])
+}
+
+/// What these numbers hide from a search must not wait for a deep check.
+@Test func numbersThatTheRowsContradictAreSeenByTheQuickCheck() throws {
+    let fixture = try damagedFixture()
+    try fixture.store.write { try $0.setMetadata(#"{"x": 1}"#, of: RowID(rawValue: 2)) }
+    #expect(try fixture.store.check(deep: false) == [])
+    fixture.store.close()
+    for (sql, place) in [
+        ("UPDATE modality SET last_change = last_change - 1", "modality m"),
+        ("UPDATE setting SET value = value - 1 WHERE name = 'sequence'", "change counter"),
+    ] {
+        try execute(sql, on: fixture.path)
+        let found = try fixture.store.check(deep: false)
+        #expect(found.contains { $0.place == place && $0.remedy.contains("causeway repair") }, "\(sql): \(found)")
+        #expect(try fixture.store.repair(dryRun: false, copy: nil).remaining == [], "\(sql)")
+        #expect(try fixture.store.check(deep: true) == [], "\(sql)")
+    }
+}
+
+/// Everything knows a row by its number: none can be given another.
+@Test func aRowOfANumberThatCannotBeIsSaidToBeBeyondRepair() throws {
+    let fixture = try damagedFixture()
+    let most = "9223372036854775807"
+    try execute(
+        "UPDATE embedding SET row = \(most), sequence = \(most) WHERE row = 2; UPDATE vector SET row = \(most) WHERE row = 2",
+        on: fixture.path)
+    let found = try fixture.store.check(deep: true)
+    #expect(found.map(\.problem) == ["1 row has a number that cannot be"], "\(found)")
+    let left = try fixture.store.repair(dryRun: false, copy: nil).remaining
+    #expect(left == found && left.allSatisfy { !$0.remedy.contains("causeway repair") }, "\(left)")
 }
 
 /// The copy that cannot be made stops the repair.
