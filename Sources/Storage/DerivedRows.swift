@@ -1,6 +1,6 @@
-/// Which rows of the tables that hold graphs, measurements and how far ingests have come can be believed. One that holds
-/// what the program never writes, such as a count below zero or the name of a file elsewhere, counts as absent wherever it is read: what it stood for is made again, and costs time alone. `check`
-/// names such rows, and `repair` removes them.
+/// Which rows can be believed that hold graphs, measurements, how far ingests have come, and how tokens are kept. One that holds
+/// what the program never writes, such as a count below zero or the name of a file elsewhere, counts as absent wherever it is
+/// read: what it stood for is made again, and costs time alone. `check` names such rows, and `repair` removes them.
 
 struct DerivedTable {
     let name: String
@@ -9,7 +9,7 @@ struct DerivedTable {
     /// How what was removed is made again.
     let remake: String
 
-    static let all = [generation, tuning, calibration, ingestSource]
+    static let all = [generation, tuning, calibration, ingestSource, tokenStorage]
 
     static let generation = DerivedTable(
         name: "generation",
@@ -43,6 +43,13 @@ struct DerivedTable {
     static let ingestSource = DerivedTable(
         name: "ingest_source", isSound: "(rows_done BETWEEN 0 AND \(numberMax) AND finished IN (0, 1))",
         remake: "`causeway ingest` of that source begins anew")
+
+    static let tokenStorage = DerivedTable(
+        name: "setting",
+        isSound: "(name NOT GLOB 'token-storage/*' OR value IN (\(tokenStorages)))",
+        remake: "tokens of that modality are kept as they are given")
+
+    private static let tokenStorages = TokenStorage.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
 
     /// What counts up one by one never gets here, and any two can be added.
     static let numberMax = Int64(1) << 62

@@ -28,24 +28,26 @@ extension Store {
     /// Repairs what `check(deep:)` reports, all or nothing. Every embedding whose vector can be read stays as it is.
     /// - dryRun: does it all, and takes it back.
     /// - copy: where the state before is copied to, if this changes it beyond `more`. Nothing is overwritten.
-    /// - more: further repairs in the same transaction.
+    /// - also, more: further repairs in the same transaction, those of `more` of what can be made again.
     /// - Throws: `.locked`, `.interrupted`, `.alreadyExists`, `.corrupt` where pages of the file itself are damaged; nothing is
     ///   changed then.
     /// - Complexity: O(database), twice.
     package func repair(
-        dryRun: Bool, copy: String?, and more: (Writer) throws -> [Repair] = { _ in [] }
+        dryRun: Bool, copy: String?, also: (Writer) throws -> [Repair] = { _ in [] },
+        and more: (Writer) throws -> [Repair] = { _ in [] }
     ) throws -> RepairReport {
         struct TakenBack: Error { var report: RepairReport }
         do {
             return try write { writer in
                 var repairing = Repairing(writer: writer)
                 try repairing.everything()
-                var report = RepairReport(repairs: repairing.repairs + (try more(writer)))
+                let repairs = repairing.repairs + (try also(writer))
+                var report = RepairReport(repairs: repairs + (try more(writer)))
                 report.remaining = try Check.findings(in: writer, deep: true, isRepaired: true)
                     .filter { $0.severity == .damage }
                 if dryRun || report.repairs.isEmpty { throw TakenBack(report: report) }
                 // Another connection still sees the state before this transaction.
-                if let copy, !repairing.repairs.isEmpty {
+                if let copy, !repairs.isEmpty {
                     try self.copy(to: copy, isExact: true)
                     report.copy = copy
                 }
