@@ -174,6 +174,11 @@ enum OpenPurpose {
         }
     }
 
+    /// For work on rows that SQLite has no part in, and does not stop.
+    func throwIfStopped() throws(StorageError) {
+        if cancellation?.isCancelled == true { throw .interrupted(operation: "reading") }
+    }
+
     func failure(_ code: Int32, _ operation: String) -> StorageError {
         unsafe storageError(code, handle, path: path, operation: operation)
     }

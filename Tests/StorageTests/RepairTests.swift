@@ -158,6 +158,34 @@ private func damagedFixture() throws -> Fixture {
     #expect(left == found && left.allSatisfy { !$0.remedy.contains("causeway repair") }, "\(left)")
 }
 
+/// By each codec: what their sizes leave open is tried.
+@Test(arguments: [VectorShape.dense, .sparse, .half, .brain, .anyFinite]) func aDimensionIsKnownAgain(shape: VectorShape) throws {
+    let fixture = try Fixture(dimension: 48)
+    var input = plainBatch(5, dimension: 48), numbers = SeededNumbers(seed: 7)
+    input.vectors = (0..<5).flatMap { _ in shape.vector(48, &numbers) }
+    try fixture.insert(input)
+    let expected = try fixture.vectors().byID
+    fixture.store.close()
+    try execute("UPDATE modality SET dimension = 7", on: fixture.path)
+    #expect(try fixture.store.repair(dryRun: false, copy: nil).remaining == [])
+    #expect(try fixture.store.check(deep: true) == [])
+    #expect(try fixture.vectors().byID.mapValues(bits) == expected.mapValues(bits))
+}
+
+/// A quarter of a mebibyte that decodes to 64, in as many vectors as leave thousands of dimensions to try.
+@Test(.timeLimit(.minutes(1))) func aBlockThatExpandsFarIsDecodedOnce() throws {
+    let fixture = try damagedFixture()
+    let block = try #require(VectorCodec.lz4.encoded([Float](repeating: 0, count: 1 << 24)))
+    let digits = Array("0123456789abcdef".utf8)
+    let hex = String(decoding: block.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    try execute(
+        """
+        UPDATE token_set SET count = 1024, codec = 4, checksum = 0, bytes = x'\(hex)', weights_codec = NULL, weights = NULL;
+        UPDATE modality SET token_dimension = NULL
+        """, on: fixture.path)
+    #expect(try fixture.store.check(deep: true).contains { $0.place == "c/m id 'r0'" })
+}
+
 /// The copy that cannot be made stops the repair.
 @Test func withoutItsCopyNothingIsRepaired() throws {
     let fixture = try damagedFixture()
