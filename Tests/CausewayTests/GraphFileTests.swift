@@ -51,6 +51,25 @@ struct GraphFileTests {
         #expect(try database.check(deep: true) == [])
     }
 
+    /// A database that was moved takes the graph of its old name along, and a copy borrows it.
+    @Test(arguments: [false, true]) func theGraphOfAnOldNameGoesWhenAnotherIsBuilt(isCopy: Bool) throws {
+        let temporary = try Self.indexed()
+        let new = temporary.file("new.db")
+        if isCopy {
+            try FileManager.default.copyItem(atPath: temporary.path, toPath: new)
+        } else {
+            try FileManager.default.moveItem(atPath: temporary.path, toPath: new)
+        }
+        let database = try Database(path: new, upkeep: .manual)
+        defer { database.close() }
+        #expect(try database.collection("c").indexStatus(of: "v").state == .current)
+        #expect(try database.collection("c").buildIndex(options: IndexOptions(rebuild: true)).map(\.outcome) == [.built])
+        #expect(try database.collection("c").indexStatus(of: "v").state == .current)
+        let graphs = try Self.files(temporary).filter { $0.contains("-graph-") }
+        let (own, old) = (graphs.count { $0.hasPrefix("new.db") }, graphs.count { $0.hasPrefix("test.db") })
+        #expect(own == 1 && old == (isCopy ? 1 : 0), "\(graphs)")
+    }
+
     #if os(Linux)
     /// "é" as one scalar and as two: where names are bytes, two databases.
     @Test func aDatabaseRemovesNoGraphOfOneWhoseNameOnlyLooksTheSame() throws {

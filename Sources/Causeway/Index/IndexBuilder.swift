@@ -58,6 +58,7 @@ struct IndexBuilder {
             report.outcome = .superseded
             return report
         }
+        if let old { database.files.removeMoved(old, of: modality.id) }
         if merging != nil { report.outcome = .merged }
         report.bytes = published
         report.tuningSeconds = try tune(modality)
