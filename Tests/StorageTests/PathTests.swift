@@ -13,7 +13,7 @@ import Testing
     options.lockWait = .milliseconds(30)
     let second = try Store(path: link, access: .readWrite, options: options)
     try fixture.store.write { (_) throws in
-        #expect(throws: StorageError.locked(path: link), "by the path as it was given") { try second.write { _ in } }
+        #expect(throws: StorageError.locked(path: link)) { try second.write { _ in } }
     }
     _ = try second.write { try $0.ensureCollection(named: "through") }
     #expect(try fixture.store.read { try $0.collections().map(\.name) } == ["c", "through"])
