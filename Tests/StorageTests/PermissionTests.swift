@@ -16,7 +16,7 @@ private func permissions(_ path: String) throws -> Int? {
     _ = try store.write { try $0.ensureCollection(named: "more") }
     let copy = fixture.directory.file("copy"), exact = fixture.directory.file("exact")
     try store.backup(to: copy)
-    try execute("DELETE FROM setting WHERE name = 'sequence'", on: fixture.path)
+    try execute("UPDATE modality SET live = 7", on: fixture.path)
     #expect(try store.repair(dryRun: false, copy: exact).copy == exact)
     for path in ["-lock", "-wal"].map({ fixture.path + $0 }) + [copy, exact] {
         #expect(try permissions(path) == mode, "\(path)")
