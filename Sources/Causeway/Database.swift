@@ -64,7 +64,8 @@ public final class Database: Sendable {
         }
         self.fileSystem = fileSystem
         store = try translatingErrors { try Store(path: path, access: mode, options: options, fileSystem: fileSystem) }
-        files = GenerationFiles(databasePath: path, databaseID: store.uuid, fileSystem: fileSystem)
+        files = GenerationFiles(
+            databasePath: store.location, databaseID: store.uuid, fileSystem: fileSystem.creating(like: store.location))
         indexes = IndexCache(files: files, store: store)
         keeper = upkeep == .automatic && access != .readOnly ? IndexKeeper() : nil
     }

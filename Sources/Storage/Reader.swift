@@ -242,8 +242,8 @@ package class Reader {
     }
 
     /// The graph files that are in force.
-    package func generationFileNames() throws(StorageError) -> Set<String> {
-        Set(try rows("SELECT file_name FROM generation WHERE \(DerivedTable.generation.isSound)") { $0.text(0) ?? "" })
+    package func generationFileNames() throws(StorageError) -> Set<ExactText> {
+        Set(try rows("SELECT file_name FROM generation WHERE \(DerivedTable.generation.isSound)") { ExactText($0.text(0) ?? "") })
     }
 
     /// No smaller than any generation number ever published, also after a drop; 0 at first. The next must be greater. It also

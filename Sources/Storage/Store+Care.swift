@@ -42,20 +42,27 @@ extension Store {
     /// Copies one snapshot of the database to a new file, beside running readers and writers. The copy is on disk, whole,
     /// under its name when this returns, and absent when this throws. Graph files are not copied, so the copy names none:
     /// it would otherwise borrow those of its source, which change.
-    /// - Throws: `.alreadyExists`; nothing is ever overwritten.
+    /// - Throws: `.alreadyExists`, `.leftoverLog`; nothing is ever overwritten.
     package func backup(to destination: String) throws { try copy(to: destination, isExact: false) }
+
+    /// Whether a copy may have that name.
+    package func isFree(_ destination: String) -> Bool {
+        !fileSystem.exists(destination) && fileSystem.leftoverLog(of: destination) == nil
+    }
 
     /// - isExact: also which graph files are in force.
     func copy(to destination: String, isExact: Bool) throws {
         guard !fileSystem.exists(destination) else { throw StorageError.alreadyExists(path: destination) }
+        try fileSystem.refuseLeftoverLog(of: destination)
         let (directory, name) = splitPath(destination)
         let temporary = "\(directory)/.\(name).\(UInt64.random(in: 0 ... .max))"
         var isReserved = false
         do {
-            try makeEmpty(temporary, for: destination)
+            try fileSystem.createExclusively(temporary).close()
             try read { reader in
                 // SQLite's own journal and fsync protect the copy: FULL waits for the disk before it reports the end.
-                let copy = try Connection(path: temporary, for: .create, busyTimeoutMs: options.busyTimeoutMs)
+                let copy = try Connection(
+                    path: temporary, as: destination, for: .create, busyTimeoutMs: options.busyTimeoutMs)
                 try copy.execute("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
                 try reader.connection.copy(into: copy)
                 guard !isExact else { return }
@@ -76,17 +83,10 @@ extension Store {
             for suffix in ["", "-journal", "-wal", "-shm"] where fileSystem.exists(temporary + suffix) {
                 try? fileSystem.remove(temporary + suffix)
             }
-            guard let error = error as? FileError else { throw error }
+            guard var error = error as? FileError else { throw error }
+            // Nobody asked for the temporary.
+            if error.path == temporary { (error.operation, error.path) = ("write", destination) }
             throw error.isTaken ? StorageError.alreadyExists(path: destination) : .file(error)
-        }
-    }
-
-    /// SQLite would say less of why it cannot, and name the temporary, which nobody asked for.
-    private func makeEmpty(_ temporary: String, for destination: String) throws(StorageError) {
-        do throws(FileError) {
-            try fileSystem.createExclusively(temporary).close()
-        } catch {
-            throw .file(FileError(operation: "write", path: destination, code: error.code))
         }
     }
 

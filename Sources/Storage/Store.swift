@@ -40,7 +40,10 @@ package final class Store: Sendable {
         case create
     }
 
+    /// As it was given.
     package let path: String
+    /// The absolute path of the file it led to then, which is the one used: a link to a database shares its log, lock and graphs.
+    package let location: String
     package let access: Access
     package let options: StoreOptions
     /// 16 bytes made at creation: the database's identity wherever it is copied.
@@ -58,11 +61,13 @@ package final class Store: Sendable {
     package init(
         path: String, access: Access, options: StoreOptions = .init(), fileSystem: any FileSystem = PosixFileSystem()
     ) throws(StorageError) {
+        do throws(FileError) { location = try resolvedPath(path) } catch { throw .file(error) }
         self.path = path
         self.access = access
         self.options = options
-        self.fileSystem = fileSystem
-        let opening = Opening(path: path, access: access, options: options, fileSystem: fileSystem)
+        // Its lock and copies are as private, or as shared, as the database.
+        self.fileSystem = fileSystem.creating(like: location)
+        let opening = Opening(path: path, location: location, access: access, options: options, fileSystem: self.fileSystem)
         let reader = try opening.reader()
         uuid = try Store.uuid(in: reader)
         if !reader.isImmutable { idleReaders.withLock { $0.append(reader) } }
@@ -79,12 +84,20 @@ package final class Store: Sendable {
         return uuid
     }
 
-    private var opening: Opening { Opening(path: path, access: access, options: options, fileSystem: fileSystem) }
+    private var opening: Opening {
+        Opening(path: path, location: location, access: access, options: options, fileSystem: fileSystem)
+    }
+
+    /// - Throws: `.replaced` where another database lies there by now: what is read from the two must not mix.
+    private func verified(_ connection: Connection) throws(StorageError) -> Connection {
+        guard try Store.uuid(in: connection) == uuid else { throw .replaced(path: path) }
+        return connection
+    }
 
     /// Runs `body` on one consistent snapshot. Callable from many threads at once; the reader must not leave `body`.
     package func read<R>(_ body: (Reader) throws -> R) throws -> R {
         try refuseAfterCancellation()
-        let connection = try idleReaders.withLock({ $0.popLast() }) ?? opening.connectReader()
+        let connection = try idleReaders.withLock({ $0.popLast() }) ?? verified(opening.connectReader())
         try connection.execute("BEGIN")
         defer { finish(connection) }
         // The snapshot begins with the first read, so read something.
@@ -159,7 +172,7 @@ package final class Store: Sendable {
         defer { endTurn() }
         let lock = try opening.lockWriters(until: deadline)
         defer { withExtendedLifetime(lock) {} }
-        let connection = try writer.withLock({ $0 }) ?? opening.connectWriter()
+        let connection = try writer.withLock({ $0 }) ?? verified(opening.connectWriter())
         writer.withLock { $0 = connection }
         return try body(connection)
     }
@@ -196,7 +209,7 @@ package final class Store: Sendable {
             return slot
         }) else { return }
         // Without the lock the log simply stays for the next writer.
-        guard let lock = try? fileSystem.lock(path + "-lock", .exclusive) else { return }
+        guard let lock = try? fileSystem.lock(location + "-lock", .exclusive) else { return }
         _ = try? connection.checkpoint(truncating: true)
         connection.foldLogOnClose()
         connection.close()

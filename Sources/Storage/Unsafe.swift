@@ -25,6 +25,7 @@ enum OpenPurpose {
 }
 
 @safe final class Connection: @unchecked Sendable {
+    /// What messages call the file.
     let path: String
     private let handle: OpaquePointer
     /// Pages in the write-ahead log after this connection's last commit; SQLite's hook writes it.
@@ -42,7 +43,8 @@ enum OpenPurpose {
     /// Pages copied between two looks.
     private static let pagesBetweenLooks: Int32 = 256
 
-    init(path: String, for purpose: OpenPurpose, busyTimeoutMs: Int32) throws(StorageError) {
+    /// - Parameter shown: what messages call the file, where that is not its path.
+    init(path: String, as shown: String? = nil, for purpose: OpenPurpose, busyTimeoutMs: Int32) throws(StorageError) {
         guard sqlite3_threadsafe() != 0 else {
             throw .unusableSQLite(reason: "it was built for a single thread; install the system's libsqlite3")
         }
@@ -55,11 +57,11 @@ enum OpenPurpose {
         var opened: OpaquePointer?
         let code = unsafe sqlite3_open_v2(name, &opened, purpose.flags, nil)
         guard let handle = unsafe opened, code == SQLITE_OK else {
-            let error = unsafe storageError(code, opened, path: path, operation: "open")
+            let error = unsafe storageError(code, opened, path: shown ?? path, operation: "open")
             unsafe sqlite3_close_v2(opened)  // a failed open hands out a handle all the same
             throw error
         }
-        self.path = path
+        self.path = shown ?? path
         isImmutable = purpose == .readImmutable
         unsafe self.handle = handle
         unsafe logPages = .allocate(capacity: 1)
@@ -170,6 +172,11 @@ enum OpenPurpose {
         guard stepped == SQLITE_DONE, code == SQLITE_OK else {
             throw destination.failure(stepped == SQLITE_DONE ? code : stepped, "backup")
         }
+    }
+
+    /// For work on rows that SQLite has no part in, and does not stop.
+    func throwIfStopped() throws(StorageError) {
+        if cancellation?.isCancelled == true { throw .interrupted(operation: "reading") }
     }
 
     func failure(_ code: Int32, _ operation: String) -> StorageError {

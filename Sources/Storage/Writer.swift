@@ -27,7 +27,7 @@ package final class Writer: Reader {
     }
 
     func nextSequence() throws(StorageError) -> Int64 {
-        guard sequence >= 0, sequence < Int64.max else {
+        guard (0..<DerivedTable.numberMax).contains(sequence) else {
             throw .corrupt(path: connection.path, what: "its change counter is \(sequence)")
         }
         sequence += 1

@@ -140,6 +140,15 @@ import Testing
     #expect(try fixture.vectors().byID.isEmpty)
 }
 
+/// A row that SQLite would refuse in words nobody knows.
+@Test func theWeightsOfATokenSetCountAsItsNumbers() throws {
+    var input = plainBatch(1, dimension: 2)
+    let half = [Float](repeating: 0, count: StorageLimits.tokenNumbersMax / 2 + 1)
+    input.tokenSets = [TokenSet(dimension: 1, values: half, weights: half)]
+    let what = "the token set has more than 67108864 numbers, weights included"
+    #expect(throws: StorageError.invalidRow(index: 0, what: what)) { try EncodedBatch.encode(input) }
+}
+
 @Test func producersAndTokenDimensionsAreFixedOnce() throws {
     let fixture = try Fixture()
     let id = fixture.modality.id

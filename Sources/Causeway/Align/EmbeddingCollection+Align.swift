@@ -40,7 +40,7 @@ extension EmbeddingCollection {
             try refuseTaken(name, options, in: writer)
             let (now, then) = (try modality(from, in: writer), try modality(to, in: writer))
             let record = ModelRecord(
-                name: name, version: (try writer.model(named: name, in: collection.id)?.version ?? 0) + 1,
+                name: name, version: try writer.model(named: name, in: collection.id)?.nextVersion ?? 1,
                 from: source.id, to: target.id, fromProducer: source.producer, toProducer: target.producer,
                 method: options.method.rawValue, createdAt: Date().formatted(.iso8601), report: report,
                 heldOutItems: try text(JSONEncoder.ordered.encode(heldOut)), bytes: trained.model.encoded())

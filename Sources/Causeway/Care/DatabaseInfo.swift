@@ -5,8 +5,10 @@ import Platform
 public struct DatabaseInfo: Sendable {
     public struct CollectionInfo: Sendable {
         public var name: String
-        /// The metric of searches that name none; nil means cosine.
+        /// The metric of searches that name none; nil means cosine, or that this version knows no metric of the name.
         public var defaultMetric: Metric?
+        /// As it is stored; "cosine" where none is.
+        public var defaultMetricName: String
         public var modalities: [Modality]
         public var indexes: [IndexStatus]
     }
@@ -43,9 +45,10 @@ extension Database {
                 sqliteVersion: facts.sqliteVersion, sqliteHasWALResetFix: facts.sqliteHasWALResetFix,
                 instructionSet: instructionSetName(),
                 collections: try collections().map { collection in
-                    let modalities = try collection.modalities()
+                    let modalities = try collection.modalities(), metric = try collection.storedMetricName()
                     return DatabaseInfo.CollectionInfo(
-                        name: collection.name, defaultMetric: try collection.storedDefaultMetric(), modalities: modalities,
+                        name: collection.name, defaultMetric: metric.flatMap { try? Metric(named: $0) },
+                        defaultMetricName: metric ?? Metric.cosine.name, modalities: modalities,
                         indexes: try modalities.map { try collection.indexStatus(of: $0.name) })
                 })
         }
@@ -53,7 +56,7 @@ extension Database {
 
     /// Copies the database as of now to a new file, consistent and on disk when this returns. It has no index:
     /// build one there.
-    /// - Throws: `.failed` when `path` exists.
+    /// - Throws: `.failed` when `path` exists, or the log of a database that was there: SQLite would play it into the copy.
     public func backup(to path: String) throws { try translatingErrors { try store.backup(to: path) } }
 
     /// Gives back the space of deleted embeddings: graphs that still hold some are merged with what changed, outdated ones

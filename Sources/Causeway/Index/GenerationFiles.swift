@@ -11,11 +11,15 @@ struct GenerationFiles: Sendable {
     let fileSystem: any FileSystem
 
     var directory: String { splitPath(databasePath).directory }
-    private var prefix: String { splitPath(databasePath).name + "-graph-" }
+    private var databaseName: String { splitPath(databasePath).name }
 
     /// The file name (without directory) of a generation: `<database>-graph-<modality>-<generation>`.
     func name(of modality: ModalityID, generation: Int64) -> String {
-        "\(prefix)\(modality.rawValue)-\(generation)"
+        databaseName + Self.ending(of: modality, generation)
+    }
+
+    private static func ending(of modality: ModalityID, _ generation: Int64) -> String {
+        "-graph-\(modality.rawValue)-\(generation)"
     }
 
     func path(_ name: String) -> String { directory + "/" + name }
@@ -58,18 +62,29 @@ struct GenerationFiles: Sendable {
 
     /// Removes graph files of this database that no generation names; call it under the lock. Readers that have one mapped keep
     /// their mapping.
-    func removeOrphans(keeping names: Set<String>) {
+    func removeOrphans(keeping names: Set<ExactText>) {
         guard let entries = try? fileSystem.list(directory) else { return }
-        for entry in entries where isGraph(entry) && !names.contains(entry) { try? fileSystem.remove(path(entry)) }
+        for entry in entries where isGraph(entry) && !names.contains(ExactText(entry)) { try? fileSystem.remove(path(entry)) }
     }
 
-    /// Whether a graph was written under that name, to its end or not. What else begins like one belongs to someone else.
+    /// Removes a graph that is no longer in force and has the name of another database, which this one had before it was moved.
+    /// Where there is a database of that name, the graph may be its own: this one is then a copy of it.
+    func removeMoved(_ generation: GenerationRecord, of modality: ModalityID) {
+        let ending = Self.ending(of: modality, generation.generation)
+        let owner = String(decoding: generation.fileName.utf8.dropLast(ending.utf8.count), as: UTF8.self)
+        guard !owner.hasSameBytes(as: databaseName), !fileSystem.exists(path(owner)) else { return }
+        try? fileSystem.remove(path(generation.fileName))
+    }
+
+    /// Whether a graph was written under that name, to its end or not. What else begins like one belongs to someone else: also
+    /// what only looks like it, as names are bytes, and "é" has two spellings.
     private func isGraph(_ entry: String) -> Bool {
-        let name = entry.hasSuffix(GraphBuilder.temporarySuffix)
-            ? String(entry.dropLast(GraphBuilder.temporarySuffix.count)) : entry
-        guard name.hasPrefix(prefix) else { return false }
-        let numbers = name.dropFirst(prefix.count).split(separator: "-").compactMap { Int64($0) }
-        return numbers.count == 2 && name == self.name(of: ModalityID(rawValue: numbers[0]), generation: numbers[1])
+        guard entry.utf8.starts(with: databaseName.utf8) else { return false }
+        let ending = String(decoding: entry.utf8.dropFirst(databaseName.utf8.count), as: UTF8.self)
+        let numbers = ending.prefix { $0 != "." }.split(separator: "-").compactMap { Int64($0) }
+        guard numbers.count == 2 else { return false }
+        let name = self.name(of: ModalityID(rawValue: numbers[0]), generation: numbers[1])
+        return entry.hasSameBytes(as: name) || entry.hasSameBytes(as: name + GraphBuilder.temporarySuffix)
     }
 }
 

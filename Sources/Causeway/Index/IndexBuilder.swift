@@ -58,6 +58,7 @@ struct IndexBuilder {
             report.outcome = .superseded
             return report
         }
+        if let old { database.files.removeMoved(old, of: modality.id) }
         if merging != nil { report.outcome = .merged }
         report.bytes = published
         report.tuningSeconds = try tune(modality)
@@ -129,7 +130,7 @@ struct IndexBuilder {
         let record = GenerationRecord(
             generation: number, fileName: name, checksum: checksum, throughSequence: through,
             nodeCount: nodes, settings: try settings.jsonText(), createdAt: timestamp())
-        let published: (Bool, Set<String>) = try database.write { writer in
+        let published: (Bool, Set<ExactText>) = try database.write { writer in
             let flipped = try writer.publish(record, of: modality.id, after: last)
             if flipped, let old { try writer.carryTunings(of: modality.id, from: old.generation, to: number) }
             return (flipped, try writer.generationFileNames())
@@ -146,7 +147,7 @@ struct IndexBuilder {
             progress: { done, total in
                 let step = Progress(stage: "write", done: Int(Double(rows) * Double(done) / Double(total)), total: rows)
                 if progress?(step) == false { cancellation.cancel() }
-            }, fileSystem: database.fileSystem)
+            }, fileSystem: database.files.fileSystem)
     }
 
     /// A name is never used twice: past every number ever published, of graphs that were dropped too, and past every file that
