@@ -14,6 +14,7 @@ import Testing
     let second = try Store(path: link, access: .readWrite, options: options)
     try fixture.store.write { (_) throws in
         #expect(throws: StorageError.locked(path: link)) { try second.write { _ in } }
+        #expect(try second.read { try $0.collections().map(\.name) } == ["c"])
     }
     _ = try second.write { try $0.ensureCollection(named: "through") }
     #expect(try fixture.store.read { try $0.collections().map(\.name) } == ["c", "through"])
