@@ -61,6 +61,7 @@ struct CrossSearch {
     }
 
     func prepare(_ query: Query) throws -> CrossQuery {
+        try query.tokens?.refuseRagged()
         var prepared = CrossQuery(vector: [], row: nil, id: nil, asked: query)
         switch query.source {
         case .vector(let vector): prepared.vector = vector

@@ -83,6 +83,7 @@ extension EmbeddingCollection {
     }
 
     private func prepare(_ query: Query, from modality: ModalityRecord, in reader: Reader) throws -> PreparedQuery {
+        try query.tokens?.refuseRagged()
         let vector: [Float]
         switch query.source {
         case .vector(let given): vector = given
