@@ -10,27 +10,34 @@ extension EmbeddingCollection {
     public func evaluate(
         from: String, to: String, options: EvaluationOptions = EvaluationOptions(), progress: ProgressHandler? = nil
     ) throws -> Evaluation {
-        try database.read { reader in
-            let source = try modality(from, in: reader)
-            let target = try modality(to, in: reader)
-            let metrics = try options.metrics ?? [metric(nil, in: reader)]
-            for metric in metrics { try check(metric, source, target) }
-            let pairs = try Pairs(from: source, to: target, options: options, in: reader)
-            try pairs.refuseNone(of: self, from, to)
-            var evaluation = Evaluation(
-                from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidateCount,
-                metrics: [])
-            let ranks = try ranks(of: pairs, metrics, options, source, target, in: reader, progress)
-            for (metric, found) in zip(metrics, ranks) {
-                var result = try summarise(found.ranks, metric, pairs.candidateCount, options)
-                result.embeddings = found.compared
-                result.candidateBudgets = try candidateBudgets(
-                    metric, source, target, pairs.rows, options, in: reader, progress: progress)
-                evaluation.metrics.append(result)
-                evaluation.notes += found.notes
-            }
-            return evaluation
+        return try database.read { reader in
+            try evaluation(
+                from: from, to: to, options.metrics ?? [metric(nil, in: reader)], options, in: reader, progress: progress)
         }
+    }
+
+    func evaluation(
+        from: String, to: String, _ metrics: [Metric], _ options: EvaluationOptions, in reader: Reader,
+        progress: ProgressHandler?
+    ) throws -> Evaluation {
+        let source = try modality(from, in: reader)
+        let target = try modality(to, in: reader)
+        for metric in metrics { try check(metric, source, target) }
+        let pairs = try Pairs(from: source, to: target, options: options, in: reader)
+        try pairs.refuseNone(of: self, from, to)
+        var evaluation = Evaluation(
+            from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidateCount,
+            metrics: [])
+        let ranks = try ranks(of: pairs, metrics, options, source, target, in: reader, progress)
+        for (metric, found) in zip(metrics, ranks) {
+            var result = try summarise(found.ranks, metric, pairs.candidateCount, options)
+            result.embeddings = found.compared
+            result.candidateBudgets = try candidateBudgets(
+                metric, source, target, pairs.rows, options, in: reader, progress: progress)
+            evaluation.metrics.append(result)
+            evaluation.notes += found.notes
+        }
+        return evaluation
     }
 
     /// Ranks by metric and query. What has a kernel shares one pass over the target's rows; any other metric takes its own.

@@ -81,39 +81,40 @@ extension EmbeddingCollection {
 
     /// The state of one modality's index. Opens it, so that damage to its header shows.
     public func indexStatus(of modality: String) throws -> IndexStatus {
-        try database.read { reader in
-            let record = try self.modality(modality, in: reader)
-            var status = IndexStatus(modality: modality, state: .none, embeddings: try reader.count(of: record.id))
-            status.tunings = try tunings(of: record, in: reader)
-            guard let generation = try reader.generation(of: record.id) else {
-                status.detail = status.embeddings < IndexBuilder.graphMin
-                    ? "under \(IndexBuilder.graphMin) embeddings a scan is as fast" : "run `causeway index build`"
-                return status
-            }
-            status.generation = generation.generation
-            status.file = generation.fileName
-            let settings = GenerationSettings(recorded: generation)
-            status.quality = settings?.quality
-            status.crossModal = settings?.edges ?? []
-            switch database.files.open(generation, of: record) {
-            case .failure(let problem):
-                status.state = problem.isMissingFile ? .missing : .damaged
-                let what = problem.isMissingFile ? "its graph file is not there" : problem.description
-                status.detail = "\(what); searches scan exactly until `causeway index build` makes it again"
-            case .success(let graph):
-                status.embeddingsInGraph = graph.count
-                status.bytes = graph.fileBytes
-                let freshness = try reader.freshness(of: generation, in: record.id, inGraph: graph.count)
-                (status.changedSince, status.deletedSince) = (freshness.added, freshness.dead)
-                status.state = freshness.isCurrent ? .current : .stale
-                if freshness.slowsSearches {
-                    status.detail = "`causeway index build` makes searches faster"
-                } else if status.tunings.contains(where: \.isStale) {
-                    status.detail = "its recall table is stale; `causeway index build` measures it anew"
-                }
-            }
+        try database.read { try indexStatus(of: self.modality(modality, in: $0), in: $0) }
+    }
+
+    func indexStatus(of record: ModalityRecord, in reader: Reader) throws -> IndexStatus {
+        var status = IndexStatus(modality: record.name, state: .none, embeddings: try reader.count(of: record.id))
+        status.tunings = try tunings(of: record, in: reader)
+        guard let generation = try reader.generation(of: record.id) else {
+            status.detail = status.embeddings < IndexBuilder.graphMin
+                ? "under \(IndexBuilder.graphMin) embeddings a scan is as fast" : "run `causeway index build`"
             return status
         }
+        status.generation = generation.generation
+        status.file = generation.fileName
+        let settings = GenerationSettings(recorded: generation)
+        status.quality = settings?.quality
+        status.crossModal = settings?.edges ?? []
+        switch database.files.open(generation, of: record) {
+        case .failure(let problem):
+            status.state = problem.isMissingFile ? .missing : .damaged
+            let what = problem.isMissingFile ? "its graph file is not there" : problem.description
+            status.detail = "\(what); searches scan exactly until `causeway index build` makes it again"
+        case .success(let graph):
+            status.embeddingsInGraph = graph.count
+            status.bytes = graph.fileBytes
+            let freshness = try reader.freshness(of: generation, in: record.id, inGraph: graph.count)
+            (status.changedSince, status.deletedSince) = (freshness.added, freshness.dead)
+            status.state = freshness.isCurrent ? .current : .stale
+            if freshness.slowsSearches {
+                status.detail = "`causeway index build` makes searches faster"
+            } else if status.tunings.contains(where: \.isStale) {
+                status.detail = "its recall table is stale; `causeway index build` measures it anew"
+            }
+        }
+        return status
     }
 
     private func tunings(of modality: ModalityRecord, in reader: Reader) throws -> [Tuning] {

@@ -35,7 +35,7 @@ extension EmbeddingCollection {
         try named ?? storedMetric(in: reader) ?? .cosine
     }
 
-    private func storedMetric(in reader: Reader) throws -> Metric? {
+    func storedMetric(in reader: Reader) throws -> Metric? {
         try record(in: reader).defaultMetric.map { try Metric(named: $0) }
     }
 }
