@@ -15,7 +15,7 @@ extension EmbeddingCollection {
     public func search(
         _ queries: [Query], across targets: [String], options: CrossSearchOptions, threads: Int = 1
     ) throws -> [CrossSearchAnswer] {
-        try options.search.validate()
+        let (options, threads) = (try options.validated(), ArgumentBounds.threads(threads))
         guard let first = queries.first, let firstTarget = targets.first else { return [] }
         return try database.read(together: max(1, min(threads, queries.count))) { readers in
             let reader = readers.first

@@ -5,16 +5,14 @@ import VectorMath
 extension EmbeddingCollection {
     /// Compares ordinary searches of `to`, at their default settings, with exact ones, for stored queries of `from`.
     /// What shows the query's own item is hidden from both: the answers are those of queries that nobody stored.
-    /// - Throws: what a search throws; `.invalidArgument` for a filter that matches nothing; `.cancelled` when `progress`
-    ///   returns false.
+    /// - Throws: what a search throws; `.invalidArgument` for a filter that matches nothing and where no k or no query is named;
+    ///   `.cancelled` when `progress` returns false.
     /// - Complexity: O(metrics × queries × embeddings × dimension) for the exact side.
     public func auditIndex(
         from: String, to: String, options: IndexAuditOptions = IndexAuditOptions(), progress: ProgressHandler? = nil
     ) throws -> IndexAudit {
-        guard (options.at.min() ?? 0) >= 1 else {
-            throw CausewayError.invalidArgument(reason: "no k is above 0", remedy: "name the k of recall@k")
-        }
-        return try database.read(together: max(options.threads, 1)) { readers in
+        let (options, progress) = (try options.validated(), database.stoppable(progress))
+        return try database.read(together: options.threads) { readers in
             let reader = readers.first
             let source = try modality(from, in: reader), target = try modality(to, in: reader)
             let queries = try sample(of: source, in: target, options, reader)
@@ -56,7 +54,7 @@ extension EmbeddingCollection {
         if rows.count > options.queries {
             var random = SeededRandom(seed: options.seed)
             random.shuffle(&rows)
-            rows = rows.prefix(max(options.queries, 1)).sorted()
+            rows = rows.prefix(options.queries).sorted()
         }
         return try SampleQuery.of(rows, from: source, in: target, reader: reader)
     }
@@ -138,7 +136,7 @@ private struct AuditTable {
         let plan = plans.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? ""
         return IndexAudit.Recall(
             k: k, mean: Evaluation.Figure(interval(mean, draws)), fifthPercentile: values[Int(0.05 * n)],
-            minimum: values[0], worst: Array(missed.prefix(max(options.worstMax, 0))), nodesVisited: Double(nodesVisited) / n,
+            minimum: values[0], worst: Array(missed.prefix(options.worstMax)), nodesVisited: Double(nodesVisited) / n,
             vectorsRead: Double(vectorsRead) / n, milliseconds: seconds * 1000 / n, plan: plan)
     }
 }

@@ -5,11 +5,13 @@ import VectorMath
 
 extension EmbeddingCollection {
     /// Ranks, exactly, the right answers of every query of `from` among all of `to`; pairs are made by item.
-    /// - Throws: `.invalidArgument` when no item has embeddings in both, the dimensions differ, or no query is to be asked.
+    /// - Throws: `.invalidArgument` when no item has embeddings in both, the dimensions differ, no query is to be asked, or a k
+    ///   is below 1.
     /// - Complexity: O(metrics × queries × embeddings × dimension).
     public func evaluate(
         from: String, to: String, options: EvaluationOptions = EvaluationOptions(), progress: ProgressHandler? = nil
     ) throws -> Evaluation {
+        let (options, progress) = (try options.validated(), database.stoppable(progress))
         return try database.read { reader in
             try evaluation(
                 from: from, to: to, options.metrics ?? [metric(nil, in: reader)], options, in: reader, progress: progress)
@@ -160,11 +162,7 @@ struct Pairs {
             if let position = positions[answer] { answers[query, default: []].append(position) }
         }
         var chosen = try options.restriction.admitted(answers.keys.sorted(), in: reader)
-        let limit = options.queries ?? chosen.count
-        guard limit > 0 || chosen.isEmpty else {
-            throw CausewayError.invalidArgument(reason: "\(limit) queries are to be asked", remedy: "ask at least one")
-        }
-        if limit < chosen.count {
+        if let limit = options.queries, limit < chosen.count {
             var random = SeededRandom(seed: options.seed)
             chosen.shuffle(using: &random)
             chosen = chosen.prefix(limit).sorted()

@@ -29,6 +29,7 @@ extension EmbeddingCollection {
         from: String, to: String, scores: [EvaluatedScore]?, normalization: ScoreNormalization = .none,
         options: EvaluationOptions = EvaluationOptions(), progress: ProgressHandler? = nil
     ) throws -> Evaluation {
+        let (options, progress) = (try options.validated(), database.stoppable(progress))
         return try database.read { reader in
             let scores = try scores ?? (options.metrics ?? [metric(nil, in: reader)]).map { .metric($0) }
             try refuseUselessBank(scores, normalization)

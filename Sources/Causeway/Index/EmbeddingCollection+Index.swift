@@ -13,7 +13,8 @@ extension EmbeddingCollection {
     public func buildIndex(
         modalities: [String]? = nil, options: IndexOptions = IndexOptions(), progress: ProgressHandler? = nil
     ) throws -> [IndexReport] {
-        try translatingErrors {
+        let (options, progress) = (options.validated(), database.stoppable(progress))
+        return try translatingErrors {
             let names = try modalities ?? self.modalities().map(\.name)
             try refuseUnserved(options.crossModal, by: names)
             return try names.map {
@@ -55,14 +56,14 @@ extension EmbeddingCollection {
         from: String, to: String, recall: Double, k: Int = 10, metric named: Metric? = nil, threads: Int? = nil,
         progress: ProgressHandler? = nil
     ) throws -> Tuning? {
-        try translatingErrors {
-            try SearchOptions(k: k, effort: .recall(recall)).validate()
+        let k = try SearchOptions(k: k, effort: .recall(recall)).validated().k
+        let (threads, progress) = (ArgumentBounds.threads(threads ?? IndexOptions.processors), database.stoppable(progress))
+        return try translatingErrors {
             let (source, target, metric) = try database.read {
                 (try modality(from, in: $0), try modality(to, in: $0), try self.metric(named, in: $0))
             }
             try check(metric, source, target)
-            let tuner = Tuner(
-                collection: self, target: target, threads: threads ?? IndexOptions.processors, progress: progress)
+            let tuner = Tuner(collection: self, target: target, threads: threads, progress: progress)
             if metric.builtInVectorMetric != nil {
                 guard try database.read({ try $0.generation(of: target.id) }) != nil else {
                     throw CausewayError.invalidArgument(

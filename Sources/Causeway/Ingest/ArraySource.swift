@@ -49,6 +49,8 @@ extension EmbeddingCollection {
     func ingest(
         _ source: any BatchSource, options: IngestOptions, progress: ProgressHandler?
     ) throws -> IngestReport {
-        try translatingErrors { try Ingestor(collection: self, options: options, progress: progress).run(source) }
+        try translatingErrors {
+            try Ingestor(collection: self, options: options, progress: database.stoppable(progress)).run(source)
+        }
     }
 }

@@ -128,14 +128,6 @@ extension ModalityBatch {
     }
 }
 
-extension IngestOptions {
-    func validate() throws(CausewayError) {
-        guard (1...100_000).contains(batchSize) else {
-            throw .invalidArgument(reason: "a batch of \(batchSize)", remedy: "choose 1 to 100000 embeddings a transaction")
-        }
-    }
-}
-
 extension IngestOptions.Conflict {
     var stored: ConflictPolicy {
         switch self {

@@ -48,7 +48,7 @@ public struct SearchOptions: Sendable {
         case exact
     }
 
-    /// Number of hits wanted, at least 1.
+    /// Number of hits wanted, at least 1; more than there are means all.
     public var k = 10
     /// Nil is the collection's own: see `defaultMetric`.
     public var metric: Metric?
