@@ -92,7 +92,7 @@ extension EmbeddingCollection {
         guard !options.replaces, try reader.model(named: name, in: record(in: reader).id) != nil else { return }
         throw CausewayError.invalidArgument(
             reason: "collection \(self.name) has a model \(name) already",
-            remedy: "choose another name, or replace it with --replace")
+            remedy: "choose another name, or replace that one (--replace)")
     }
 
     private func text(_ data: Data) -> String { String(decoding: data, as: UTF8.self) }

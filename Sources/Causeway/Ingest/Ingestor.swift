@@ -63,8 +63,8 @@ struct Ingestor {
     private func resume(_ source: any BatchSource, key: String?, into report: inout IngestReport) throws {
         guard let key else {
             throw CausewayError.invalidArgument(
-                reason: "what comes through standard input or a pipe cannot be resumed",
-                remedy: "ingest from a file, or with --on-conflict skip")
+                reason: "an array, standard input or a pipe cannot be resumed: nothing tells that it is the same again",
+                remedy: "ingest from a file, or skip what is stored (--on-conflict skip)")
         }
         guard let position = try collection.database.read({ try $0.ingestPosition(source: key) }) else { return }
         try source.skip(to: position.rowsDone)
