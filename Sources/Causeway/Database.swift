@@ -3,7 +3,8 @@
 import Platform
 import Storage
 
-/// An open database. Safe to share between threads; every call is synchronous and sees one consistent state.
+/// An open database. Safe to share between threads. Every call is synchronous; those that only read, but for `check`, see one
+/// consistent state, and those that write as well take steps of which each sees one.
 ///
 /// ```swift
 /// let database = try Database(path: "photos.db")
@@ -29,24 +30,18 @@ public final class Database: Sendable {
     let keeper: IndexKeeper?
 
     /// Opens a database.
-    /// - Parameter lockWait: seconds to wait for another writer before `.locked` is thrown.
+    /// - Parameter lockWait: seconds to wait for another writer before `.locked` is thrown, 0 or more; infinity waits for ever.
     /// - Parameter upkeep: who keeps the indexes up with what this program writes.
+    /// - Parameter cancellation: ends what is under way, whether or not it takes a progress handler.
     /// - Throws: `CausewayError`: `.notADatabase`, `.newerFormat`, `.olderFormat` (read-only: any other access brings the file
-    ///   up to date), `.damaged`, `.failed` (no such file, no permission).
+    ///   up to date), `.damaged`, `.failed` (no such file, no permission), `.invalidArgument` for a wait that is none.
     public convenience init(
-        path: String, access: Access = .create, lockWait: Double = 5, upkeep: IndexUpkeep = .automatic
+        path: String, access: Access = .create, lockWait: Double = 5, upkeep: IndexUpkeep = .automatic,
+        cancellation: Cancellation? = nil
     ) throws {
         try self.init(
             path: path, access: access, lockWait: lockWait, upkeep: upkeep, expectedDimension: nil,
-            fileSystem: PosixFileSystem())
-    }
-
-    /// - Parameter cancellation: asks for the end of what is under way, which then throws `.cancelled` and leaves nothing half
-    ///   done: for the calls that take no progress handler, and for those that can be long between two calls of it.
-    package convenience init(path: String, access: Access, upkeep: IndexUpkeep, cancellation: Cancellation?) throws {
-        try self.init(
-            path: path, access: access, lockWait: 5, upkeep: upkeep, expectedDimension: nil, fileSystem: PosixFileSystem(),
-            cancellation: cancellation)
+            fileSystem: PosixFileSystem(), cancellation: cancellation)
     }
 
     package init(
@@ -54,9 +49,9 @@ public final class Database: Sendable {
         fileSystem: any FileSystem, cancellation: Cancellation? = nil
     ) throws {
         var options = StoreOptions()
-        options.lockWait = .seconds(lockWait)
+        options.lockWait = .seconds(try ArgumentBounds.seconds(lockWait))
         options.expectedDimension = expectedDimension
-        options.cancellation = cancellation
+        options.cancellation = cancellation?.flag
         let mode: Store.Access = switch access {
         case .readOnly: .readOnly
         case .readWrite: .readWrite
@@ -88,11 +83,6 @@ public final class Database: Sendable {
     }
 
     // MARK: For the other files of this module
-
-    /// Between the parts of long work that SQLite has no part in, and does not stop.
-    func throwIfCancelled() throws(CausewayError) {
-        if store.options.cancellation?.isCancelled == true { throw .cancelled }
-    }
 
     func read<Result>(_ body: (Reader) throws -> Result) throws -> Result {
         try translatingErrors { try store.read(body) }

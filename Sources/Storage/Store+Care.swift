@@ -24,19 +24,19 @@ extension SQLiteLibrary {
 }
 
 extension Store {
-    package func info() throws -> StorageInfo {
-        try read { reader in
-            let connection = reader.connection
-            return StorageInfo(
-                path: path, uuid: uuid, formatVersion: Int(try connection.integer("PRAGMA user_version")),
-                pageSize: Int(try connection.integer("PRAGMA page_size")),
-                pageCount: Int(try connection.integer("PRAGMA page_count")),
-                freePages: Int(try connection.integer("PRAGMA freelist_count")),
-                sequence: ChangeSequence(
-                    rawValue: try connection.integer("SELECT value FROM setting WHERE name = 'sequence'")),
-                sqliteVersion: SQLiteLibrary.version,
-                sqliteHasWALResetFix: SQLiteLibrary.hasWALResetFix(version: SQLiteLibrary.versionNumber))
-        }
+    package func info() throws -> StorageInfo { try read { try info(in: $0) } }
+
+    package func info(in reader: Reader) throws -> StorageInfo {
+        let connection = reader.connection
+        return StorageInfo(
+            path: path, uuid: uuid, formatVersion: Int(try connection.integer("PRAGMA user_version")),
+            pageSize: Int(try connection.integer("PRAGMA page_size")),
+            pageCount: Int(try connection.integer("PRAGMA page_count")),
+            freePages: Int(try connection.integer("PRAGMA freelist_count")),
+            sequence: ChangeSequence(
+                rawValue: try connection.integer("SELECT value FROM setting WHERE name = 'sequence'")),
+            sqliteVersion: SQLiteLibrary.version,
+            sqliteHasWALResetFix: SQLiteLibrary.hasWALResetFix(version: SQLiteLibrary.versionNumber))
     }
 
     /// Copies one snapshot of the database to a new file, beside running readers and writers. The copy is on disk, whole,

@@ -34,8 +34,8 @@ public struct DatabaseInfo: Sendable {
 extension Database {
     /// - Complexity: O(collections × modalities).
     public func info() throws -> DatabaseInfo {
-        try translatingErrors {
-            let facts = try store.info()
+        try read { reader in
+            let facts = try store.info(in: reader)
             return DatabaseInfo(
                 path: path, uuid: store.uuid.map { byte in
                     let digits = String(byte, radix: 16)
@@ -44,13 +44,7 @@ extension Database {
                 formatVersion: facts.formatVersion, bytes: facts.pageCount * facts.pageSize, pageSize: facts.pageSize,
                 sqliteVersion: facts.sqliteVersion, sqliteHasWALResetFix: facts.sqliteHasWALResetFix,
                 instructionSet: instructionSetName(),
-                collections: try collections().map { collection in
-                    let modalities = try collection.modalities(), metric = try collection.storedMetricName()
-                    return DatabaseInfo.CollectionInfo(
-                        name: collection.name, defaultMetric: metric.flatMap { try? Metric(named: $0) },
-                        defaultMetricName: metric ?? Metric.cosine.name, modalities: modalities,
-                        indexes: try modalities.map { try collection.indexStatus(of: $0.name) })
-                })
+                collections: try reader.collections().map { try collection($0.name).info(of: $0, in: reader) })
         }
     }
 
@@ -82,5 +76,16 @@ extension Database {
         defer { withExtendedLifetime(lock) {} }
         let names = try read { try $0.generationFileNames() }
         files.removeOrphans(keeping: names)
+    }
+}
+
+extension EmbeddingCollection {
+    fileprivate func info(of record: CollectionRecord, in reader: Reader) throws -> DatabaseInfo.CollectionInfo {
+        let modalities = try reader.modalities(of: record.id)
+        return DatabaseInfo.CollectionInfo(
+            name: name, defaultMetric: record.defaultMetric.flatMap { try? Metric(named: $0) },
+            defaultMetricName: record.defaultMetric ?? Metric.cosine.name,
+            modalities: try modalities.map { try Modality($0, in: reader) },
+            indexes: try modalities.map { try indexStatus(of: $0, in: reader) })
     }
 }

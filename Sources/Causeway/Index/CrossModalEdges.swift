@@ -111,7 +111,7 @@ struct CrossModalFixing {
     }
 
     private func judge(_ fixer: EdgeFixer, _ queries: [Float], of source: ModalityRecord) throws -> SearchCosts {
-        let cancellation = Cancellation()
+        let cancellation = Platform.Cancellation()
         return try fixer.judge(queries, cancellation: cancellation) { width in
             let step = Progress(stage: "judge edges for \(source.name) queries", done: width, total: nil)
             if progress?(step) == false { cancellation.cancel() }

@@ -92,7 +92,7 @@ struct IndexBuilder {
 
     /// The build proper; the progress handler is asked now and then whether to go on.
     private func run(_ builder: GraphBuilder) throws -> BuildReport {
-        let cancellation = Cancellation()
+        let cancellation = Platform.Cancellation()
         return try builder.build(cancellation: cancellation) { done, total in
             if progress?(Progress(stage: "link", done: done, total: total)) == false { cancellation.cancel() }
         }
@@ -141,7 +141,7 @@ struct IndexBuilder {
     }
 
     private func write(_ builder: GraphBuilder, to path: String, _ identity: GraphIdentity) throws -> UInt32 {
-        let cancellation = Cancellation(), rows = builder.rowCount
+        let cancellation = Platform.Cancellation(), rows = builder.rowCount
         return try builder.write(
             to: path, identity: identity, cancellation: cancellation,
             progress: { done, total in

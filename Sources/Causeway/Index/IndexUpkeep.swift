@@ -66,7 +66,7 @@ final class IndexKeeper: Sendable {
     }
 
     private let watches = Mutex<[String: Watch]>([:])
-    private let cancellation = Cancellation()
+    private let cancellation = Platform.Cancellation()
     private let queue = DispatchQueue(label: "index upkeep", qos: .utility)
 
     /// Told of every committed change. Returns at once.

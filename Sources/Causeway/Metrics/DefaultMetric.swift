@@ -35,9 +35,6 @@ extension EmbeddingCollection {
         try named ?? storedMetric(in: reader) ?? .cosine
     }
 
-    /// Also one that this version does not know.
-    func storedMetricName() throws -> String? { try database.read { try record(in: $0).defaultMetric } }
-
     private func storedMetric(in reader: Reader) throws -> Metric? {
         try record(in: reader).defaultMetric.map { try Metric(named: $0) }
     }
