@@ -186,7 +186,8 @@ package final class Store: Sendable {
         _ = try? connection.checkpoint(truncating: false)
     }
 
-    /// Closes idle connections, after folding the log into the database when no other writer is at work. Called by deinit.
+    /// Closes idle connections, after folding the log into the database where no other process is in the way: waits for none, but
+    /// for a transaction of this store. A store that is used again opens again. Called by deinit.
     package func close() {
         idleReaders.withLock { $0.removeAll() }
         writing.lock()

@@ -57,7 +57,8 @@ extension Database {
     public func backup(to path: String) throws { try translatingErrors { try store.backup(to: path) } }
 
     /// Gives back the space of deleted embeddings: graphs that still hold some are merged with what changed, outdated ones
-    /// removed, deletions that no graph need be told of forgotten, and the database file is written anew inside SQLite.
+    /// removed, deletions that no graph need be told of forgotten, and the database file is written anew inside SQLite. It gets
+    /// smaller when no reader of what was before is left: after `lockWait` the log beside it stays as large as it is.
     /// - Throws: `.cancelled`, with what was done so far kept; `.locked`, `.diskFull`.
     public func compact(progress: ProgressHandler? = nil) throws {
         try translatingErrors {
