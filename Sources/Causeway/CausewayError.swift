@@ -25,6 +25,7 @@ public enum CausewayError: Error, Equatable, Sendable {
     case badFilter(expression: String, column: Int, reason: String)
     /// Two things that do not go together, such as a query of another dimension than the target.
     case invalidArgument(reason: String, remedy: String)
+    /// Other writers, or a lock of another program, did not come to an end within `lockWait`.
     case locked(path: String)
     case notADatabase(path: String, reason: String)
     case newerFormat(path: String, found: Int, known: Int)

@@ -29,10 +29,12 @@ public final class Database: Sendable {
     let keeper: IndexKeeper?
 
     /// Opens a database.
-    /// - Parameter lockWait: seconds to wait for another writer before `.locked` is thrown.
+    /// - Parameter lockWait: seconds to wait for other writers before `.locked` is thrown, and for locks that other programs
+    ///   hold in SQLite.
     /// - Parameter upkeep: who keeps the indexes up with what this program writes.
     /// - Throws: `CausewayError`: `.notADatabase`, `.newerFormat`, `.olderFormat` (read-only: any other access brings the file
-    ///   up to date), `.damaged`, `.failed` (no such file, no permission).
+    ///   up to date), `.damaged`, `.failed` (no such file or directory, no permission), `.locked`; `.diskFull` where the file is
+    ///   made or brought up to date.
     public convenience init(
         path: String, access: Access = .create, lockWait: Double = 5, upkeep: IndexUpkeep = .automatic
     ) throws {

@@ -8,10 +8,9 @@ import Platform
 import Synchronization
 
 package struct StoreOptions: Sendable {
-    /// How long `write` waits for another writer before it throws `.locked`.
+    /// How long `write` waits for its turn before it throws `.locked`, and whoever needs a lock of SQLite's own (recovery,
+    /// foreign tools) before it throws `.busy`.
     package var lockWait: Duration = .seconds(10)
-    /// How long SQLite's own locks are waited for (recovery, foreign tools), in milliseconds.
-    package var busyTimeoutMs: Int32 = 10_000
     /// Chooses the page size of a new database.
     package var expectedDimension: Int?
     /// The log is copied into the database when it is longer than this.
@@ -23,6 +22,9 @@ package struct StoreOptions: Sendable {
     package var cancellation: Cancellation?
 
     package init() {}
+
+    /// `lockWait` for SQLite, at most 11 days.
+    var busyTimeoutMs: Int32 { Int32(min(max(lockWait / .milliseconds(1), 0), 1e9)) }
 
     /// 16 KiB pages; 32 KiB for 1024 and above 1536, where vectors fit them with less loss (FORMAT.md, § Pages).
     var pageSize: Int {
