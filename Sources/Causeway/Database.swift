@@ -2,6 +2,7 @@
 /// This file opens it and hands out its parts; searching, ingesting and indexing are in their folders.
 import Platform
 import Storage
+import Synchronization
 
 /// An open database. Safe to share between threads; every call is synchronous and sees one consistent state.
 ///
@@ -20,7 +21,8 @@ public final class Database: Sendable {
         case create
     }
 
-    let store: Store
+    private let store: Store
+    private let isClosed = Atomic<Bool>(false)
     let files: GenerationFiles
     let indexes: IndexCache
     let vectors = VectorCache()
@@ -81,14 +83,30 @@ public final class Database: Sendable {
         try read { try $0.collections().map { EmbeddingCollection(database: self, name: $0.name) } }
     }
 
-    /// Releases connections and mappings, and ends upkeep of the indexes that is under way. Using the database afterwards is an
-    /// error of the program.
+    /// Ends upkeep of the indexes that is under way, waits for a transaction under way, and lets go of connections, mapped
+    /// graphs and vectors. A read under way in another thread goes on to its end, and lets go then. From here on every call
+    /// throws `.closed`; closing again does nothing. A database whose last reference goes is closed too, after upkeep under way.
     public func close() {
         keeper?.close()
-        store.close()
+        isClosed.store(true, ordering: .releasing)
+        release()
     }
 
     // MARK: For the other files of this module
+
+    /// Every use of the store. What `body` took up after the closing goes at its end.
+    func use<Result>(_ body: (Store) throws -> Result) throws -> Result {
+        guard !isClosed.load(ordering: .acquiring) else { throw CausewayError.closed(path: path) }
+        defer { if isClosed.load(ordering: .acquiring) { release() } }
+        return try translatingErrors { try body(store) }
+    }
+
+    /// Lets go of what is held for the next call.
+    private func release() {
+        store.close()
+        indexes.removeAll()
+        vectors.removeAll()
+    }
 
     /// Between the parts of long work that SQLite has no part in, and does not stop.
     func throwIfCancelled() throws(CausewayError) {
@@ -96,14 +114,14 @@ public final class Database: Sendable {
     }
 
     func read<Result>(_ body: (Reader) throws -> Result) throws -> Result {
-        try translatingErrors { try store.read(body) }
+        try use { try $0.read(body) }
     }
 
     func read<Result>(together count: Int, _ body: (Readers) throws -> Result) throws -> Result {
-        try translatingErrors { try store.read(together: count, body) }
+        try use { try $0.read(together: count, body) }
     }
 
     func write<Result>(_ body: (Writer) throws -> Result) throws -> Result {
-        try translatingErrors { try store.write(body) }
+        try use { try $0.write(body) }
     }
 }
