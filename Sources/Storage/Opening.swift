@@ -161,7 +161,7 @@ struct Opening {
             do throws(FileError) {
                 if let lock = try fileSystem.lock(path + "-lock", .exclusive) { return lock }
             } catch {
-                throw error.isMissing ? .notFound(path: path)
+                throw error.isMissing ? .missingDirectory(path: path)
                     : error.code == EACCES || error.code == EROFS
                     ? .readOnly(path: path, operation: "locking for writing") : .file(error)
             }

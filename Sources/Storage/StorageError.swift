@@ -3,6 +3,8 @@ import Platform
 
 package enum StorageError: Error, Equatable, Sendable {
     case notFound(path: String)
+    /// Nor is there a directory to make one in.
+    case missingDirectory(path: String)
     case alreadyExists(path: String)
     /// The file has no SQLite header, or is encrypted.
     case notADatabase(path: String)
@@ -54,6 +56,8 @@ extension StorageError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .notFound(let path): "there is no database at \(path): check the path, or ingest into it to make one"
+        case .missingDirectory(let path):
+            "there is no directory \(splitPath(path).directory) for \(splitPath(path).name): make it, or correct the path"
         case .alreadyExists(let path): "\(path) exists already: choose another name or remove it"
         case .notADatabase(let path): "\(path) is not a SQLite database: check the path, or restore a backup"
         case .foreignDatabase(let path, let id):
