@@ -124,4 +124,11 @@ public final class Database: Sendable {
     func write<Result>(_ body: (Writer) throws -> Result) throws -> Result {
         try use { try $0.write(body) }
     }
+
+    /// `write` that waits for other writers as long as `progress` lets it: for what was long in the making.
+    func write<Result>(waitingWith progress: ProgressHandler?, _ body: (Writer) throws -> Result) throws -> Result {
+        try use { store in
+            try store.write(waitingWhile: { progress?(Progress(waitingFor: "another writer")) ?? true }, body)
+        }
+    }
 }
