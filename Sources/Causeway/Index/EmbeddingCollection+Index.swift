@@ -8,8 +8,9 @@ extension EmbeddingCollection {
     /// Resumable by modality: each index is published as soon as it is built; an interrupted one leaves nothing. Other writers
     /// are waited for as long as `progress` lets it.
     /// - Parameter modalities: nil means all of the collection.
-    /// - Throws: `.unknownCollection`, `.unknownModality`, `.cancelled`, `.locked`, `.diskFull`; `.invalidArgument` for edges
-    ///   for a modality whose queries fit none of the graphs to be built.
+    /// - Throws: `.unknownCollection`, `.unknownModality`, `.cancelled`, `.diskFull`; `.invalidArgument` for edges for a modality
+    ///   whose queries fit none of the graphs to be built, and for a graph to be written by a progress handler while the one it
+    ///   tells of is.
     @discardableResult
     public func buildIndex(
         modalities: [String]? = nil, options: IndexOptions = IndexOptions(), progress: ProgressHandler? = nil

@@ -121,7 +121,7 @@ struct IndexBuilder {
         let files = database.files
         // One process at a time from here on: no two choose one name, and none tidies away what another is writing.
         let lock = try files.lockForWriting(progress)
-        defer { withExtendedLifetime(lock) {} }
+        defer { files.endWriting(lock) }
         let number = nextGeneration(of: modality, after: last)
         let name = files.name(of: modality.id, generation: number)
         let through = loaded.through, nodes = loaded.builder.nodeCount
