@@ -13,7 +13,8 @@ import Synchronization
 /// ```
 public final class Database: Sendable {
     public enum Access: Sendable {
-        /// The file must exist; nothing is written.
+        /// The file must exist, and stays what it is. SQLite needs its `-wal` and `-shm` beside it also for reading, and makes
+        /// them where it may; they stay until a writer is the last to close.
         case readOnly
         /// The file must exist.
         case readWrite
