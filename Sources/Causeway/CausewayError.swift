@@ -25,7 +25,10 @@ public enum CausewayError: Error, Equatable, Sendable {
     case badFilter(expression: String, column: Int, reason: String)
     /// An argument that can mean nothing, or two that do not go together, such as a model and modalities it does not compare.
     case invalidArgument(reason: String, remedy: String)
+    /// Other writers, or a lock of another program, did not come to an end within `lockWait`.
     case locked(path: String)
+    /// A database is used after its `close`.
+    case closed(path: String)
     case notADatabase(path: String, reason: String)
     case newerFormat(path: String, found: Int, known: Int)
     /// A database of an earlier version, opened so that it may not be brought up to date.
@@ -75,6 +78,7 @@ extension CausewayError: CustomStringConvertible {
         case .invalidArgument(let reason, let remedy): (reason, remedy)
         case .locked(let path):
             ("\(path) is locked by another writer", "wait for it to finish and try again")
+        case .closed(let path): ("\(path) was closed", "open it again")
         case .notADatabase(let path, let reason):
             ("\(path) is not a Causeway database: \(reason)", "name another file")
         case .newerFormat(let path, let found, let known):

@@ -157,21 +157,30 @@ struct Opening {
             """)
     }
 
-    /// The lock that spans every commit and checkpoint; released with the last reference.
+    /// The lock that spans every commit and checkpoint; released with the last reference. Taken through the gate before it.
     func lockWriters(until deadline: ContinuousClock.Instant) throws(StorageError) -> FileLock {
-        var pause = 0.001
+        let gate = try lock(location + "-gate", until: deadline)
+        defer { withExtendedLifetime(gate) {} }
+        return try lock(location + "-lock", until: deadline)
+    }
+
+    /// Pauses between two looks at a lock: short beside a transaction, which waits for the disk.
+    private static let pauseSeconds = 0.0005...0.004
+
+    private func lock(_ name: String, until deadline: ContinuousClock.Instant) throws(StorageError) -> FileLock {
+        var pause = Self.pauseSeconds.lowerBound
         while true {
             do throws(FileError) {
-                if let lock = try fileSystem.lock(location + "-lock", .exclusive) { return lock }
+                if let lock = try fileSystem.lock(name, .exclusive) { return lock }
             } catch {
-                throw error.isMissing ? .notFound(path: path)
+                throw error.isMissing ? .missingDirectory(path: path)
                     : error.code == EACCES || error.code == EROFS
                     ? .readOnly(path: path, operation: "locking for writing") : .file(error)
             }
             if options.cancellation?.isCancelled == true { throw .interrupted(operation: "waiting for another writer") }
             guard ContinuousClock.now < deadline else { throw .locked(path: path) }
             Thread.sleep(forTimeInterval: pause)
-            pause = min(pause * 2, 0.05)
+            pause = min(pause * 2, Self.pauseSeconds.upperBound)
         }
     }
 }

@@ -3,6 +3,8 @@ import Platform
 
 package enum StorageError: Error, Equatable, Sendable {
     case notFound(path: String)
+    /// Nor is there a directory to make one in.
+    case missingDirectory(path: String)
     case alreadyExists(path: String)
     /// Of a database that is no longer there; it would be played into the new one.
     case leftoverLog(path: String)
@@ -58,6 +60,8 @@ extension StorageError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .notFound(let path): "there is no database at \(path): check the path, or ingest into it to make one"
+        case .missingDirectory(let path):
+            "there is no directory \(splitPath(path).directory) for \(splitPath(path).name): make it, or correct the path"
         case .alreadyExists(let path): "\(path) exists already: choose another name or remove it"
         case .leftoverLog(let path):
             "\(path) is the log of a database that is no longer there, and would be played into the new one: put that database "

@@ -1,4 +1,5 @@
 /// What the database's keeper does with the file as a whole: facts, a copy, a rewrite. Looks at no row.
+import Foundation
 import Platform
 
 package struct StorageInfo: Sendable, Equatable {
@@ -92,7 +93,8 @@ extension Store {
 
     /// Forgets the deletions that need not be remembered, rewrites the database without free pages (VACUUM), then empties the
     /// log. Needs as much free disk again, and as much for SQLite's temporary files (where `SQLITE_TMPDIR` or `TMPDIR` says);
-    /// memory stays below 100 MiB whatever the size. Readers go on.
+    /// memory stays below 100 MiB whatever the size. Readers go on; the log stays where one is in the way for all of
+    /// `options.lockWait`.
     /// - Throws: `.locked`, `.full`; the database then has all it had.
     package func compact() throws {
         try write { writer in
@@ -105,14 +107,11 @@ extension Store {
             try connection.execute("PRAGMA cache_size = -8192")
             defer { try? connection.execute("PRAGMA cache_size = -\(options.writerCacheKiB)") }
             try connection.execute("VACUUM")
-            _ = try connection.checkpoint(truncating: true)
         }
-    }
-
-    /// Copies the log into the database and empties it where no reader is in the way.
-    /// - Returns: pages that could not be copied yet.
-    @discardableResult
-    package func checkpoint() throws -> Int {
-        try exclusively { connection in try connection.checkpoint(truncating: true).remaining }
+        // Readers are waited for between turns, so that no writer waits for them too.
+        let deadline = ContinuousClock.now + options.lockWait
+        while try exclusively({ try $0.checkpoint(truncating: true).log }) > 0, ContinuousClock.now < deadline {
+            Thread.sleep(forTimeInterval: 0.05)
+        }
     }
 }

@@ -261,15 +261,9 @@ private struct Repairing {
 
     private mutating func metadata(of modality: ModalityRecord, _ place: String) throws {
         var unreadable: [EmbeddingRecord] = []
-        var last: RowID?
-        while true {
-            let page = try writer.page(of: modality.id, after: last, limit: 1_000)
-            unreadable += page.filter { record in
-                guard let metadata = record.metadata else { return false }
-                return (try? metadataAttributes(of: metadata)) == nil
-            }
-            guard let end = page.last else { break }
-            last = end.row
+        try writer.forEachEmbedding(of: modality.id) { record in
+            guard let metadata = record.metadata, (try? metadataAttributes(of: metadata)) == nil else { return }
+            unreadable.append(record)
         }
         for record in unreadable {
             let text = String((record.metadata ?? "").prefix(80))

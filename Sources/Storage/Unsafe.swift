@@ -28,6 +28,7 @@ enum OpenPurpose {
     /// What messages call the file.
     let path: String
     private let handle: OpaquePointer
+    private let busyTimeoutMs: Int32
     /// Pages in the write-ahead log after this connection's last commit; SQLite's hook writes it.
     private let logPages: UnsafeMutablePointer<Int32>
     private var idle: [String: Statement] = [:]
@@ -64,6 +65,7 @@ enum OpenPurpose {
         self.path = shown ?? path
         isImmutable = purpose == .readImmutable
         unsafe self.handle = handle
+        self.busyTimeoutMs = busyTimeoutMs
         unsafe logPages = .allocate(capacity: 1)
         unsafe logPages.initialize(to: 0)
         unsafe sqlite3_busy_timeout(handle, busyTimeoutMs)
@@ -146,8 +148,11 @@ enum OpenPurpose {
     }
 
     /// Copies pages of the write-ahead log into the database. Truncation falls back to a passive copy in silence
-    /// when readers are in the way; `remaining` tells.
+    /// when readers are in the way; `log`, the pages it still has, and `remaining`, those not copied, tell. Waits for nobody, as
+    /// all writers wait for whoever checkpoints.
     func checkpoint(truncating: Bool) throws(StorageError) -> (log: Int, remaining: Int) {
+        unsafe sqlite3_busy_timeout(handle, 0)
+        defer { unsafe sqlite3_busy_timeout(handle, busyTimeoutMs) }
         var log: Int32 = 0
         var copied: Int32 = 0
         let mode = truncating ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE

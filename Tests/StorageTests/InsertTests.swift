@@ -41,7 +41,9 @@ import Testing
             #expect(found[index] == Array(input.vectors[row * 5..<row * 5 + 5]))
         }
         #expect(try reader.row(id: "r17", in: fixture.modality.id) == rows[17])
-        #expect(try reader.page(of: fixture.modality.id, after: rows[9], limit: 3).map(\.id) == ["r10", "r11", "r12"])
+        var ids: [String] = []
+        try reader.forEachEmbedding(of: fixture.modality.id, after: rows[9], limit: 3) { ids.append($0.id) }
+        #expect(ids == ["r10", "r11", "r12"])
         #expect(try reader.embeddings([rows[2], RowID(rawValue: -1)]).map { $0?.id } == ["r2", nil])
     }
 }

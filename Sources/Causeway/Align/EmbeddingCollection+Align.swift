@@ -10,7 +10,7 @@ extension EmbeddingCollection {
     /// - Parameter name: without commas, white space or control characters.
     /// - Throws: `.invalidArgument` for a name that is taken or not allowed, options out of their ranges, too few items, or
     ///   dimensions the method cannot join;
-    ///   `.cancelled` when `progress` returns false; `.locked`.
+    ///   `.cancelled` when `progress` returns false, also while it waits for other writers.
     @discardableResult
     public func trainModel(
         named name: String, from: String, to: String, options: TrainingOptions, progress: ProgressHandler? = nil
@@ -37,7 +37,7 @@ extension EmbeddingCollection {
         guard !cancellation.isCancelled else { throw CausewayError.cancelled }
         let report = try text(JSONEncoder.ordered.encode(trained.report))
         let heldOut = pairs.data.heldOutItems(share: options.holdOut, seed: options.seed).map { pairs.items[$0] }
-        return try database.write { writer in
+        return try database.write(waitingWith: progress) { writer in
             let collection = try record(in: writer)
             try refuseTaken(name, options, in: writer)
             let (now, then) = (try modality(from, in: writer), try modality(to, in: writer))

@@ -22,7 +22,7 @@ extension Database {
     public func check(deep: Bool) throws -> [CheckFinding] {
         var findings: [CheckFinding] = []
         do {
-            try translatingErrors {
+            try use { store in
                 findings = try store.check(deep: deep).map(CheckFinding.init)
                 findings += try store.read { try meaningless(in: $0, deep: deep).map(CheckFinding.init) }
                 for collection in try collections() {

@@ -34,7 +34,7 @@ extension Database {
     /// - Throws: `.locked`, `.diskFull`.
     /// - Complexity: O(bytes of the database).
     public func repair(dryRun: Bool = false, keepsCopy: Bool = true) throws -> RepairReport {
-        try translatingErrors {
+        try use { store in
             let copy = keepsCopy ? freeCopyPath() : nil
             let done: Storage.RepairReport
             do {

@@ -51,13 +51,14 @@ extension Database {
     /// Copies the database as of now to a new file, consistent and on disk when this returns. It has no index:
     /// build one there.
     /// - Throws: `.failed` when `path` exists, or the log of a database that was there: SQLite would play it into the copy.
-    public func backup(to path: String) throws { try translatingErrors { try store.backup(to: path) } }
+    public func backup(to path: String) throws { try use { try $0.backup(to: path) } }
 
     /// Gives back the space of deleted embeddings: graphs that still hold some are merged with what changed, outdated ones
-    /// removed, deletions that no graph need be told of forgotten, and the database file is written anew inside SQLite.
+    /// removed, deletions that no graph need be told of forgotten, and the database file is written anew inside SQLite. It gets
+    /// smaller when no reader of what was before is left: after `lockWait` the log beside it stays as large as it is.
     /// - Throws: `.cancelled`, with what was done so far kept; `.locked`, `.diskFull`.
     public func compact(progress: ProgressHandler? = nil) throws {
-        try translatingErrors {
+        try use { store in
             var options = IndexOptions()
             options.mergesEverything = true
             for collection in try collections() {

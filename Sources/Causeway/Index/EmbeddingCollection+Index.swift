@@ -5,10 +5,12 @@ import Storage
 extension EmbeddingCollection {
     /// Builds what is missing or stale, one graph per modality, and measures the table that `recall` uses. Token sets of a
     /// database made by an earlier version get their codes.
-    /// Resumable by modality: each index is published as soon as it is built; an interrupted one leaves nothing.
+    /// Resumable by modality: each index is published as soon as it is built; an interrupted one leaves nothing. Other writers
+    /// are waited for as long as `progress` lets it.
     /// - Parameter modalities: nil means all of the collection.
-    /// - Throws: `.unknownCollection`, `.unknownModality`, `.cancelled`, `.locked`, `.diskFull`; `.invalidArgument` for edges
-    ///   for a modality whose queries fit none of the graphs to be built.
+    /// - Throws: `.unknownCollection`, `.unknownModality`, `.cancelled`, `.diskFull`; `.invalidArgument` for edges for a modality
+    ///   whose queries fit none of the graphs to be built, and for a graph to be written by a progress handler while the one it
+    ///   tells of is.
     @discardableResult
     public func buildIndex(
         modalities: [String]? = nil, options: IndexOptions = IndexOptions(), progress: ProgressHandler? = nil

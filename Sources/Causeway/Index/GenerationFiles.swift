@@ -4,11 +4,20 @@ import Foundation
 import Platform
 import ProximityGraph
 import Storage
+import Synchronization
 
-struct GenerationFiles: Sendable {
+final class GenerationFiles: Sendable {
     let databasePath: String
     let databaseID: [UInt8]
     let fileSystem: any FileSystem
+    /// The thread that writes graph files.
+    private let writingThread = Mutex<ObjectIdentifier?>(nil)
+
+    init(databasePath: String, databaseID: [UInt8], fileSystem: any FileSystem) {
+        self.databasePath = databasePath
+        self.databaseID = databaseID
+        self.fileSystem = fileSystem
+    }
 
     var directory: String { splitPath(databasePath).directory }
     private var databaseName: String { splitPath(databasePath).name }
@@ -43,17 +52,32 @@ struct GenerationFiles: Sendable {
         }
     }
 
-    /// Held while graph files are written, published or tidied up. Waits for other processes that do, for as long as `progress`
+    /// Held while graph files are written and published, until `endWriting`. Waits for others that do, for as long as `progress`
     /// lets it.
+    /// - Throws: `.invalidArgument` on the thread that writes already, which would wait for itself.
     func lockForWriting(_ progress: ProgressHandler?) throws -> FileLock {
+        let thread = ObjectIdentifier(Thread.current)
+        guard writingThread.withLock({ $0 }) != thread else {
+            throw CausewayError.invalidArgument(
+                reason: "an index is built in the progress handler of a build that is being written",
+                remedy: "build it when that one has returned")
+        }
         while true {
-            if let lock = try lockIfFree() { return lock }
+            if let lock = try lockIfFree() {
+                writingThread.withLock { $0 = thread }
+                return lock
+            }
             if progress?(Progress(waitingFor: "another process that writes indexes")) == false { throw CausewayError.cancelled }
             Thread.sleep(forTimeInterval: Self.pauseSeconds)
         }
     }
 
     private static let pauseSeconds = 0.05
+
+    func endWriting(_ lock: FileLock) {
+        writingThread.withLock { $0 = nil }
+        withExtendedLifetime(lock) {}
+    }
 
     /// Nil while another process holds it: then that one tidies up when it publishes.
     func lockIfFree() throws(FileError) -> FileLock? {

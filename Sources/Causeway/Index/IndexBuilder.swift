@@ -104,7 +104,7 @@ struct IndexBuilder {
             try $0.generation(of: modality.id) != nil || $0.hasForgettableDeletions(of: modality.id)
         }
         guard isDue else { return }
-        try database.write { writer in
+        try database.write(waitingWith: progress) { writer in
             try writer.dropGeneration(of: modality.id)
             try writer.forgetDeletions(of: modality.id)
         }
@@ -112,7 +112,8 @@ struct IndexBuilder {
     }
 
     /// Writes the file and names it in one transaction; returns its bytes, or nil where another build came first, or what was
-    /// deleted meanwhile has been forgotten. The recall table of a graph that the new one goes on from goes on to hold.
+    /// deleted meanwhile has been forgotten. The recall table of a graph that the new one goes on from goes on to hold. Other
+    /// writers are waited for as long as it takes: what was built is not given up for want of a turn.
     /// - Parameter last: the greatest generation number when what it was built of was read.
     private func publish(
         _ loaded: consuming LoadedGraph, _ settings: GenerationSettings, of modality: ModalityRecord, after last: Int64,
@@ -121,7 +122,7 @@ struct IndexBuilder {
         let files = database.files
         // One process at a time from here on: no two choose one name, and none tidies away what another is writing.
         let lock = try files.lockForWriting(progress)
-        defer { withExtendedLifetime(lock) {} }
+        defer { files.endWriting(lock) }
         let number = nextGeneration(of: modality, after: last)
         let name = files.name(of: modality.id, generation: number)
         let through = loaded.through, nodes = loaded.builder.nodeCount
@@ -130,10 +131,16 @@ struct IndexBuilder {
         let record = GenerationRecord(
             generation: number, fileName: name, checksum: checksum, throughSequence: through,
             nodeCount: nodes, settings: try settings.jsonText(), createdAt: timestamp())
-        let published: (Bool, Set<ExactText>) = try database.write { writer in
-            let flipped = try writer.publish(record, of: modality.id, after: last)
-            if flipped, let old { try writer.carryTunings(of: modality.id, from: old.generation, to: number) }
-            return (flipped, try writer.generationFileNames())
+        let published: (Bool, Set<ExactText>)
+        do {
+            published = try database.write(waitingWith: progress) { writer in
+                let flipped = try writer.publish(record, of: modality.id, after: last)
+                if flipped, let old { try writer.carryTunings(of: modality.id, from: old.generation, to: number) }
+                return (flipped, try writer.generationFileNames())
+            }
+        } catch {
+            try? database.fileSystem.remove(files.path(name))
+            throw error
         }
         files.removeOrphans(keeping: published.1)
         guard published.0 else { return nil }

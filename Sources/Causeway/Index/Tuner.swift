@@ -53,7 +53,7 @@ struct Tuner {
         if let extraTarget { try refuseTooFew(judges.count, of: source, for: extraTarget) }
         guard context.generation > 0, !context.targets.isEmpty || !known.isEmpty else { return }
         let rows = context.targets.isEmpty ? [] : try measure(judges, from: source, ks, context)
-        try collection.database.write { writer in
+        try collection.database.write(waitingWith: progress) { writer in
             let kept = try writer.tunings(of: target.id).filter { !replaces($0, from: source, ks) }
             try writer.replaceTunings(kept + rows, of: target.id)
         }
@@ -112,7 +112,7 @@ struct Tuner {
                     + "the \(count) embeddings of \(target.name)",
                 remedy: "tune for fewer hits, or search with --exact")
         }
-        try collection.database.write { writer in
+        try collection.database.write(waitingWith: progress) { writer in
             try writer.replaceTunings(try writer.tunings(of: target.id).filter { !replaces($0) } + rows, of: target.id)
         }
     }
