@@ -36,12 +36,12 @@ public final class Cancellation: Sendable {
 extension Database {
     /// Between the parts of long work that SQLite has no part in, and does not stop.
     func throwIfCancelled() throws(CausewayError) {
-        if store.options.cancellation?.isCancelled == true { throw .cancelled }
+        if cancellation?.isCancelled == true { throw .cancelled }
     }
 
     /// The handler of a call, which the database's cancellation also says no through.
     func stoppable(_ progress: ProgressHandler?) -> ProgressHandler? {
-        guard let cancellation = store.options.cancellation else { return progress }
+        guard let cancellation else { return progress }
         return { step in progress?(step) ?? true && !cancellation.isCancelled }
     }
 }

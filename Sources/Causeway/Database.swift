@@ -105,10 +105,8 @@ public final class Database: Sendable {
         vectors.removeAll()
     }
 
-    /// Between the parts of long work that SQLite has no part in, and does not stop.
-    func throwIfCancelled() throws(CausewayError) {
-        if store.options.cancellation?.isCancelled == true { throw .cancelled }
-    }
+    /// What ends all that is under way.
+    var cancellation: Platform.Cancellation? { store.options.cancellation }
 
     func read<Result>(_ body: (Reader) throws -> Result) throws -> Result {
         try use { try $0.read(body) }

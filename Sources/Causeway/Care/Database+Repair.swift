@@ -35,7 +35,7 @@ extension Database {
     /// - Complexity: O(bytes of the database).
     public func repair(dryRun: Bool = false, keepsCopy: Bool = true) throws -> RepairReport {
         try use { store in
-            let copy = keepsCopy ? freeCopyPath() : nil
+            let copy = keepsCopy ? freeCopyPath(store) : nil
             let done: Storage.RepairReport
             do {
                 done = try store.repair(dryRun: dryRun, copy: copy, also: takeOutMeaningless, and: dropUnusableGraphs)
@@ -50,7 +50,7 @@ extension Database {
     }
 
     /// Beside the database itself, wherever a link to it lies.
-    private func freeCopyPath() -> String {
+    private func freeCopyPath(_ store: Store) -> String {
         let first = store.location + "-before-repair"
         var name = first
         var number = 2

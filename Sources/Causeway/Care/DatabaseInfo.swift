@@ -34,17 +34,19 @@ public struct DatabaseInfo: Sendable {
 extension Database {
     /// - Complexity: O(collections × modalities).
     public func info() throws -> DatabaseInfo {
-        try read { reader in
-            let facts = try store.info(in: reader)
-            return DatabaseInfo(
-                path: path, uuid: store.uuid.map { byte in
-                    let digits = String(byte, radix: 16)
-                    return digits.count == 1 ? "0" + digits : digits
-                }.joined(),
-                formatVersion: facts.formatVersion, bytes: facts.pageCount * facts.pageSize, pageSize: facts.pageSize,
-                sqliteVersion: facts.sqliteVersion, sqliteHasWALResetFix: facts.sqliteHasWALResetFix,
-                instructionSet: instructionSetName(),
-                collections: try reader.collections().map { try collection($0.name).info(of: $0, in: reader) })
+        try use { store in
+            try store.read { reader in
+                let facts = try store.info(in: reader)
+                return DatabaseInfo(
+                    path: path, uuid: store.uuid.map { byte in
+                        let digits = String(byte, radix: 16)
+                        return digits.count == 1 ? "0" + digits : digits
+                    }.joined(),
+                    formatVersion: facts.formatVersion, bytes: facts.pageCount * facts.pageSize, pageSize: facts.pageSize,
+                    sqliteVersion: facts.sqliteVersion, sqliteHasWALResetFix: facts.sqliteHasWALResetFix,
+                    instructionSet: instructionSetName(),
+                    collections: try reader.collections().map { try collection($0.name).info(of: $0, in: reader) })
+            }
         }
     }
 
