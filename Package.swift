@@ -51,13 +51,15 @@ let package = Package(
             name: "transport-benchmark", dependencies: ["Platform", "VectorFiles", "VectorMath"],
             path: "Benchmarks/Transport", swiftSettings: swiftSettings),
 
+        .target(
+            name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
         tests("HouseRulesTests", []),
         tests("PlatformTests", ["Platform", "CKernels"]),
-        tests("StorageTests", ["Storage", "Platform", "CSQLite", "CKernels"]),
-        tests("VectorFilesTests", ["VectorFiles", "Platform"]),
+        tests("StorageTests", ["TestSupport", "Storage", "Platform", "CSQLite", "CKernels"]),
+        tests("VectorFilesTests", ["TestSupport", "VectorFiles", "Platform"]),
         tests("VectorMathTests", ["VectorMath", "CKernels", "Platform"]),
         tests("ProximityGraphTests", ["ProximityGraph", "VectorMath", "CKernels", "Platform"]),
-        tests("CausewayTests", ["Causeway", "Platform", "VectorMath", "CSQLite"]),
+        tests("CausewayTests", ["TestSupport", "Causeway", "Platform", "VectorMath", "CSQLite"]),
         tests("CommandLineTests", ["CausewayCLI", "Causeway", "Platform"]),
     ],
     swiftLanguageModes: [.v6]

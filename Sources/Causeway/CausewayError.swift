@@ -13,7 +13,7 @@ public enum CausewayError: Error, Equatable, Sendable {
     case dimensionMismatch(expected: Int, got: Int, modality: String)
     /// Embeddings of another model than the one a modality was made with: two spaces must not mix.
     case producerMismatch(expected: String, got: String, modality: String)
-    /// An id that exists already, under the conflict policy that refuses it.
+    /// An id of an array's that exists already, under the conflict policy that refuses it; of a file's it is `.badInput`.
     case duplicateID(id: String, modality: String, row: Int?)
     case unknownCollection(String)
     case unknownModality(String, collection: String)
@@ -23,9 +23,12 @@ public enum CausewayError: Error, Equatable, Sendable {
     case badMetric(name: String, reason: String)
     /// A filter expression that does not parse; `column` counts characters from 1.
     case badFilter(expression: String, column: Int, reason: String)
-    /// Two things that do not go together, such as a query of another dimension than the target.
+    /// An argument that can mean nothing, or two that do not go together, such as a model and modalities it does not compare.
     case invalidArgument(reason: String, remedy: String)
+    /// Other writers, or a lock of another program, did not come to an end within `lockWait`.
     case locked(path: String)
+    /// A database is used after its `close`.
+    case closed(path: String)
     case notADatabase(path: String, reason: String)
     case newerFormat(path: String, found: Int, known: Int)
     /// A database of an earlier version, opened so that it may not be brought up to date.
@@ -33,6 +36,7 @@ public enum CausewayError: Error, Equatable, Sendable {
     /// Stored bytes that contradict their checksum or the format.
     case damaged(path: String, what: String, remedy: String)
     case diskFull(path: String)
+    /// By a `Cancellation`, or by a progress handler.
     case cancelled
     /// Whoever read standard output has had enough: no fault.
     case outputClosed
@@ -59,7 +63,7 @@ extension CausewayError: CustomStringConvertible {
              "ingest embeddings of another model into a modality of their own")
         case .duplicateID(let id, let modality, let row):
             (Self.place(nil, row, nil) + "id \(id) is already in modality \(modality)",
-             "choose --on-conflict replace or skip")
+             "give it an id of its own, or replace or skip what is stored (--on-conflict)")
         case .unknownCollection(let name):
             ("there is no collection \(name)", "list the collections with `causeway info`")
         case .unknownModality(let name, let collection):
@@ -74,6 +78,7 @@ extension CausewayError: CustomStringConvertible {
         case .invalidArgument(let reason, let remedy): (reason, remedy)
         case .locked(let path):
             ("\(path) is locked by another writer", "wait for it to finish and try again")
+        case .closed(let path): ("\(path) was closed", "open it again")
         case .notADatabase(let path, let reason):
             ("\(path) is not a Causeway database: \(reason)", "name another file")
         case .newerFormat(let path, let found, let known):
@@ -83,7 +88,7 @@ extension CausewayError: CustomStringConvertible {
         case .damaged(let path, let what, let remedy): ("\(path) is damaged: \(what)", remedy)
         case .diskFull(let path): ("no space is left to write \(path)", "free some space and try again; nothing was lost")
         case .outputClosed: ("standard output was closed", "see where it leads")
-        case .cancelled: ("interrupted", "run the command again")
+        case .cancelled: ("interrupted", "start it again")
         case .failed(let what, let remedy): (what, remedy)
         }
     }

@@ -2,8 +2,10 @@
 /// This file opens it and hands out its parts; searching, ingesting and indexing are in their folders.
 import Platform
 import Storage
+import Synchronization
 
-/// An open database. Safe to share between threads; every call is synchronous and sees one consistent state.
+/// An open database. Safe to share between threads. Every call is synchronous; those that only read, but for `check`, see one
+/// consistent state, and those that write as well take steps of which each sees one.
 ///
 /// ```swift
 /// let database = try Database(path: "photos.db")
@@ -12,7 +14,8 @@ import Storage
 /// ```
 public final class Database: Sendable {
     public enum Access: Sendable {
-        /// The file must exist; nothing is written.
+        /// The file must exist, and stays what it is. SQLite needs its `-wal` and `-shm` beside it also for reading, and makes
+        /// them where it may; they stay until a writer is the last to close.
         case readOnly
         /// The file must exist.
         case readWrite
@@ -20,7 +23,8 @@ public final class Database: Sendable {
         case create
     }
 
-    let store: Store
+    private let store: Store
+    private let isClosed = Atomic<Bool>(false)
     let files: GenerationFiles
     let indexes: IndexCache
     let vectors = VectorCache()
@@ -29,24 +33,20 @@ public final class Database: Sendable {
     let keeper: IndexKeeper?
 
     /// Opens a database.
-    /// - Parameter lockWait: seconds to wait for another writer before `.locked` is thrown.
+    /// - Parameter lockWait: seconds to wait for other writers before `.locked` is thrown, and for locks that other programs
+    ///   hold in SQLite; 0 or more, infinity waits for ever.
     /// - Parameter upkeep: who keeps the indexes up with what this program writes.
+    /// - Parameter cancellation: ends what is under way, whether or not it takes a progress handler.
     /// - Throws: `CausewayError`: `.notADatabase`, `.newerFormat`, `.olderFormat` (read-only: any other access brings the file
-    ///   up to date), `.damaged`, `.failed` (no such file, no permission).
+    ///   up to date), `.damaged`, `.failed` (no such file or directory, no permission), `.locked`; `.diskFull` where the file is
+    ///   made or brought up to date; `.invalidArgument` for a wait that is none.
     public convenience init(
-        path: String, access: Access = .create, lockWait: Double = 5, upkeep: IndexUpkeep = .automatic
+        path: String, access: Access = .create, lockWait: Double = 5, upkeep: IndexUpkeep = .automatic,
+        cancellation: Cancellation? = nil
     ) throws {
         try self.init(
             path: path, access: access, lockWait: lockWait, upkeep: upkeep, expectedDimension: nil,
-            fileSystem: PosixFileSystem())
-    }
-
-    /// - Parameter cancellation: asks for the end of what is under way, which then throws `.cancelled` and leaves nothing half
-    ///   done: for the calls that take no progress handler, and for those that can be long between two calls of it.
-    package convenience init(path: String, access: Access, upkeep: IndexUpkeep, cancellation: Cancellation?) throws {
-        try self.init(
-            path: path, access: access, lockWait: 5, upkeep: upkeep, expectedDimension: nil, fileSystem: PosixFileSystem(),
-            cancellation: cancellation)
+            fileSystem: PosixFileSystem(), cancellation: cancellation)
     }
 
     package init(
@@ -54,9 +54,9 @@ public final class Database: Sendable {
         fileSystem: any FileSystem, cancellation: Cancellation? = nil
     ) throws {
         var options = StoreOptions()
-        options.lockWait = .seconds(lockWait)
+        options.lockWait = .seconds(try ArgumentBounds.seconds(lockWait))
         options.expectedDimension = expectedDimension
-        options.cancellation = cancellation
+        options.cancellation = cancellation?.flag
         let mode: Store.Access = switch access {
         case .readOnly: .readOnly
         case .readWrite: .readWrite
@@ -64,7 +64,8 @@ public final class Database: Sendable {
         }
         self.fileSystem = fileSystem
         store = try translatingErrors { try Store(path: path, access: mode, options: options, fileSystem: fileSystem) }
-        files = GenerationFiles(databasePath: path, databaseID: store.uuid, fileSystem: fileSystem)
+        files = GenerationFiles(
+            databasePath: store.location, databaseID: store.uuid, fileSystem: fileSystem.creating(like: store.location))
         indexes = IndexCache(files: files, store: store)
         keeper = upkeep == .automatic && access != .readOnly ? IndexKeeper() : nil
     }
@@ -79,29 +80,50 @@ public final class Database: Sendable {
         try read { try $0.collections().map { EmbeddingCollection(database: self, name: $0.name) } }
     }
 
-    /// Releases connections and mappings, and ends upkeep of the indexes that is under way. Using the database afterwards is an
-    /// error of the program.
+    /// Ends upkeep of the indexes that is under way, waits for a transaction under way, and lets go of connections, mapped
+    /// graphs and vectors. A read under way in another thread goes on to its end, and lets go then. From here on every call
+    /// throws `.closed`; closing again does nothing. A database whose last reference goes is closed too, after upkeep under way.
     public func close() {
         keeper?.close()
-        store.close()
+        isClosed.store(true, ordering: .releasing)
+        release()
     }
 
     // MARK: For the other files of this module
 
-    /// Between the parts of long work that SQLite has no part in, and does not stop.
-    func throwIfCancelled() throws(CausewayError) {
-        if store.options.cancellation?.isCancelled == true { throw .cancelled }
+    /// Every use of the store. What `body` took up after the closing goes at its end.
+    func use<Result>(_ body: (Store) throws -> Result) throws -> Result {
+        guard !isClosed.load(ordering: .acquiring) else { throw CausewayError.closed(path: path) }
+        defer { if isClosed.load(ordering: .acquiring) { release() } }
+        return try translatingErrors { try body(store) }
     }
 
+    /// Lets go of what is held for the next call.
+    private func release() {
+        store.close()
+        indexes.removeAll()
+        vectors.removeAll()
+    }
+
+    /// What ends all that is under way.
+    var cancellation: Platform.Cancellation? { store.options.cancellation }
+
     func read<Result>(_ body: (Reader) throws -> Result) throws -> Result {
-        try translatingErrors { try store.read(body) }
+        try use { try $0.read(body) }
     }
 
     func read<Result>(together count: Int, _ body: (Readers) throws -> Result) throws -> Result {
-        try translatingErrors { try store.read(together: count, body) }
+        try use { try $0.read(together: count, body) }
     }
 
     func write<Result>(_ body: (Writer) throws -> Result) throws -> Result {
-        try translatingErrors { try store.write(body) }
+        try use { try $0.write(body) }
+    }
+
+    /// `write` that waits for other writers as long as `progress` lets it: for what was long in the making.
+    func write<Result>(waitingWith progress: ProgressHandler?, _ body: (Writer) throws -> Result) throws -> Result {
+        try use { store in
+            try store.write(waitingWhile: { progress?(Progress(waitingFor: "another writer")) ?? true }, body)
+        }
     }
 }

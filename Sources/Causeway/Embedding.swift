@@ -36,7 +36,8 @@ public struct Embedding: Sendable, Equatable {
     }
 }
 
-/// A set of token-level embeddings: `count` × `dimension` numbers, row by row, and a weight each when they differ.
+/// A set of token-level embeddings: `count` × `dimension` numbers, row by row, and a weight each when they differ. What is none,
+/// such as numbers that do not make whole tokens, is refused where it is used: by ingesting, and by searching.
 public struct TokenSet: Sendable, Equatable {
     public var dimension: Int
     public var values: [Float]
@@ -49,13 +50,23 @@ public struct TokenSet: Sendable, Equatable {
         self.weights = weights
     }
 
+    /// Tokens one by one. Where they are not all of one length `dimension` is 0, and whatever takes the set refuses it.
     public init(_ tokens: [[Float]], weights: [Float]? = nil) {
-        self.init(dimension: tokens.first?.count ?? 0, values: tokens.flatMap { $0 }, weights: weights)
+        let dimension = tokens.first?.count ?? 0
+        let areEven = tokens.allSatisfy { $0.count == dimension }
+        self.init(dimension: areEven ? dimension : 0, values: tokens.flatMap { $0 }, weights: weights)
+    }
+
+    /// Of a query: numbers that are no tokens would be cut into wrong ones.
+    func refuseRagged() throws(TransportError) {
+        guard !values.isEmpty, dimension < 1 || values.count % dimension != 0 else { return }
+        throw .raggedTokens(.query, values: values.count, dimension: dimension)
     }
 
     /// The mean of the tokens, each counting the same.
     var mean: [Float] {
         get throws(TransportError) {
+            try refuseRagged()
             guard count > 0 else { throw .emptyTokenSet(.query) }
             return (0..<dimension).map { component in
                 let sum = stride(from: component, to: values.count, by: dimension).reduce(0.0) { $0 + Double(values[$1]) }

@@ -43,11 +43,11 @@ extension EmbeddingCollection {
     }
 
     /// Replaces the metadata of an embedding.
-    /// - Parameter metadata: a JSON object as text.
+    /// - Parameter metadata: a JSON object as text; nil leaves none.
     /// - Throws: `.badInput` when it is not; `.unknownID`.
-    public func setMetadata(_ metadata: String, of id: String, in modality: String) throws {
+    public func setMetadata(_ metadata: String?, of id: String, in modality: String) throws {
         do throws(JSONFault) {
-            try validateJSONObject(metadata)
+            if let metadata { try validateJSONObject(metadata) }
         } catch {
             throw CausewayError.badInput("metadata, byte \(error.offset + 1): \(error.reason)", remedy: "give a JSON object")
         }

@@ -35,27 +35,40 @@ public struct EmbeddingCollection: Sendable {
         }
     }
 
-    /// What is stored beside the vectors, in the order of insertion: at most `limit` from after the one named.
-    /// - Throws: `.invalidArgument` for a limit below 0; `.unknownID`, `.badFilter`.
+    /// What is stored beside the vectors, in the order of insertion: at most `limit` from after a position.
+    ///
+    /// Page after page, each from after the `position` of the last one before, passes over nothing that stays: what is replaced
+    /// meanwhile takes a new position at the end, and is listed there again. `forEachSummary` lists one state of the database.
+    /// - Throws: `.invalidArgument` for a limit below 0; `.badFilter`.
     public func list(
-        in modality: String, after id: String? = nil, limit: Int = 100, where filter: String? = nil
+        in modality: String, after position: Int64? = nil, limit: Int = 100, where filter: String? = nil
     ) throws -> [EmbeddingSummary] {
+        var found: [EmbeddingSummary] = []
+        try forEachSummary(in: modality, after: position, limit: limit, where: filter) { found.append($0) }
+        return found
+    }
+
+    /// Calls `body` with what `list` would give, one after the other and all from one state of the database, whatever is
+    /// written meanwhile. While it runs, the log beside the database cannot be emptied.
+    public func forEachSummary(
+        in modality: String, after position: Int64? = nil, limit: Int = .max, where filter: String? = nil,
+        _ body: (EmbeddingSummary) throws -> Void
+    ) throws {
         guard limit >= 0 else {
             throw CausewayError.invalidArgument(reason: "a limit of \(limit)", remedy: "list 0 embeddings or more")
         }
-        return try database.read { reader in
+        let after = position.map(RowID.init(rawValue:))
+        try database.read { reader in
             let modality = try self.modality(modality, in: reader)
-            var after: RowID?
-            if let id {
-                after = try reader.row(id: id, in: modality.id)
-                if after == nil { throw CausewayError.unknownID(id, modality: modality.name) }
-            }
             guard let filter else {
-                return try reader.page(of: modality.id, after: after, limit: limit).map(EmbeddingSummary.init)
+                return try reader.forEachEmbedding(of: modality.id, after: after, limit: limit) {
+                    try body(EmbeddingSummary($0))
+                }
             }
             let rows = try reader.rows(of: modality.id, matching: predicate(parsing: filter))
-            let wanted = rows.drop { row in after.map { row <= $0 } ?? false }.prefix(limit)
-            return try reader.embeddings(Array(wanted)).compactMap { $0.map(EmbeddingSummary.init) }
+            for row in rows.drop(while: { row in after.map { row <= $0 } ?? false }).prefix(limit) {
+                if let record = try reader.embeddings([row])[0] { try body(EmbeddingSummary(record)) }
+            }
         }
     }
 
@@ -93,6 +106,8 @@ public struct EmbeddingSummary: Sendable, Equatable {
     public var item: String
     /// A JSON object as text.
     public var metadata: String?
+    /// Its place in the order of insertion, which no other ever takes. New metadata leave it; a replacement has a new one.
+    public var position: Int64
     /// Grows with every change in the database; a later change has a larger one.
     public var sequence: Int64
 
@@ -100,6 +115,7 @@ public struct EmbeddingSummary: Sendable, Equatable {
         id = record.id
         item = record.item
         metadata = record.metadata
+        position = record.row.rawValue
         sequence = record.sequence.rawValue
     }
 }

@@ -3,9 +3,6 @@ import Platform
 import Storage
 import VectorMath
 
-/// The flag that stops long work.
-package typealias Cancellation = Platform.Cancellation
-
 /// Random numbers that follow from a seed.
 package typealias SeededRandom = VectorMath.SeededRandom
 

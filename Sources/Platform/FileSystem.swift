@@ -1,6 +1,9 @@
 /// The seam through which every file but SQLite's own is reached, so that a test can replace, fail, drop or tear any call.
 /// Not a general file API: only what Causeway does to files.
 package protocol FileSystem: Sendable {
+    /// The same files. Those made through it, locks included, may be read and written by whoever may the one at `path`, where
+    /// there is one, and belong to its owner where they may be given away.
+    func creating(like path: String) -> any FileSystem
     /// Opens an existing regular file for reading at any offset.
     func openForReading(_ path: String) throws(FileError) -> any ReadableFile
     /// Creates a file that must not exist yet (O_EXCL), for appending.
@@ -20,6 +23,11 @@ package protocol FileSystem: Sendable {
     /// An advisory lock (flock) on `path`, which an exclusive lock creates when missing; nil when another holder has it:
     /// whoever waits for that one looks now and then, and can be stopped.
     func lock(_ path: String, _ kind: FileLock.Kind) throws(FileError) -> FileLock?
+}
+
+extension FileSystem {
+    /// Where permissions do not matter, as in tests.
+    package func creating(like path: String) -> any FileSystem { self }
 }
 
 /// What stands under a name that is to be written.

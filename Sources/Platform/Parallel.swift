@@ -51,5 +51,6 @@ package final class Cancellation: Sendable {
     private let flag = Atomic<Bool>(false)
     package init() {}
     package func cancel() { flag.store(true, ordering: .relaxed) }
+    package func reset() { flag.store(false, ordering: .relaxed) }
     package var isCancelled: Bool { flag.load(ordering: .relaxed) }
 }

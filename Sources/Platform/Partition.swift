@@ -17,3 +17,11 @@ extension RandomAccessCollection {
         return low
     }
 }
+
+extension RandomAccessCollection where Element: Comparable {
+    /// Where an element stands among ascending ones; nil where it is not. O(log n).
+    @inlinable package func place(of element: Element) -> Index? {
+        let place = partitioningIndex { $0 >= element }
+        return place < endIndex && self[place] == element ? place : nil
+    }
+}

@@ -28,11 +28,13 @@ package func returnLargeBlocks() { ck_return_blocks(1 << 20) }
 
 /// How a path is opened.
 enum OpenMode {
-    case read, createExclusively, lockFile, directory, stream, standardOutput
+    case read, map, createExclusively, lockFile, directory, stream, standardOutput
 
     var flags: Int32 {
         switch self {
         case .read: O_RDONLY | O_CLOEXEC
+        // Opening a pipe would wait for a writer, and only then be refused.
+        case .map: O_RDONLY | O_NONBLOCK | O_CLOEXEC
         case .stream, .standardOutput: O_WRONLY | O_CLOEXEC
         case .createExclusively: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
         case .lockFile: O_RDWR | O_CREAT | O_CLOEXEC
@@ -45,9 +47,16 @@ struct FileStatus {
     let size: Int
     let isRegular: Bool
     let isDirectory: Bool
+    let permissions: mode_t
+    let owner: uid_t
+    let group: gid_t
+
+    /// Those of a file that is kept beside this one. Its own owner must get on with it, also where this may only be read.
+    fileprivate var companionPermissions: mode_t { permissions | 0o600 }
 
     fileprivate init(_ found: stat) {
         let type = mode_t(found.st_mode) & mode_t(S_IFMT)
+        (permissions, owner, group) = (mode_t(found.st_mode) & 0o777, found.st_uid, found.st_gid)
         (size, isRegular, isDirectory) = (Int(found.st_size), type == mode_t(S_IFREG), type == mode_t(S_IFDIR))
     }
 }
@@ -56,15 +65,29 @@ struct FileStatus {
 final class Descriptor: Sendable {
     private let number: Atomic<Int32>
 
-    init(opening path: String, _ mode: OpenMode) throws(FileError) {
+    /// - Parameter model: what is made gets its permissions, and its owner where that may be given. Never more of them, not even
+    ///   for a moment: whoever opened a file then could read what is written later.
+    init(opening path: String, _ mode: OpenMode, like model: FileStatus? = nil) throws(FileError) {
         let flags = mode.flags
+        let permissions = model?.companionPermissions ?? 0o644
         let opened = switch mode {
         case .read where path == "-": dup(0)
         case .standardOutput: dup(1)
-        default: retryingOnInterrupt { unsafe open(path, flags, 0o644) }
+        default: retryingOnInterrupt { unsafe open(path, flags, permissions) }
         }
         guard opened >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
         number = Atomic(opened)
+        if let model { follow(model) }
+    }
+
+    /// As far as the system lets it: past the process's own mask, and with the model's owner for the superuser.
+    private func follow(_ model: FileStatus) {
+        let file = number.load(ordering: .relaxed)
+        var found = stat()
+        guard unsafe fstat(file, &found) == 0 else { return }
+        let own = FileStatus(found)
+        if own.permissions != model.companionPermissions { _ = fchmod(file, model.companionPermissions) }
+        if geteuid() == 0 && (own.owner, own.group) != (model.owner, model.group) { _ = fchown(file, model.owner, model.group) }
     }
 
     deinit {

@@ -1,6 +1,6 @@
-/// Which rows of the tables that hold graphs, measurements and how far ingests have come can be believed. One that holds a number
-/// the program never writes counts as absent wherever it is read: what it stood for is made again, and costs time alone. `check`
-/// names such rows, and `repair` removes them.
+/// Which rows can be believed that hold graphs, measurements, how far ingests have come, and how tokens are kept. One that holds
+/// what the program never writes, such as a count below zero or the name of a file elsewhere, counts as absent wherever it is
+/// read: what it stood for is made again, and costs time alone. `check` names such rows, and `repair` removes them.
 
 struct DerivedTable {
     let name: String
@@ -9,13 +9,14 @@ struct DerivedTable {
     /// How what was removed is made again.
     let remake: String
 
-    static let all = [generation, tuning, calibration, ingestSource]
+    static let all = [generation, tuning, calibration, ingestSource, tokenStorage]
 
     static let generation = DerivedTable(
         name: "generation",
         isSound: """
             (generation BETWEEN 1 AND \(numberMax) AND checksum BETWEEN 0 AND \(UInt32.max)
-            AND through_sequence BETWEEN 0 AND \(numberMax) AND node_count BETWEEN 0 AND \(UInt32.max))
+            AND through_sequence BETWEEN 0 AND \(numberMax) AND node_count BETWEEN 0 AND \(UInt32.max)
+            AND instr(file_name, '/') = 0 AND file_name GLOB '?*-graph-' || modality || '-' || generation)
             """,
         remake: "`causeway index build` makes the graph again")
 
@@ -43,6 +44,13 @@ struct DerivedTable {
         name: "ingest_source", isSound: "(rows_done BETWEEN 0 AND \(numberMax) AND finished IN (0, 1))",
         remake: "`causeway ingest` of that source begins anew")
 
+    static let tokenStorage = DerivedTable(
+        name: "setting",
+        isSound: "(name NOT GLOB 'token-storage/*' OR value IN (\(tokenStorages)))",
+        remake: "tokens of that modality are kept as they are given")
+
+    private static let tokenStorages = TokenStorage.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+
     /// What counts up one by one never gets here, and any two can be added.
     static let numberMax = Int64(1) << 62
     /// Of rows: as many as a graph has room for.
@@ -51,6 +59,6 @@ struct DerivedTable {
     private static let isPast = "measured_at BETWEEN 0 AND (SELECT value FROM setting WHERE name = 'sequence')"
 
     func fault(of count: some BinaryInteger) -> String {
-        counted(count, "row holds", "rows hold") + " numbers that cannot be"
+        counted(count, "row holds", "rows hold") + " values that cannot be"
     }
 }

@@ -186,8 +186,9 @@ package struct EncodedBatch: Sendable {
             throw .invalidRow(index: index, what: "the tokens have dimension \(set.dimension), those before \(expected)")
         }
         tokenDimension = set.dimension
-        guard set.values.count <= StorageLimits.tokenNumbersMax else {
-            throw .invalidRow(index: index, what: "the token set has more than \(StorageLimits.tokenNumbersMax) numbers")
+        guard set.values.count + (set.weights?.count ?? 0) <= StorageLimits.tokenNumbersMax else {
+            let most = "\(StorageLimits.tokenNumbersMax) numbers, weights included"
+            throw .invalidRow(index: index, what: "the token set has more than \(most)")
         }
         if let weights = set.weights, weights.count != set.count {
             throw .invalidRow(index: index, what: "\(weights.count) weights for \(set.count) tokens")

@@ -58,6 +58,9 @@ package struct ModelRecord: Sendable, Equatable {
     /// The items that no training saw; nil where the list cannot be read.
     package var decodedHeldOutItems: [String]? { try? JSONDecoder().decode([String].self, from: Data(heldOutItems.utf8)) }
 
+    /// The version of a training in place of this one; 1 where this one's cannot be.
+    package var nextVersion: Int { (1..<DerivedTable.numberMax).contains(Int64(version)) ? version + 1 : 1 }
+
     /// In which way it is not what was written; nil for a sound model.
     package var fault: String? {
         guard crc32c(bytes) == checksum else { return "its bytes do not match their checksum" }

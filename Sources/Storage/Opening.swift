@@ -3,14 +3,17 @@ import Foundation
 import Platform
 
 struct Opening {
+    /// As it was given, for messages.
     let path: String
+    /// Where that led when the store was opened, as SQLite follows links: the log and the lock lie beside this.
+    let location: String
     let access: Store.Access
     let options: StoreOptions
     let fileSystem: any FileSystem
 
     /// A verified reader, after the file has been made or brought up to date where `access` allows it.
     func reader() throws(StorageError) -> Connection {
-        if !fileSystem.exists(path) {
+        if !fileSystem.exists(location) {
             guard access == .create else { throw .notFound(path: path) }
             try prepare()
         }
@@ -36,9 +39,11 @@ struct Opening {
     private func prepare() throws(StorageError) {
         let lock = try lockWriters(until: ContinuousClock.now + options.lockWait)
         defer { withExtendedLifetime(lock) {} }
-        let isNew = !fileSystem.exists(path)
+        let isNew = !fileSystem.exists(location)
+        // SQLite would delete it, and with it the commits of a database that was only moved away.
+        if isNew { try fileSystem.refuseLeftoverLog(of: location) }
         let connection = try Connection(
-            path: path, for: isNew ? .create : .write, busyTimeoutMs: options.busyTimeoutMs)
+            path: location, as: path, for: isNew ? .create : .write, busyTimeoutMs: options.busyTimeoutMs)
         switch try Schema.state(of: connection) {
         case .current: break
         case .older(let version):
@@ -57,7 +62,7 @@ struct Opening {
 
     private func synchronizeDirectory() throws(StorageError) {
         do throws(FileError) {
-            try fileSystem.synchronizeDirectory(splitPath(path).directory)
+            try fileSystem.synchronizeDirectory(splitPath(location).directory)
         } catch {
             throw .file(error)
         }
@@ -102,7 +107,7 @@ struct Opening {
         let deadline = ContinuousClock.now + options.lockWait
         while true {
             do throws(FileError) {
-                if let lock = try fileSystem.lock(path + "-lock", .shared) { return lock }
+                if let lock = try fileSystem.lock(location + "-lock", .shared) { return lock }
             } catch {
                 if error.isMissing { return nil }
                 throw .unwritableDirectory(path: path, why: "its lock file may not be read")
@@ -112,18 +117,16 @@ struct Opening {
         }
     }
 
-    private var hasEmptyLog: Bool {
-        do throws(FileError) { return try fileSystem.openForReading(path + "-wal").size == 0 } catch { return error.isMissing }
-    }
+    private var hasEmptyLog: Bool { fileSystem.isEmpty(location + "-wal") }
 
     /// Every writer makes a lock file first and leaves it.
     func verifyUnchanged(_ connection: Connection) throws(StorageError) {
         guard connection.isImmutable, connection.lock == nil else { return }
-        guard !fileSystem.exists(path + "-lock"), hasEmptyLog else { throw .locked(path: path) }
+        guard !fileSystem.exists(location + "-lock"), hasEmptyLog else { throw .locked(path: path) }
     }
 
     private func connectReader(for purpose: OpenPurpose) throws(StorageError) -> Connection {
-        let connection = try Connection(path: path, for: purpose, busyTimeoutMs: options.busyTimeoutMs)
+        let connection = try Connection(path: location, as: path, for: purpose, busyTimeoutMs: options.busyTimeoutMs)
         try connection.execute("""
             PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;
             PRAGMA cache_size = -\(options.readerCacheKiB)
@@ -134,7 +137,7 @@ struct Opening {
     }
 
     func connectWriter() throws(StorageError) -> Connection {
-        let connection = try Connection(path: path, for: .write, busyTimeoutMs: options.busyTimeoutMs)
+        let connection = try Connection(path: location, as: path, for: .write, busyTimeoutMs: options.busyTimeoutMs)
         try configure(connection)
         if let cancellation = options.cancellation { connection.stop(by: cancellation) }
         return connection
@@ -154,21 +157,30 @@ struct Opening {
             """)
     }
 
-    /// The lock that spans every commit and checkpoint; released with the last reference.
+    /// The lock that spans every commit and checkpoint; released with the last reference. Taken through the gate before it.
     func lockWriters(until deadline: ContinuousClock.Instant) throws(StorageError) -> FileLock {
-        var pause = 0.001
+        let gate = try lock(location + "-gate", until: deadline)
+        defer { withExtendedLifetime(gate) {} }
+        return try lock(location + "-lock", until: deadline)
+    }
+
+    /// Pauses between two looks at a lock: short beside a transaction, which waits for the disk.
+    private static let pauseSeconds = 0.0005...0.004
+
+    private func lock(_ name: String, until deadline: ContinuousClock.Instant) throws(StorageError) -> FileLock {
+        var pause = Self.pauseSeconds.lowerBound
         while true {
             do throws(FileError) {
-                if let lock = try fileSystem.lock(path + "-lock", .exclusive) { return lock }
+                if let lock = try fileSystem.lock(name, .exclusive) { return lock }
             } catch {
-                throw error.isMissing ? .notFound(path: path)
+                throw error.isMissing ? .missingDirectory(path: path)
                     : error.code == EACCES || error.code == EROFS
                     ? .readOnly(path: path, operation: "locking for writing") : .file(error)
             }
             if options.cancellation?.isCancelled == true { throw .interrupted(operation: "waiting for another writer") }
             guard ContinuousClock.now < deadline else { throw .locked(path: path) }
             Thread.sleep(forTimeInterval: pause)
-            pause = min(pause * 2, 0.05)
+            pause = min(pause * 2, Self.pauseSeconds.upperBound)
         }
     }
 }

@@ -166,12 +166,16 @@ package class Reader {
         return found
     }
 
-    /// At most `limit` embeddings after a row, ascending by row.
-    package func page(of modality: ModalityID, after row: RowID?, limit: Int) throws(StorageError) -> [EmbeddingRecord] {
-        guard let least = Self.least(after: row) else { return [] }
-        return try rows(
-            "SELECT \(Self.embeddingColumns) FROM embedding WHERE modality = ? AND row >= ? ORDER BY row LIMIT ?",
-            [modality.rawValue, least, Int64(limit)], Self.embedding)
+    /// At most `limit` embeddings after a row, ascending by row, streaming.
+    package func forEachEmbedding(
+        of modality: ModalityID, after row: RowID? = nil, limit: Int = .max, _ body: (EmbeddingRecord) throws -> Void
+    ) throws {
+        guard let least = Self.least(after: row) else { return }
+        let statement = try connection.take(
+            "SELECT \(Self.embeddingColumns) FROM embedding WHERE modality = ? AND row >= ? ORDER BY row LIMIT ?")
+        defer { connection.give(statement) }
+        for (index, value) in [modality.rawValue, least, Int64(limit)].enumerated() { statement.bind(Int32(index + 1), value) }
+        while try statement.step() { try body(Self.embedding(statement)) }
     }
 
     /// The least number a row after one can have, also a damaged row; of all rows where that is nil.
@@ -242,8 +246,8 @@ package class Reader {
     }
 
     /// The graph files that are in force.
-    package func generationFileNames() throws(StorageError) -> Set<String> {
-        Set(try rows("SELECT file_name FROM generation WHERE \(DerivedTable.generation.isSound)") { $0.text(0) ?? "" })
+    package func generationFileNames() throws(StorageError) -> Set<ExactText> {
+        Set(try rows("SELECT file_name FROM generation WHERE \(DerivedTable.generation.isSound)") { ExactText($0.text(0) ?? "") })
     }
 
     /// No smaller than any generation number ever published, also after a drop; 0 at first. The next must be greater. It also

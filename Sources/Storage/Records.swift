@@ -190,7 +190,7 @@ package enum StorageLimits {
     /// Ids are keys of an index: long ones overflow its pages.
     package static let idBytesMax = 1024
     package static let metadataBytesMax = 1 << 20
-    /// Numbers in one token set: 256 MiB of float32, below SQLite's 1 GB blob limit.
+    /// Numbers in one token set, weights included: 256 MiB of float32, below the 300 MiB that a connection allows a row.
     package static let tokenNumbersMax = 1 << 26
     /// The largest code of a set within those limits is smaller: FORMAT.md, § Token codes.
     package static let tokenCodeBytesMax = 1 << 28

@@ -40,8 +40,8 @@ extension Reader {
         return found
     }
 
-    /// The dimension at which stored numbers match their checksums; nil where they do at none. O(1), but for a modality whose
-    /// embeddings have no token sets.
+    /// The dimension at which stored numbers match their checksums; nil where they do at none, or at none of those that some
+    /// seconds suffice to try. O(1), but for a modality whose embeddings have no token sets.
     func actualDimension(_ stated: StatedDimension) throws(StorageError) -> Int? {
         let statement = try connection.take(stated.column.witnesses)
         defer { connection.give(statement) }
@@ -49,42 +49,79 @@ extension Reader {
         let scratch = VectorCodec.Scratch()
         func matches(_ dimension: Int) -> Bool {
             switch stated.column {
-            case .dimension: decodeVector(statement, from: 4, count: dimension, scratch) == nil
+            case .dimension: decodeVector(statement, from: 2, count: dimension, scratch) == nil
             case .tokenDimension:
-                (try? TokenRow(statement: statement, first: 3).decoded(dimension: dimension, scratch: scratch).get()) != nil
+                (try? TokenRow(statement: statement).decoded(dimension: dimension, scratch: scratch).get()) != nil
             }
         }
         if stated.isSound, let number = stated.number {
             while try statement.step() { if matches(Int(number)) { return Int(number) } }
             statement.reset()
         }
+        var left = numbersTriedMax
         while try statement.step() {
-            let least = max(statement.int(1), 1), most = min(statement.int(2), Int64(StorageLimits.dimensionMax))
-            guard least <= most else { continue }
-            if let found = (Int(least)...Int(most)).first(where: matches) { return found }
+            guard let (dimensions, vectors) = possibleDimensions(statement, scratch) else { continue }
+            for dimension in dimensions {
+                try connection.throwIfStopped()
+                left -= dimension * vectors
+                guard left >= 0 else { return nil }
+                if matches(dimension) { return dimension }
+            }
         }
         return nil
+    }
+
+    /// Between which the dimension of a witness lies, and how many vectors it has.
+    private func possibleDimensions(
+        _ witness: Statement, _ scratch: VectorCodec.Scratch
+    ) -> (dimensions: ClosedRange<Int>, vectors: Int)? {
+        guard let codec = VectorCodec(rawValue: witness.int(2)), let vectors = Int(exactly: witness.int(1)),
+            (1...StorageLimits.tokenNumbersMax).contains(vectors)
+        else { return nil }
+        let most = min(StorageLimits.dimensionMax, StorageLimits.tokenNumbersMax / vectors)
+        let counts = witness.withBlob(4) { codec.possibleCounts($0, atMost: most * vectors, scratch: scratch) }
+        guard let counts else { return nil }
+        let least = max(1, (counts.lowerBound + vectors - 1) / vectors), greatest = min(most, counts.upperBound / vectors)
+        return least <= greatest ? (least...greatest, vectors) : nil
+    }
+}
+
+/// Enough for all that vectors may have, and sets of some million numbers.
+private let numbersTriedMax = 1 << 31
+
+extension VectorCodec {
+    /// Between how many values some bytes can be the encoding of: exactly one number where their size tells, or the end of what
+    /// LZ4 makes of them.
+    fileprivate func possibleCounts(_ bytes: Span<UInt8>, atMost limit: Int, scratch: Scratch) -> ClosedRange<Int>? {
+        func exactly(_ count: Int?) -> ClosedRange<Int>? { count.map { $0...$0 } }
+        return switch self {
+        case .raw: exactly(bytes.count % 4 == 0 ? bytes.count / 4 : nil)
+        case .float16: exactly(bytes.count % 2 == 0 ? bytes.count / 2 : nil)
+        case .lz4: exactly(Self.blockCount(bytes, atMost: limit, scratch: scratch))
+        case .exponentSplit: Self.splitCounts(size: bytes.count, planes: 3)
+        case .bfloat16: Self.splitCounts(size: bytes.count, planes: 1)
+        }
+    }
+
+    /// A byte a value in each plane, and exponents that LZ4 makes longer by a 255th and a few bytes at most.
+    private static func splitCounts(size: Int, planes: Int) -> ClosedRange<Int>? {
+        let most = (size - 2) / planes, least = max(0, size - 32) * 255 / (255 * (planes + 1) + 1)
+        return least <= most ? least...most : nil
     }
 }
 
 extension StatedDimension.Column {
-    /// A few rows, and between which dimensions theirs must lie: no codec takes more than four bytes a number, and LZ4 alone
-    /// less than one.
+    /// A few rows: how many vectors each has, and the columns of those.
     fileprivate var witnesses: String {
-        func range(_ table: String, per count: String) -> String {
-            let bytes = "length(\(table).bytes)"
-            let most = "\(bytes) * CASE \(table).codec WHEN \(VectorCodec.lz4.rawValue) THEN 64 ELSE 1 END"
-            return "\(bytes) / 4 / \(count), \(most) / \(count)"
-        }
-        return switch self {
+        switch self {
         case .dimension:
             """
-            SELECT e.row, \(range("v", per: "1")), 1, v.codec, v.checksum, v.bytes
+            SELECT e.row, 1, v.codec, v.checksum, v.bytes
             FROM embedding e CROSS JOIN vector v ON v.row = e.row WHERE e.modality = ? ORDER BY e.row LIMIT 4
             """
         case .tokenDimension:
             """
-            SELECT e.row, \(range("t", per: "t.count")), t.row, t.count, t.codec, t.checksum, t.bytes, t.weights_codec, t.weights
+            SELECT t.row, t.count, t.codec, t.checksum, t.bytes, t.weights_codec, t.weights
             FROM embedding e CROSS JOIN token_set t ON t.row = e.row
             WHERE e.modality = ? AND t.count > 0 ORDER BY e.row LIMIT 4
             """

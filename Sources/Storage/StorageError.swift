@@ -3,7 +3,11 @@ import Platform
 
 package enum StorageError: Error, Equatable, Sendable {
     case notFound(path: String)
+    /// Nor is there a directory to make one in.
+    case missingDirectory(path: String)
     case alreadyExists(path: String)
+    /// Of a database that is no longer there; it would be played into the new one.
+    case leftoverLog(path: String)
     /// The file has no SQLite header, or is encrypted.
     case notADatabase(path: String)
     /// A SQLite database that another program made.
@@ -18,6 +22,8 @@ package enum StorageError: Error, Equatable, Sendable {
     case corrupt(path: String, what: String)
     case full(path: String, operation: String)
     case inputOutput(path: String, operation: String, code: Int, message: String)
+    /// Since it was opened.
+    case replaced(path: String)
     case readOnly(path: String, operation: String)
     /// The directory may not be written, and the file cannot be read without that.
     case unwritableDirectory(path: String, why: String)
@@ -54,7 +60,12 @@ extension StorageError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .notFound(let path): "there is no database at \(path): check the path, or ingest into it to make one"
+        case .missingDirectory(let path):
+            "there is no directory \(splitPath(path).directory) for \(splitPath(path).name): make it, or correct the path"
         case .alreadyExists(let path): "\(path) exists already: choose another name or remove it"
+        case .leftoverLog(let path):
+            "\(path) is the log of a database that is no longer there, and would be played into the new one: put that database "
+                + "back, remove its log, or choose another name"
         case .notADatabase(let path): "\(path) is not a SQLite database: check the path, or restore a backup"
         case .foreignDatabase(let path, let id):
             "\(path) is a SQLite database of another program (application id \(id)): choose another path"
@@ -69,6 +80,7 @@ extension StorageError: CustomStringConvertible {
         case .full(let path, let operation): "the disk is full at \(path) (\(operation)): free space; nothing was changed"
         case .inputOutput(let path, let operation, let code, let message):
             "reading or writing \(path) failed (\(operation), \(message), code \(code)): check the disk"
+        case .replaced(let path): "\(path) is another database than the one that was opened: open it again"
         case .readOnly(let path, let operation):
             "\(path) cannot be written (\(operation)): check the permissions of the file and of its directory"
         case .unwritableDirectory(let path, let why):

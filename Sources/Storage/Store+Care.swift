@@ -1,4 +1,5 @@
 /// What the database's keeper does with the file as a whole: facts, a copy, a rewrite. Looks at no row.
+import Foundation
 import Platform
 
 package struct StorageInfo: Sendable, Equatable {
@@ -24,38 +25,45 @@ extension SQLiteLibrary {
 }
 
 extension Store {
-    package func info() throws -> StorageInfo {
-        try read { reader in
-            let connection = reader.connection
-            return StorageInfo(
-                path: path, uuid: uuid, formatVersion: Int(try connection.integer("PRAGMA user_version")),
-                pageSize: Int(try connection.integer("PRAGMA page_size")),
-                pageCount: Int(try connection.integer("PRAGMA page_count")),
-                freePages: Int(try connection.integer("PRAGMA freelist_count")),
-                sequence: ChangeSequence(
-                    rawValue: try connection.integer("SELECT value FROM setting WHERE name = 'sequence'")),
-                sqliteVersion: SQLiteLibrary.version,
-                sqliteHasWALResetFix: SQLiteLibrary.hasWALResetFix(version: SQLiteLibrary.versionNumber))
-        }
+    package func info() throws -> StorageInfo { try read { try info(in: $0) } }
+
+    package func info(in reader: Reader) throws -> StorageInfo {
+        let connection = reader.connection
+        return StorageInfo(
+            path: path, uuid: uuid, formatVersion: Int(try connection.integer("PRAGMA user_version")),
+            pageSize: Int(try connection.integer("PRAGMA page_size")),
+            pageCount: Int(try connection.integer("PRAGMA page_count")),
+            freePages: Int(try connection.integer("PRAGMA freelist_count")),
+            sequence: ChangeSequence(
+                rawValue: try connection.integer("SELECT value FROM setting WHERE name = 'sequence'")),
+            sqliteVersion: SQLiteLibrary.version,
+            sqliteHasWALResetFix: SQLiteLibrary.hasWALResetFix(version: SQLiteLibrary.versionNumber))
     }
 
     /// Copies one snapshot of the database to a new file, beside running readers and writers. The copy is on disk, whole,
     /// under its name when this returns, and absent when this throws. Graph files are not copied, so the copy names none:
     /// it would otherwise borrow those of its source, which change.
-    /// - Throws: `.alreadyExists`; nothing is ever overwritten.
+    /// - Throws: `.alreadyExists`, `.leftoverLog`; nothing is ever overwritten.
     package func backup(to destination: String) throws { try copy(to: destination, isExact: false) }
+
+    /// Whether a copy may have that name.
+    package func isFree(_ destination: String) -> Bool {
+        !fileSystem.exists(destination) && fileSystem.leftoverLog(of: destination) == nil
+    }
 
     /// - isExact: also which graph files are in force.
     func copy(to destination: String, isExact: Bool) throws {
         guard !fileSystem.exists(destination) else { throw StorageError.alreadyExists(path: destination) }
+        try fileSystem.refuseLeftoverLog(of: destination)
         let (directory, name) = splitPath(destination)
         let temporary = "\(directory)/.\(name).\(UInt64.random(in: 0 ... .max))"
         var isReserved = false
         do {
-            try makeEmpty(temporary, for: destination)
+            try fileSystem.createExclusively(temporary).close()
             try read { reader in
                 // SQLite's own journal and fsync protect the copy: FULL waits for the disk before it reports the end.
-                let copy = try Connection(path: temporary, for: .create, busyTimeoutMs: options.busyTimeoutMs)
+                let copy = try Connection(
+                    path: temporary, as: destination, for: .create, busyTimeoutMs: options.busyTimeoutMs)
                 try copy.execute("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
                 try reader.connection.copy(into: copy)
                 guard !isExact else { return }
@@ -76,23 +84,17 @@ extension Store {
             for suffix in ["", "-journal", "-wal", "-shm"] where fileSystem.exists(temporary + suffix) {
                 try? fileSystem.remove(temporary + suffix)
             }
-            guard let error = error as? FileError else { throw error }
+            guard var error = error as? FileError else { throw error }
+            // Nobody asked for the temporary.
+            if error.path == temporary { (error.operation, error.path) = ("write", destination) }
             throw error.isTaken ? StorageError.alreadyExists(path: destination) : .file(error)
-        }
-    }
-
-    /// SQLite would say less of why it cannot, and name the temporary, which nobody asked for.
-    private func makeEmpty(_ temporary: String, for destination: String) throws(StorageError) {
-        do throws(FileError) {
-            try fileSystem.createExclusively(temporary).close()
-        } catch {
-            throw .file(FileError(operation: "write", path: destination, code: error.code))
         }
     }
 
     /// Forgets the deletions that need not be remembered, rewrites the database without free pages (VACUUM), then empties the
     /// log. Needs as much free disk again, and as much for SQLite's temporary files (where `SQLITE_TMPDIR` or `TMPDIR` says);
-    /// memory stays below 100 MiB whatever the size. Readers go on.
+    /// memory stays below 100 MiB whatever the size. Readers go on; the log stays where one is in the way for all of
+    /// `options.lockWait`.
     /// - Throws: `.locked`, `.full`; the database then has all it had.
     package func compact() throws {
         try write { writer in
@@ -105,14 +107,11 @@ extension Store {
             try connection.execute("PRAGMA cache_size = -8192")
             defer { try? connection.execute("PRAGMA cache_size = -\(options.writerCacheKiB)") }
             try connection.execute("VACUUM")
-            _ = try connection.checkpoint(truncating: true)
         }
-    }
-
-    /// Copies the log into the database and empties it where no reader is in the way.
-    /// - Returns: pages that could not be copied yet.
-    @discardableResult
-    package func checkpoint() throws -> Int {
-        try exclusively { connection in try connection.checkpoint(truncating: true).remaining }
+        // Readers are waited for between turns, so that no writer waits for them too.
+        let deadline = ContinuousClock.now + options.lockWait
+        while try exclusively({ try $0.checkpoint(truncating: true).log }) > 0, ContinuousClock.now < deadline {
+            Thread.sleep(forTimeInterval: 0.05)
+        }
     }
 }

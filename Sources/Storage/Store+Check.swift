@@ -2,8 +2,9 @@
 import Platform
 
 extension Store {
-    /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema, counters, sizes of indexes and measurements. Deep,
-    /// in O(database): also its integrity check, foreign keys, every checksum, and attributes against metadata.
+    /// Looks for damage on one snapshot. Quick: SQLite's quick check, schema, numbers against those of the rows, sizes of indexes
+    /// and measurements. Deep, in O(database): also its integrity check, foreign keys, every checksum, and attributes against
+    /// metadata.
     package func check(deep: Bool) throws -> [Finding] {
         try read { try Check.findings(in: $0, deep: deep) }
     }
@@ -26,7 +27,6 @@ struct Check {
 
     private var connection: Connection { reader.connection }
     fileprivate static let restore = "restore a backup, or export what can be read and ingest it anew"
-    private static let repair = "run `causeway repair`, which makes it again"
 
     static func findings(in reader: Reader, deep: Bool, isRepaired: Bool = false) throws -> [Finding] {
         var check = Check(reader: reader, isRepaired: isRepaired)
@@ -61,6 +61,7 @@ struct Check {
         if !findings.contains(finding) { findings.append(finding) }
     }
 
+    private var repair: String { isRepaired ? Self.restore : "run `causeway repair`, which makes it again" }
     private var repairOrRestore: String { isRepaired ? Self.restore : "run `causeway repair`; otherwise " + Self.restore }
 
     mutating func pages(deep: Bool) throws(StorageError) {
@@ -100,34 +101,32 @@ struct Check {
     }
 
     mutating func counters(deep: Bool) throws(StorageError) {
-        let sequence = try connection.integer("SELECT value FROM setting WHERE name = 'sequence'")
-        let newest = try connection.integer("SELECT max(row) FROM embedding")
-        let buried = try connection.integer("SELECT max(sequence) FROM tombstone")
-        if max(newest, buried) > sequence {
-            damage("change counter", "it says \(sequence), a row says \(max(newest, buried))", remedy: Self.repair)
-        } else if !(0...DerivedTable.numberMax).contains(sequence) {
-            damage("change counter", "it says \(sequence), which cannot be", remedy: Self.repair)
+        let says = try connection.integer("SELECT value FROM setting WHERE name = 'sequence'")
+        let needed = try reader.greatestNumber()
+        if !(needed...DerivedTable.numberMax).contains(says) {
+            damage("change counter", "it says \(says), a row says \(needed)", remedy: repair)
         }
+        try impossibleNumbers()
         // SQLite knows no CHECK of a database that is opened for reading.
         if deep, try connection.integer("SELECT count(*) FROM embedding WHERE sequence < row") > 0 {
-            damage("embedding", "rows say that they were changed before they were inserted", remedy: Self.repair)
+            damage("embedding", "rows say that they were changed before they were inserted", remedy: repair)
         }
-        let live = deep ? "(SELECT count(*) FROM embedding e WHERE e.modality = m.id)" : "NULL"
-        let columns = "name, live, last_change, last_generation, \(live)"
-        let modalities = try reader.rows("SELECT \(columns) FROM modality m") { row in
-            (place: "modality \(row.text(0) ?? "")", live: row.int(1), change: row.int(2), graph: row.int(3),
-             counted: row.isNull(4) ? nil : row.int(4))
+        let most = max(try connection.integer("SELECT max(row) FROM embedding"), 0)
+        for stated in try reader.statedCounters(counting: deep) {
+            for fault in stated.faults { damage(stated.place, fault, remedy: repair) }
+            if stated.counted == nil, !(0...most).contains(stated.live) {
+                damage(stated.place, "it says \(stated.live) embeddings, which cannot be", remedy: repair)
+            }
         }
-        for (place, live, change, graph, counted) in modalities {
-            if let counted, counted != live {
-                damage(place, "it says \(live) embeddings, \(counted) are there", remedy: Self.repair)
-            } else if !(0...max(newest, 0)).contains(live) {
-                damage(place, "it says \(live) embeddings, which cannot be", remedy: Self.repair)
-            }
-            for (what, number) in [("change", change), ("graph", graph)]
-            where !(0...DerivedTable.numberMax).contains(number) {
-                damage(place, "it says that its newest \(what) is number \(number), which cannot be", remedy: Self.repair)
-            }
+    }
+
+    private mutating func impossibleNumbers() throws(StorageError) {
+        for (table, condition, what, remedy) in [
+            ("embedding", ImpossibleNumber.row, "number", Self.restore),
+            ("embedding", ImpossibleNumber.update, "change", repair), ("tombstone", ImpossibleNumber.deletion, "change", repair),
+        ] {
+            let count = try connection.integer("SELECT count(*) FROM \(table) WHERE \(condition)")
+            if count > 0 { damage(table, "\(counted(count, "row has", "rows have")) a \(what) that cannot be", remedy: remedy) }
         }
     }
 
@@ -186,7 +185,7 @@ struct Check {
         try report(damaged, what: "token set", place)
         for (row, fault) in faults {
             let id = try reader.embeddings([row]).first.flatMap { $0?.id } ?? "?"
-            damage("\(place) id '\(id)'", "token codes: \(fault)", remedy: Self.repair)
+            damage("\(place) id '\(id)'", "token codes: \(fault)", remedy: repair)
         }
         let uncoded = try reader.uncodedCount(of: modality)
         guard uncoded > 0 else { return }
@@ -225,7 +224,7 @@ struct Check {
             """, [modality.id.rawValue]) { Int($0.int(0)) }.first ?? 0
         if stored > implied {
             let entries = counted(stored - implied, "entry", "entries")
-            damage(place, "the filter table has \(entries) that no metadata has", remedy: Self.repair)
+            damage(place, "the filter table has \(entries) that no metadata has", remedy: repair)
         }
     }
 

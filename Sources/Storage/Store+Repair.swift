@@ -28,24 +28,26 @@ extension Store {
     /// Repairs what `check(deep:)` reports, all or nothing. Every embedding whose vector can be read stays as it is.
     /// - dryRun: does it all, and takes it back.
     /// - copy: where the state before is copied to, if this changes it beyond `more`. Nothing is overwritten.
-    /// - more: further repairs in the same transaction.
+    /// - also, more: further repairs in the same transaction, those of `more` of what can be made again.
     /// - Throws: `.locked`, `.interrupted`, `.alreadyExists`, `.corrupt` where pages of the file itself are damaged; nothing is
     ///   changed then.
     /// - Complexity: O(database), twice.
     package func repair(
-        dryRun: Bool, copy: String?, and more: (Writer) throws -> [Repair] = { _ in [] }
+        dryRun: Bool, copy: String?, also: (Writer) throws -> [Repair] = { _ in [] },
+        and more: (Writer) throws -> [Repair] = { _ in [] }
     ) throws -> RepairReport {
         struct TakenBack: Error { var report: RepairReport }
         do {
             return try write { writer in
                 var repairing = Repairing(writer: writer)
                 try repairing.everything()
-                var report = RepairReport(repairs: repairing.repairs + (try more(writer)))
+                let repairs = repairing.repairs + (try also(writer))
+                var report = RepairReport(repairs: repairs + (try more(writer)))
                 report.remaining = try Check.findings(in: writer, deep: true, isRepaired: true)
                     .filter { $0.severity == .damage }
                 if dryRun || report.repairs.isEmpty { throw TakenBack(report: report) }
                 // Another connection still sees the state before this transaction.
-                if let copy, !repairing.repairs.isEmpty {
+                if let copy, !repairs.isEmpty {
                     try self.copy(to: copy, isExact: true)
                     report.copy = copy
                 }
@@ -72,6 +74,7 @@ private struct Repairing {
         try indexes()
         try orphans()
         try changeCounter()
+        try impossibleChanges()
         try derivedRows()
         try counters()
         try dimensions()
@@ -159,44 +162,41 @@ private struct Repairing {
 
     // MARK: Counters
 
-    /// Never lower than any number in use that can be one: rows and changes are numbered by it, and graphs know rows by number.
     private mutating func changeCounter() throws(StorageError) {
         let says = try writer.connection.integer("SELECT value FROM setting WHERE name = 'sequence'")
-        let used = try writer.rows("""
-            SELECT max(row) FROM embedding WHERE row <= ?1 UNION ALL SELECT max(sequence) FROM embedding WHERE sequence <= ?1
-            UNION ALL SELECT max(row) FROM tombstone WHERE row <= ?1
-            UNION ALL SELECT max(sequence) FROM tombstone WHERE sequence <= ?1
-            UNION ALL SELECT max(last_change) FROM modality WHERE last_change <= ?1
-            UNION ALL SELECT max(through_sequence) FROM generation WHERE \(DerivedTable.generation.isSound)
-            """, [DerivedTable.numberMax], { $0.int(0) })
-        let needed = max(0, used.max() ?? 0)
+        let needed = try writer.greatestNumber()
         guard !(needed...DerivedTable.numberMax).contains(says) else { return }
         try writer.setSequence(needed)
         note("change counter", "it says \(says), a row says \(needed)", "set to \(needed)")
     }
 
+    /// A change of a number that cannot be is taken for the newest: whoever asks what has changed misses nothing.
+    private mutating func impossibleChanges() throws(StorageError) {
+        for (table, condition) in [("embedding", ImpossibleNumber.update), ("tombstone", ImpossibleNumber.deletion)] {
+            let found = try writer.rows("SELECT modality, sequence, row FROM \(table) WHERE \(condition)") { row in
+                (modality: ModalityID(rawValue: row.int(0)), sequence: row.int(1), row: row.int(2))
+            }
+            for change in found {
+                let sequence = try writer.nextSequence()
+                try writer.run("UPDATE \(table) SET sequence = ? WHERE modality = ? AND sequence = ? AND row = ?") {
+                    for (place, value) in [sequence, change.modality.rawValue, change.sequence, change.row].enumerated() {
+                        $0.bind(Int32(place + 1), value)
+                    }
+                }
+                try writer.record(change.modality, inserted: 0, deleted: 0)
+                note(table, "row \(change.row) has change \(change.sequence), which cannot be", "taken for change \(sequence)")
+            }
+        }
+    }
+
     private mutating func counters() throws(StorageError) {
         let early = try writer.run("UPDATE embedding SET sequence = row WHERE sequence < row") { _ in }
         if early > 0 { note("embedding", "\(early) rows say that they were changed before they were inserted", "corrected") }
-        let found = try writer.rows("""
-            SELECT id, name, live, last_change, last_generation,
-                (SELECT count(*) FROM embedding WHERE modality = m.id),
-                (SELECT coalesce(max(sequence), 0) FROM embedding WHERE modality = m.id),
-                (SELECT coalesce(max(sequence), 0) FROM tombstone WHERE modality = m.id),
-                (SELECT coalesce(max(generation), 0) FROM generation WHERE modality = m.id)
-            FROM modality m
-            """, [], { row in (name: row.text(1) ?? "", numbers: (0..<9).map { $0 == 1 ? 0 : row.int(Int32($0)) }) })
-        for (name, n) in found {
-            let believed = n.map { (0...DerivedTable.numberMax).contains($0) ? $0 : 0 }
-            let (live, change, generation) = (n[5], max(believed[3], believed[6], believed[7]), max(believed[4], believed[8]))
-            if live != n[2] {
-                note("modality \(name)", "it says \(n[2]) embeddings, \(live) are there", "counted anew")
-            }
-            if change != n[3] { note("modality \(name)", "its newest change is \(change), not \(n[3])", "corrected") }
-            if generation != n[4] { note("modality \(name)", "its newest graph is \(generation), not \(n[4])", "corrected") }
-            guard live != n[2] || change != n[3] || generation != n[4] else { continue }
+        for stated in try writer.statedCounters(counting: true) where !stated.faults.isEmpty {
+            for fault in stated.faults { note(stated.place, fault, "corrected") }
             try writer.run("UPDATE modality SET live = ?, last_change = ?, last_generation = ? WHERE id = ?") {
-                for (place, value) in [live, change, generation, n[0]].enumerated() { $0.bind(Int32(place + 1), value) }
+                let values = [stated.counted ?? 0, stated.soundChange, stated.soundGraph, stated.modality]
+                for (place, value) in values.enumerated() { $0.bind(Int32(place + 1), value) }
             }
         }
     }
@@ -261,15 +261,9 @@ private struct Repairing {
 
     private mutating func metadata(of modality: ModalityRecord, _ place: String) throws {
         var unreadable: [EmbeddingRecord] = []
-        var last: RowID?
-        while true {
-            let page = try writer.page(of: modality.id, after: last, limit: 1_000)
-            unreadable += page.filter { record in
-                guard let metadata = record.metadata else { return false }
-                return (try? metadataAttributes(of: metadata)) == nil
-            }
-            guard let end = page.last else { break }
-            last = end.row
+        try writer.forEachEmbedding(of: modality.id) { record in
+            guard let metadata = record.metadata, (try? metadataAttributes(of: metadata)) == nil else { return }
+            unreadable.append(record)
         }
         for record in unreadable {
             let text = String((record.metadata ?? "").prefix(80))

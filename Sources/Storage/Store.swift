@@ -2,16 +2,16 @@
 ///
 /// Writers, in this process and others, take turns by a mutex and a `flock` on "<path>-lock" that spans the transaction and
 /// the checkpoint after it: SQLite before 3.51.3 can corrupt a write-ahead log that two processes checkpoint at once
-/// ("WAL-reset bug", https://sqlite.org/wal.html). Readers never checkpoint.
+/// ("WAL-reset bug", https://sqlite.org/wal.html). Readers never checkpoint. Before either lock is a gate, a lock that whoever
+/// waits for the turn holds and nobody keeps: a writer that comes back at once, as an ingest does, stands behind who waited.
 import Foundation
 import Platform
 import Synchronization
 
 package struct StoreOptions: Sendable {
-    /// How long `write` waits for another writer before it throws `.locked`.
+    /// How long `write` waits for its turn before it throws `.locked`, and whoever needs a lock of SQLite's own (recovery,
+    /// foreign tools) before it throws `.busy`.
     package var lockWait: Duration = .seconds(10)
-    /// How long SQLite's own locks are waited for (recovery, foreign tools), in milliseconds.
-    package var busyTimeoutMs: Int32 = 10_000
     /// Chooses the page size of a new database.
     package var expectedDimension: Int?
     /// The log is copied into the database when it is longer than this.
@@ -23,6 +23,9 @@ package struct StoreOptions: Sendable {
     package var cancellation: Cancellation?
 
     package init() {}
+
+    /// `lockWait` for SQLite, at most 11 days.
+    var busyTimeoutMs: Int32 { Int32(min(max(lockWait / .milliseconds(1), 0), 1e9)) }
 
     /// 16 KiB pages; 32 KiB for 1024 and above 1536, where vectors fit them with less loss (FORMAT.md, § Pages).
     var pageSize: Int {
@@ -40,7 +43,10 @@ package final class Store: Sendable {
         case create
     }
 
+    /// As it was given.
     package let path: String
+    /// The absolute path of the file it led to then, which is the one used: a link to a database shares its log, lock and graphs.
+    package let location: String
     package let access: Access
     package let options: StoreOptions
     /// 16 bytes made at creation: the database's identity wherever it is copied.
@@ -48,6 +54,8 @@ package final class Store: Sendable {
     let fileSystem: any FileSystem
     private let idleReaders = Mutex<[Connection]>([])
     private let writer = Mutex<Connection?>(nil)
+    /// Held while `writing` is waited for.
+    private let gate = NSLock()
     /// Held for a whole write transaction.
     private let writing = NSLock()
     /// The thread that holds it.
@@ -58,11 +66,13 @@ package final class Store: Sendable {
     package init(
         path: String, access: Access, options: StoreOptions = .init(), fileSystem: any FileSystem = PosixFileSystem()
     ) throws(StorageError) {
+        do throws(FileError) { location = try resolvedPath(path) } catch { throw .file(error) }
         self.path = path
         self.access = access
         self.options = options
-        self.fileSystem = fileSystem
-        let opening = Opening(path: path, access: access, options: options, fileSystem: fileSystem)
+        // Its lock and copies are as private, or as shared, as the database.
+        self.fileSystem = fileSystem.creating(like: location)
+        let opening = Opening(path: path, location: location, access: access, options: options, fileSystem: self.fileSystem)
         let reader = try opening.reader()
         uuid = try Store.uuid(in: reader)
         if !reader.isImmutable { idleReaders.withLock { $0.append(reader) } }
@@ -79,12 +89,20 @@ package final class Store: Sendable {
         return uuid
     }
 
-    private var opening: Opening { Opening(path: path, access: access, options: options, fileSystem: fileSystem) }
+    private var opening: Opening {
+        Opening(path: path, location: location, access: access, options: options, fileSystem: fileSystem)
+    }
+
+    /// - Throws: `.replaced` where another database lies there by now: what is read from the two must not mix.
+    private func verified(_ connection: Connection) throws(StorageError) -> Connection {
+        guard try Store.uuid(in: connection) == uuid else { throw .replaced(path: path) }
+        return connection
+    }
 
     /// Runs `body` on one consistent snapshot. Callable from many threads at once; the reader must not leave `body`.
     package func read<R>(_ body: (Reader) throws -> R) throws -> R {
         try refuseAfterCancellation()
-        let connection = try idleReaders.withLock({ $0.popLast() }) ?? opening.connectReader()
+        let connection = try idleReaders.withLock({ $0.popLast() }) ?? verified(opening.connectReader())
         try connection.execute("BEGIN")
         defer { finish(connection) }
         // The snapshot begins with the first read, so read something.
@@ -131,8 +149,23 @@ package final class Store: Sendable {
     /// Runs `body` as one transaction, all or nothing: kept and on disk (fsync) when this returns, nothing of it kept when
     /// this throws, whatever the reason. Throws `.locked` when another writer does not finish in `options.lockWait`.
     /// The writer must not leave `body`; `write` within `write` is misuse.
-    package func write<R>(_ body: (Writer) throws -> R) throws -> R {
-        try exclusively { connection in
+    package func write<R>(_ body: (Writer) throws -> R) throws -> R { try write(within: options.lockWait, body) }
+
+    /// `write` that waits for its turn for as long as `goesOn`, asked now and then, is true, and then throws `.interrupted`.
+    package func write<R>(waitingWhile goesOn: () -> Bool, _ body: (Writer) throws -> R) throws -> R {
+        while true {
+            do {
+                return try write(within: Self.waitBetweenQuestions, body)
+            } catch StorageError.locked, StorageError.busy {
+                guard goesOn() else { throw StorageError.interrupted(operation: "waiting for another writer") }
+            }
+        }
+    }
+
+    private static let waitBetweenQuestions = Duration.milliseconds(50)
+
+    private func write<R>(within wait: Duration, _ body: (Writer) throws -> R) throws -> R {
+        try exclusively(within: wait) { connection in
             try connection.execute("BEGIN IMMEDIATE")
             do {
                 let writer = try Writer(writing: connection)
@@ -149,27 +182,30 @@ package final class Store: Sendable {
     }
 
     /// The writer's connection under the mutex and the writers' lock.
-    func exclusively<R>(_ body: (Connection) throws -> R) throws -> R {
+    /// - Parameter wait: nil means as the options say.
+    func exclusively<R>(within wait: Duration? = nil, _ body: (Connection) throws -> R) throws -> R {
         try refuseAfterCancellation()
         guard access != .readOnly else {
             throw StorageError.readOnly(path: path, operation: "writing to a store opened for reading")
         }
-        let deadline = ContinuousClock.now + options.lockWait
-        try takeTurn()
+        let wait = wait ?? options.lockWait
+        let deadline = ContinuousClock.now + wait
+        try takeTurn(within: wait)
         defer { endTurn() }
         let lock = try opening.lockWriters(until: deadline)
         defer { withExtendedLifetime(lock) {} }
-        let connection = try writer.withLock({ $0 }) ?? opening.connectWriter()
+        let connection = try writer.withLock({ $0 }) ?? verified(opening.connectWriter())
         writer.withLock { $0 = connection }
         return try body(connection)
     }
 
-    private func takeTurn() throws(StorageError) {
+    private func takeTurn(within wait: Duration) throws(StorageError) {
         let thread = ObjectIdentifier(Thread.current)
         precondition(writingThread.withLock { $0 } != thread, "a write within a write would wait for itself")
-        guard writing.lock(before: Date(timeIntervalSinceNow: options.lockWait / .seconds(1))) else {
-            throw .locked(path: path)
-        }
+        let deadline = Date(timeIntervalSinceNow: wait / .seconds(1))
+        guard gate.lock(before: deadline) else { throw .locked(path: path) }
+        defer { gate.unlock() }
+        guard writing.lock(before: deadline) else { throw .locked(path: path) }
         writingThread.withLock { $0 = thread }
     }
 
@@ -186,17 +222,18 @@ package final class Store: Sendable {
         _ = try? connection.checkpoint(truncating: false)
     }
 
-    /// Closes idle connections, after folding the log into the database when no other writer is at work. Called by deinit.
+    /// Closes idle connections, after folding the log into the database where no other process is in the way: waits for none, but
+    /// for a transaction of this store. A store that is used again opens again. Called by deinit.
     package func close() {
         idleReaders.withLock { $0.removeAll() }
-        writing.lock()
+        gate.withLock { writing.lock() }
         defer { writing.unlock() }
         guard let connection = writer.withLock({ slot in
             defer { slot = nil }
             return slot
         }) else { return }
         // Without the lock the log simply stays for the next writer.
-        guard let lock = try? fileSystem.lock(path + "-lock", .exclusive) else { return }
+        guard let lock = try? fileSystem.lock(location + "-lock", .exclusive) else { return }
         _ = try? connection.checkpoint(truncating: true)
         connection.foldLogOnClose()
         connection.close()

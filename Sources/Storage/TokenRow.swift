@@ -9,15 +9,13 @@ struct TokenRow {
         """
 
     let statement: Statement
-    /// The column of `row`, which the others of the query follow.
-    var first: Int32 = 0
 
-    private var count: Int64 { statement.int(first + 1) }
-    private var codec: Int64 { statement.int(first + 2) }
+    private var count: Int64 { statement.int(1) }
+    private var codec: Int64 { statement.int(2) }
     /// Of the numbers and, continued, of the weights.
-    private var checksum: Int64 { statement.int(first + 3) }
+    private var checksum: Int64 { statement.int(3) }
     /// Nil without weights.
-    private var weightsCodec: Int64? { statement.isNull(first + 5) ? nil : statement.int(first + 5) }
+    private var weightsCodec: Int64? { statement.isNull(5) ? nil : statement.int(5) }
 
     func decoded(dimension: Int?, scratch: VectorCodec.Scratch) -> Result<TokenSet, DecodingFailure> {
         guard let dimension, count >= 0, count <= StorageLimits.tokenNumbersMax / dimension else {
@@ -26,7 +24,7 @@ struct TokenRow {
         let numbers = Int(count) * dimension
         let weightsCodec = weightsCodec
         // The checksum runs on over the weights, so without them it is complete here.
-        if let reason = statement.withBlob(first + 4, { bytes in
+        if let reason = statement.withBlob(4, { bytes in
             VectorCodec.decode(
                 codec: codec, bytes, count: numbers, checksum: weightsCodec == nil ? checksum : nil, scratch: scratch)
         }) {
@@ -35,7 +33,7 @@ struct TokenRow {
         var set = TokenSet(dimension: dimension, values: scratch.values)
         guard let weightsCodec else { return .success(set) }
         let seed = Storage.checksum(of: set.values.span)
-        if let reason = statement.withBlob(first + 6, { bytes in
+        if let reason = statement.withBlob(6, { bytes in
             VectorCodec.decode(
                 codec: weightsCodec, bytes, count: Int(count), checksum: checksum, seed: seed, scratch: scratch)
         }) {

@@ -1,7 +1,7 @@
 /// How the numbers of a modality's tokens are kept, where that was declared. A promise about values, kept in `setting`: the
 /// bytes of a row follow from its codec as for any row.
 
-package enum TokenStorage: String, Sendable {
+package enum TokenStorage: String, Sendable, CaseIterable {
     /// As given, to the bit.
     case float32
     /// Rounded to half precision before they are stored: two bytes a number, with a loss that was declared.
@@ -9,17 +9,11 @@ package enum TokenStorage: String, Sendable {
 }
 
 extension Reader {
-    /// What was declared for a modality; `.float32` where nothing was.
-    /// - Throws: `.corrupt` for a declaration that this version does not know.
+    /// What was declared for a modality; `.float32` where nothing was, or what cannot be.
     package func tokenStorage(of modality: ModalityID) throws(StorageError) -> TokenStorage {
         let name = tokenStorageSetting(modality)
-        guard let text = try first("SELECT value FROM setting WHERE name = ?", [], name, { $0.text(0) ?? "" }) else {
-            return .float32
-        }
-        guard let storage = TokenStorage(rawValue: text) else {
-            throw .corrupt(path: connection.path, what: "setting \(name) is '\(text)'")
-        }
-        return storage
+        let text = try first("SELECT value FROM setting WHERE name = ?", [], name) { $0.text(0) ?? "" }
+        return text.flatMap(TokenStorage.init(rawValue:)) ?? .float32
     }
 }
 

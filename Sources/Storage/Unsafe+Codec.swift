@@ -160,11 +160,31 @@ extension VectorCodec {
     private static func decompress(
         _ input: UnsafePointer<UInt8>, _ inputSize: Int, into output: UnsafeMutableRawPointer, size: Int
     ) -> Bool {
-        guard inputSize <= Int(Int32.max) else { return false }
+        unsafe decompressed(input, inputSize, into: output, room: size) == size
+    }
+
+    /// The bytes that an LZ4 block makes; nil where it is none, or makes more than there is room for.
+    private static func decompressed(
+        _ input: UnsafePointer<UInt8>, _ inputSize: Int, into output: UnsafeMutableRawPointer, room: Int
+    ) -> Int? {
+        guard inputSize <= Int(Int32.max) else { return nil }
         let got = unsafe LZ4_decompress_safe(
             UnsafeRawPointer(input).assumingMemoryBound(to: CChar.self), output.assumingMemoryBound(to: CChar.self),
-            Int32(inputSize), Int32(size))
-        return Int(got) == size
+            Int32(inputSize), Int32(room))
+        return got < 0 ? nil : Int(got)
+    }
+
+    /// How many values an LZ4 block holds, `limit` at most; nil where it holds none. Leaves nothing of use in `scratch`.
+    static func blockCount(_ bytes: Span<UInt8>, atMost limit: Int, scratch: Scratch) -> Int? {
+        let room = min(limit, 64 * (bytes.count + 1))
+        if scratch.values.count != room { scratch.values = [Float](repeating: 0, count: room) }
+        let size = unsafe bytes.withUnsafeBufferPointer { bytes -> Int? in
+            unsafe scratch.values.withUnsafeMutableBytes { values in
+                guard let input = bytes.baseAddress, let output = values.baseAddress else { return nil }
+                return unsafe decompressed(input, bytes.count, into: output, room: 4 * room)
+            }
+        }
+        return size.flatMap { $0 > 0 && $0 % 4 == 0 ? $0 / 4 : nil }
     }
 }
 

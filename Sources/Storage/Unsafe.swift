@@ -25,8 +25,10 @@ enum OpenPurpose {
 }
 
 @safe final class Connection: @unchecked Sendable {
+    /// What messages call the file.
     let path: String
     private let handle: OpaquePointer
+    private let busyTimeoutMs: Int32
     /// Pages in the write-ahead log after this connection's last commit; SQLite's hook writes it.
     private let logPages: UnsafeMutablePointer<Int32>
     private var idle: [String: Statement] = [:]
@@ -42,7 +44,8 @@ enum OpenPurpose {
     /// Pages copied between two looks.
     private static let pagesBetweenLooks: Int32 = 256
 
-    init(path: String, for purpose: OpenPurpose, busyTimeoutMs: Int32) throws(StorageError) {
+    /// - Parameter shown: what messages call the file, where that is not its path.
+    init(path: String, as shown: String? = nil, for purpose: OpenPurpose, busyTimeoutMs: Int32) throws(StorageError) {
         guard sqlite3_threadsafe() != 0 else {
             throw .unusableSQLite(reason: "it was built for a single thread; install the system's libsqlite3")
         }
@@ -55,13 +58,14 @@ enum OpenPurpose {
         var opened: OpaquePointer?
         let code = unsafe sqlite3_open_v2(name, &opened, purpose.flags, nil)
         guard let handle = unsafe opened, code == SQLITE_OK else {
-            let error = unsafe storageError(code, opened, path: path, operation: "open")
+            let error = unsafe storageError(code, opened, path: shown ?? path, operation: "open")
             unsafe sqlite3_close_v2(opened)  // a failed open hands out a handle all the same
             throw error
         }
-        self.path = path
+        self.path = shown ?? path
         isImmutable = purpose == .readImmutable
         unsafe self.handle = handle
+        self.busyTimeoutMs = busyTimeoutMs
         unsafe logPages = .allocate(capacity: 1)
         unsafe logPages.initialize(to: 0)
         unsafe sqlite3_busy_timeout(handle, busyTimeoutMs)
@@ -144,8 +148,11 @@ enum OpenPurpose {
     }
 
     /// Copies pages of the write-ahead log into the database. Truncation falls back to a passive copy in silence
-    /// when readers are in the way; `remaining` tells.
+    /// when readers are in the way; `log`, the pages it still has, and `remaining`, those not copied, tell. Waits for nobody, as
+    /// all writers wait for whoever checkpoints.
     func checkpoint(truncating: Bool) throws(StorageError) -> (log: Int, remaining: Int) {
+        unsafe sqlite3_busy_timeout(handle, 0)
+        defer { unsafe sqlite3_busy_timeout(handle, busyTimeoutMs) }
         var log: Int32 = 0
         var copied: Int32 = 0
         let mode = truncating ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE
@@ -170,6 +177,11 @@ enum OpenPurpose {
         guard stepped == SQLITE_DONE, code == SQLITE_OK else {
             throw destination.failure(stepped == SQLITE_DONE ? code : stepped, "backup")
         }
+    }
+
+    /// For work on rows that SQLite has no part in, and does not stop.
+    func throwIfStopped() throws(StorageError) {
+        if cancellation?.isCancelled == true { throw .interrupted(operation: "reading") }
     }
 
     func failure(_ code: Int32, _ operation: String) -> StorageError {

@@ -27,7 +27,7 @@ package final class Writer: Reader {
     }
 
     func nextSequence() throws(StorageError) -> Int64 {
-        guard sequence >= 0, sequence < Int64.max else {
+        guard (0..<DerivedTable.numberMax).contains(sequence) else {
             throw .corrupt(path: connection.path, what: "its change counter is \(sequence)")
         }
         sequence += 1
@@ -195,20 +195,13 @@ package final class Writer: Reader {
     }
 
     /// Makes a modality's part of the filter table again from its metadata, all of which must parse.
-    func refillAttributes(of modality: ModalityID) throws(StorageError) {
+    func refillAttributes(of modality: ModalityID) throws {
         try run("DELETE FROM attribute WHERE path IN (SELECT id FROM attribute_path WHERE modality = ?)") {
             $0.bind(1, modality.rawValue)
         }
-        var last: RowID?
-        while true {
-            let page = try page(of: modality, after: last, limit: 1_000)
-            for record in page {
-                guard let metadata = record.metadata else { continue }
-                try change(
-                    metadataAttributes(of: metadata), sql: Self.insertAttribute, row: record.row.rawValue, in: modality)
-            }
-            guard let end = page.last else { break }
-            last = end.row
+        try forEachEmbedding(of: modality) { record in
+            guard let metadata = record.metadata else { return }
+            try change(metadataAttributes(of: metadata), sql: Self.insertAttribute, row: record.row.rawValue, in: modality)
         }
         // Who remembers what a filter listed before goes by the newest change.
         _ = try nextSequence()

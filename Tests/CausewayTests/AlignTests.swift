@@ -154,6 +154,19 @@ struct AlignTests {
         }
     }
 
+    @Test(arguments: ["9223372036854775807", "-9223372036854775808", "0", "7"])
+    func trainingAgainCountsOnFromAnyVersionThatCanBe(version: String) throws {
+        let temporary = try TemporaryDatabase()
+        let collection = try bridgedCollection(temporary)
+        try collection.trainModel(named: "m", from: "text", to: "image", options: options())
+        try execute("UPDATE model SET version = \(version)", on: temporary.path)
+        var replacing = options()
+        replacing.replaces = true
+        let model = try collection.trainModel(named: "m", from: "text", to: "image", options: replacing)
+        #expect(model.version == (version == "7" ? 8 : 1))
+        #expect(try temporary.database.check(deep: true) == [])
+    }
+
     /// Aligned already, and too few pairs for so many dimensions: what is learned is worse than nothing.
     @Test func aDirectionBelowCosineIsNamedInTheWarning() throws {
         let temporary = try TemporaryDatabase()

@@ -24,9 +24,8 @@ import Testing
         #expect(report.crossModal.count == 1 && edges.from == "text" && !edges.isForced)
         #expect(edges.sampleQueries > Self.texts / 2 && edges.sampleQueries < Self.texts)
         #expect(edges.distancesBefore.count == 3 && edges.distancesAfter.count == 3)
-        if let before = edges.distancesBefore[1], let after = edges.distancesAfter[1] {
-            #expect((edges.outcome == .kept) == (after <= 0.95 * before))
-        }
+        let (before, after) = (try #require(edges.distancesBefore[1]), try #require(edges.distancesAfter[1]))
+        #expect((edges.outcome == .kept) == (after <= 0.95 * before))
         #expect(try collection.indexStatus(of: "image").crossModal == [edges])
         #expect(try collection.buildIndex(modalities: ["image"]).first?.outcome == .current)
         // The images are enough to sample, but the texts too few for a graph.

@@ -1,4 +1,5 @@
-/// Nothing, and less than nothing, handed to the library: refused with a remedy or answered with nothing, never a trap.
+/// Nothing, less than nothing, and more than there can be, handed to the library: refused with a remedy or answered with what
+/// there is, never a trap.
 import Causeway
 import Testing
 
@@ -57,14 +58,188 @@ struct EmptyArgumentsTests {
         }
     }
 
-    /// Dimensions so low that scores are larger than vectors, and so high that one vector is much.
-    @Test(arguments: [1, 2, 8, 64, 319, 320, 768, 65_536]) func whatIsComparedAtATimeIsBounded(dimension: Int) {
-        for rows in [0, 1, 100, 400_000, 50_000_000] {
-            let extent = ScoringExtent(rows: rows, dimension: dimension, metrics: 5)
-            let sample = (rows + extent.step - 1) / extent.step
-            #expect(extent.step >= 1 && (1...32).contains(extent.group), "\(rows) × \(dimension)")
-            #expect(sample * dimension * 4 <= ScoringExtent.bytesMax, "vectors of \(rows) × \(dimension)")
-            #expect(sample * extent.group * 5 * 8 <= ScoringExtent.bytesMax, "scores of \(rows) × \(dimension)")
+    private static let integers = [Int.max, .max - 1, .max / 2, 1 << 31, 1, 0, -1, .min + 1, .min]
+    private static let reals = [
+        Double.infinity, -.infinity, .nan, .greatestFiniteMagnitude, 2, 1, 1.0.nextDown, 0.5, .leastNonzeroMagnitude, 0, -1,
+    ]
+
+    /// Answered, or refused in the words of the library; a trap would end the tests.
+    private func survives(_ what: String, _ body: () throws -> Void) {
+        do {
+            try body()
+        } catch {
+            #expect(error is CausewayError && !"\(error)".isEmpty, "\(what): \(error)")
+        }
+    }
+
+    /// Two modalities of one dimension, with tokens.
+    private func twins(_ temporary: TemporaryDatabase, _ count: Int) throws -> EmbeddingCollection {
+        let collection = temporary.collection()
+        try collection.insert(tokenEmbeddings(count, seed: 1, copies: false), into: "image")
+        try collection.insert(tokenEmbeddings(60, seed: 2, copies: false), into: "text")
+        return collection
+    }
+
+    private func searches(_ collection: EmbeddingCollection, isWide: Bool, _ options: SearchOptions, _ what: String) {
+        let queries = [Query.embedding(id: "3", from: "text"), .embedding(id: "4", from: "text")]
+        for metric in [Metric.cosine, .manhattan, .maxSim] {
+            for filter in [nil, "id <> '7'"] {
+                var options = options
+                (options.metric, options.filter) = (metric, filter)
+                survives(what) { _ = try collection.search(queries, in: "image", options: options) }
+                var across = CrossSearchOptions(search: options)
+                survives(what) { _ = try collection.search(queries, across: ["image"], options: across) }
+                guard isWide else { continue }
+                across.normalization = .bank
+                survives(what) { _ = try collection.search(queries, across: ["image", "text"], options: across) }
+                (across.normalization, across.via) = (.none, "text")
+                survives(what) { _ = try collection.search(queries, across: ["image"], options: across) }
+            }
+        }
+    }
+
+    @Test(arguments: isOptimised ? [80, 2_100] : [80]) func noNumberOfHitsOrCandidatesIsATrap(count: Int) throws {
+        let temporary = try TemporaryDatabase()
+        let collection = try twins(temporary, count)
+        try collection.buildIndex()
+        let isWide = count < 100
+        for number in isWide ? Self.integers : [.max, 1 << 31, 0, .min] {
+            searches(collection, isWide: isWide, SearchOptions(k: number), "k \(number)")
+            searches(collection, isWide: isWide, SearchOptions(k: number, effort: .exact), "k \(number), exact")
+            searches(collection, isWide: isWide, SearchOptions(candidates: number), "candidates \(number)")
+            searches(collection, isWide: isWide, SearchOptions(effort: .width(number)), "width \(number)")
+            survives("tune \(number)") { _ = try collection.tuneIndex(from: "text", to: "image", recall: 0.5, k: number) }
+            survives("tune tokens \(number)") {
+                _ = try collection.tuneIndex(from: "text", to: "image", recall: 0.5, k: number, metric: .maxSim)
+            }
+        }
+        for number in isWide ? Self.reals : [.infinity, .nan, 1.0.nextDown, .leastNonzeroMagnitude] {
+            searches(collection, isWide: isWide, SearchOptions(effort: .recall(number)), "recall \(number)")
+            survives("tune \(number)") { _ = try collection.tuneIndex(from: "text", to: "image", recall: number) }
+        }
+    }
+
+    /// What "all" looks like in a program.
+    @Test(arguments: isOptimised ? [80, 2_100] : [80]) func moreThanThereIsMeansAll(count: Int) throws {
+        let temporary = try TemporaryDatabase()
+        let collection = try twins(temporary, count)
+        try collection.buildIndex()
+        let query = Query.embedding(id: "3", from: "text")
+        for metric in [Metric.cosine, .manhattan, .maxSim] {
+            for effort in [SearchOptions.Effort.recall(0.9), .width(.max), .exact] {
+                let options = SearchOptions(k: .max, metric: metric, effort: effort)
+                #expect(try collection.search(query, in: "image", options: options).hits.count == count, "\(metric) \(effort)")
+            }
+        }
+        var across = CrossSearchOptions(search: SearchOptions(k: .max))
+        #expect(try collection.search([query], across: ["image", "text"], options: across)[0].hits.count == count + 60)
+        across.normalization = .bank
+        #expect(try collection.search([query], across: ["image"], options: across)[0].hits.count == count)
+    }
+
+    @Test func noNumberOfThreadsQueriesOrRowsIsATrap() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = try twins(temporary, 80)
+        let queries = (0..<20).map { Query.embedding(id: String($0), from: "text") }
+        for number in Self.integers {
+            survives("threads") { _ = try collection.search(queries, in: "image", threads: number) }
+            survives("threads") { _ = try collection.search(queries, across: ["image"], options: .init(), threads: number) }
+            survives("threads") { _ = try collection.calibrate(from: "text", to: "image", threads: number) }
+            survives("threads") { _ = try collection.buildIndex(options: IndexOptions(threads: number)) }
+            survives("threads") { _ = try collection.maintainIndexes(threads: number) }
+            survives("threads") { _ = try collection.tuneIndex(from: "text", to: "image", recall: 0.5, threads: number) }
+            survives("limit") { _ = try collection.list(in: "image", limit: number) }
+            survives("limit") { _ = try collection.list(in: "image", limit: number, where: "id <> '7'") }
+            survives("batch") {
+                let options = IngestOptions(onConflict: .replace, batchSize: number)
+                try collection.insert(tokenEmbeddings(3, seed: 1, copies: false), into: "image", options: options)
+            }
+            for part in 0..<4 {
+                var audit = IndexAuditOptions(), evaluation = EvaluationOptions()
+                switch part {
+                case 0: (audit.at, evaluation.at) = ([5, number], [5, number])
+                case 1: (audit.queries, evaluation.queries) = (number, number)
+                case 2: (audit.threads, evaluation.threads) = (number, number)
+                default: (audit.worstMax, audit.effort) = (number, .width(number))
+                }
+                survives("audit \(part)") { _ = try collection.auditIndex(from: "text", to: "image", options: audit) }
+                survives("evaluate \(part)") { _ = try collection.evaluate(from: "text", to: "image", options: evaluation) }
+                survives("evaluate with a bank \(part)") {
+                    _ = try collection.evaluate(
+                        from: "text", to: "image", scores: nil, normalization: .bank, options: evaluation)
+                }
+            }
+            survives("picture") { _ = try collection.picture(between: "text", and: "image", pairsMax: number) }
+            for part in 0..<3 {
+                var gap = ModalityGapOptions(seed: .max)
+                switch part {
+                case 0: gap.sampleMax = number
+                case 1: gap.transportSampleMax = number
+                default: gap.threads = number
+                }
+                survives("gap \(part)") { _ = try collection.gap(between: "text", and: "image", options: gap) }
+            }
+        }
+    }
+
+    @Test(.enabled(if: isOptimised, "kernels are slow without optimisation"))
+    func noThreadCountStopsAGraphFromBeingBuilt() throws {
+        let temporary = try TemporaryDatabase()
+        try temporary.collection().insert(clusteredEmbeddings(2_000, dimension: 6, seed: 1), into: "v")
+        for threads in [0, Int.min] {
+            let options = IndexOptions(threads: threads, rebuild: true)
+            #expect(try temporary.collection().buildIndex(options: options).map(\.outcome) == [.built], "\(threads)")
+        }
+    }
+
+    @Test func noSettingOfATrainingIsATrap() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = try bridgedCollection(temporary, pairs: 40)
+        func train(_ method: LearnedModel.Method, _ what: String, _ change: (inout TrainingOptions) -> Void) {
+            var options = TrainingOptions(method: method)
+            (options.replaces, options.seed, options.epochs) = (true, .max, 1)
+            change(&options)
+            survives(what) { _ = try collection.trainModel(named: "m", from: "text", to: "image", options: options) }
+        }
+        for number in Self.integers {
+            for method in [LearnedModel.Method.contrastive, .ranking] {
+                train(method, "epochs \(number)") { $0.epochs = number }
+                train(method, "batch \(number)") { $0.batchSize = number }
+                train(method, "hidden \(number)") { $0.hiddenWidth = number }
+            }
+            train(.cca, "items \(number)") { $0.itemsMax = number }
+            train(.ridge, "threads \(number)") { $0.threads = number }
+        }
+        for number in Self.reals {
+            for method in [LearnedModel.Method.ridge, .cca, .procrustes] {
+                train(method, "lambda \(number)") { $0.lambda = number }
+                train(method, "held out \(number)") { $0.holdOut = number }
+            }
+            train(.contrastive, "rate \(number)") { $0.learningRate = number }
+        }
+    }
+
+    @Test func whatIsNoProbabilityAndNoWaitIsRefused() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = try bridgedCollection(temporary, pairs: 30)
+        for number in Self.reals {
+            var options = CrossSearchOptions()
+            options.minProbability = number
+            #expect(throws: CausewayError.self, "\(number)") {
+                try collection.search([.embedding(id: "i3", from: "image")], across: ["text"], options: options)
+            }
+            if number >= 0 {
+                let database = try Database(path: temporary.file("wait"), lockWait: number, upkeep: .manual)
+                defer { database.close() }
+                let count = try database.collection("c").insert(
+                    [Embedding(id: "1", vector: [1])], into: "v", options: IngestOptions(onConflict: .replace))
+                #expect(count.inserted + count.replaced == 1, "\(number)")
+            } else {
+                #expect(throws: CausewayError.invalidArgument(
+                    reason: "a wait of \(number) seconds", remedy: "wait for 0 seconds or more")) {
+                    try Database(path: temporary.file("wait"), lockWait: number)
+                }
+            }
         }
     }
 }

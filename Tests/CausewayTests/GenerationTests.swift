@@ -3,6 +3,7 @@ import Causeway
 import Foundation
 import Platform
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite(.enabled(if: isOptimised, "kernels are slow without optimisation"))
@@ -214,8 +215,7 @@ struct GenerationTests {
 }
 
 /// The real file system, but for what happens just before the first graph is mapped.
-private final class SwappingFileSystem: FileSystem {
-    private let base = PosixFileSystem()
+private final class SwappingFileSystem: ForwardingFileSystem {
     private let swap: @Sendable () -> Void
     private let swapped = Mutex(false)
     var hasSwapped: Bool { swapped.withLock { $0 } }
@@ -228,18 +228,6 @@ private final class SwappingFileSystem: FileSystem {
             return !done
         }
         if isFirst { swap() }
-        return try base.map(path)
-    }
-
-    func openForReading(_ path: String) throws(FileError) -> any ReadableFile { try base.openForReading(path) }
-    func createExclusively(_ path: String) throws(FileError) -> any WritableFile { try base.createExclusively(path) }
-    func destination(_ path: String) throws(FileError) -> FileDestination { try base.destination(path) }
-    func exists(_ path: String) -> Bool { base.exists(path) }
-    func rename(_ source: String, to destination: String) throws(FileError) { try base.rename(source, to: destination) }
-    func remove(_ path: String) throws(FileError) { try base.remove(path) }
-    func list(_ directory: String) throws(FileError) -> [String] { try base.list(directory) }
-    func synchronizeDirectory(_ directory: String) throws(FileError) { try base.synchronizeDirectory(directory) }
-    func lock(_ path: String, _ kind: FileLock.Kind) throws(FileError) -> FileLock? {
-        try base.lock(path, kind)
+        return try PosixFileSystem().map(path)
     }
 }

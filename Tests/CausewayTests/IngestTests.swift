@@ -219,6 +219,11 @@ struct IngestTests {
         #expect(try collection.list(in: "v", where: "year >= 2019").isEmpty)
         #expect(try collection.list(in: "v", where: "tags CONTAINS 'old'").map(\.id) == ["a"])
         #expect(throws: CausewayError.self) { try collection.setMetadata("[1]", of: "a", in: "v") }
+        try collection.setMetadata(nil, of: "a", in: "v")
+        #expect(try collection.list(in: "v", where: "tags CONTAINS 'old'").isEmpty)
+        #expect(try collection.embedding(id: "a", in: "v")?.metadata == nil)
+        #expect(throws: CausewayError.unknownID("b", modality: "v")) { try collection.setMetadata(nil, of: "b", in: "v") }
+        #expect(try temporary.database.check(deep: true).isEmpty)
     }
 
     @Test func deletingIsAllOrNone() throws {

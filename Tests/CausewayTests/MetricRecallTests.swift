@@ -41,13 +41,14 @@ struct MetricRecallTests {
             for target in [0.9, 0.98] {
                 let options = SearchOptions(k: 10, metric: metric, effort: .recall(target))
                 let found = try recall(collection, queries, options)
-                #expect(found >= target - 0.02, "\(metric) \(target): \(found)")
+                #expect(found >= target, "\(metric) \(target): \(found)")
             }
         }
         _ = try collection.tuneIndex(from: "v", to: "v", recall: 0.9, metric: .wasserstein)
         let tokens = Self.tight(60, seed: 3).map { Query.vector($0.vector, tokens: $0.tokens) }
         let options = SearchOptions(k: 10, metric: .wasserstein, effort: .recall(0.9))
-        #expect(try recall(collection, tokens, options) >= 0.88)
+        let found = try recall(collection, tokens, options)
+        #expect(found >= 0.9, "\(found)")
     }
 
     @Test func zeroVectorsDoNotSpeakForAnIndex() throws {
@@ -59,7 +60,7 @@ struct MetricRecallTests {
         let queries = Self.tight(200, seed: 5).map { Query.vector($0.vector) }
         for target in [0.9, 0.98] {
             let found = try recall(collection, queries, SearchOptions(k: 100, metric: .cosine, effort: .recall(target)))
-            #expect(found >= target - 0.02, "\(target): \(found)")
+            #expect(found >= target, "\(target): \(found)")
         }
     }
 }

@@ -149,7 +149,7 @@ struct MetricTests {
         let tuning = try #require(try collection.tuneIndex(from: "v", to: "v", recall: 0.95, metric: .wasserstein))
         #expect(tuning.metric == "wasserstein" && tuning.lowerBound >= 0.95 && tuning.candidates <= count)
         var reached = 0
-        let ids = stride(from: 1, to: count, by: count / 20).map(String.init)
+        let ids = stride(from: 1, to: count, by: count / (isOptimised ? 150 : 20)).map(String.init)
         for id in ids {
             func hits(_ effort: SearchOptions.Effort) throws -> SearchAnswer {
                 try collection.search(
@@ -161,7 +161,8 @@ struct MetricTests {
             let worst = try hits(.exact).hits.last!.score
             reached += approximate.hits.count { $0.score <= worst }
         }
-        #expect(Double(reached) / Double(10 * ids.count) > 0.88)
+        // The table promises the lower bound of what it measured, so that the mean of other queries is no less.
+        #expect(Double(reached) / Double(10 * ids.count) >= 0.95, "\(reached) of \(10 * ids.count)")
 
         let replaced = tokenEmbeddings(count / 4, dimension: 5, seed: 22)
         try collection.insert(replaced, into: "v", options: IngestOptions(onConflict: .replace))

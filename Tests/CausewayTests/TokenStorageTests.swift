@@ -22,7 +22,7 @@ struct TokenStorageTests {
         options.tokenPrecision = .float32
         #expect(throws: CausewayError.invalidArgument(
             reason: "modality v keeps its tokens as float16, not float32",
-            remedy: "leave --token-storage out, or use a modality of another name")) {
+            remedy: "leave the precision to the modality, or use one of another name")) {
             try collection.insert([tokenEmbeddings(1, seed: 8, prefix: "x")[0]], into: "v", options: options)
         }
         try collection.insert(embeddings, into: "exact")

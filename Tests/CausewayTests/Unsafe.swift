@@ -1,6 +1,7 @@
 /// The one file of these tests that calls SQLite: what a foreign tool, or a bad disk, would do to a database.
 /// Invariant: every handle is closed before the function returns.
 import CSQLite
+import Foundation
 import Testing
 
 /// Runs SQL on a file with plain SQLite, which is told to let everything pass.
@@ -24,3 +25,6 @@ func number(_ sql: String, on path: String) throws -> Int {
     try #require(unsafe sqlite3_step(statement) == SQLITE_ROW)
     return unsafe Int(sqlite3_column_int64(statement, 0))
 }
+
+/// A named pipe, which nobody reads or writes.
+func makePipe(_ path: String) throws { try #require(unsafe mkfifo(path, 0o600) == 0) }

@@ -72,6 +72,21 @@ import Testing
         #expect(!left.contains { $0.hasPrefix(".") }, "\(left)")
     }
 
+    /// A limit on the size of files stands for a full disk.
+    @Test func aBackupThatDoesNotFitNamesTheCopyAndLeavesNothing() throws {
+        var dice = Dice(seed: 75)
+        let database = try TestDatabase()
+        try database.fill(dice.floats(16_000 * 32), dimension: 32)
+        let limited = Executable(
+            path: "/bin/sh", leading: ["-c", "trap '' XFSZ; ulimit -f 512; exec \"$0\" \"$@\"", database.program.path])
+        let copy = database.folder.file("copy.db")
+        let backup = try limited.run(["backup", database.path, copy])
+        #expect(backup.status == 1 && backup.isOneClearLine && backup.errorText.contains(copy), "\(backup.summary)")
+        #expect(!backup.errorText.contains(".copy.db."), "\(backup.summary)")
+        let left = try FileManager.default.contentsOfDirectory(atPath: database.folder.path)
+        #expect(!left.contains { $0.contains("copy.db") }, "\(left)")
+    }
+
     /// As soon as there is something to take away.
     @Test(.enabled(if: HeavyTests.run, HeavyTests.reason)) func anInterruptedBackupLeavesNothing() throws {
         var dice = Dice(seed: 74)

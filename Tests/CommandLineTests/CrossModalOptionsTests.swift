@@ -52,6 +52,24 @@ import Testing
         }
     }
 
+    @Test func timingIsOneLineOfFiguresThatAgree() throws {
+        let pairs = try StoredPairs()
+        let file = pairs.directory + "/timed.npy"
+        #expect(pairs.run("export", "--modality", "text", "--to", file).status == .done)
+        let errors = pairs.run("search", "--to", "image", "--from", "text", "--queries", file, "--timing").errors
+        let lines = errors.split(separator: "\n").filter { $0.hasPrefix("{") }
+        let line = try #require(lines.first)
+        let told = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        func number(_ key: String) throws -> Double { try #require(told[key] as? Double, "\(key) in \(line)") }
+        #expect(lines.count == 1)
+        #expect(try number("threads") == 1, "as many as nobody asked for")
+        let (queries, seconds) = (try number("queries"), try number("seconds"))
+        #expect(queries > 1 && seconds > 0)
+        #expect(abs(try number("queriesPerSecond") * seconds / queries - 1) < 0.01)
+        let (p50, p99) = (try number("p50Ms"), try number("p99Ms"))
+        #expect(p50 > 0 && p50 <= p99 && p99 <= 1000 * seconds)
+    }
+
     @Test func tablesOfManyCrossQueriesHaveNoEmptyColumns() throws {
         let pairs = try StoredPairs()
         let file = pairs.directory + "/q.npy"

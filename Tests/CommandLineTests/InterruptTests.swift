@@ -1,4 +1,5 @@
 /// SIGINT in a process of its own: the first is a wish, the second kills. It is admitted before there is a file to take away.
+import Causeway
 import CausewayCLI
 import Foundation
 import Platform
@@ -96,7 +97,7 @@ extension InterruptTests {
 
     /// An interrupt that comes as soon as interrupts are admitted.
     private static func interrupted(errors: MemoryChannel) -> Surroundings {
-        let cancellation = Cancellation()
+        let cancellation = Causeway.Cancellation()
         return Surroundings(
             output: MemoryChannel(), errors: errors, cancellation: cancellation, armInterrupts: { cancellation.cancel() })
     }

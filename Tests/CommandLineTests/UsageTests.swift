@@ -98,6 +98,15 @@ struct UsageTests {
         #expect(try database.visibleState() == before)
     }
 
+    @Test func aMissingDirectoryIsNamed() throws {
+        let database = try database()
+        let path = database.folder.file("nowhere/x.db")
+        try expect(
+            1, database, ["ingest", path, "m.npy"] + TestDatabase.of("m"),
+            says: "there is no directory", "nowhere for x.db; make it")
+        try expect(1, database, ["info", path], says: "there is no database at")
+    }
+
     @Test func missingFilesAreNamed() throws {
         let database = try database()
         let names = database.files()

@@ -63,7 +63,7 @@ struct FilterRecallTests {
                 var sums = Sums()
                 for (query, scores) in zip(queries, scores) {
                     let admitted = labels(share, correlation, scores, regions, &random)
-                    if !admitted.isEmpty { measure(query, admitted, scores, graph, &sums) }
+                    if !admitted.isEmpty { measure(query, admitted, scores, graph, width: width, &sums) }
                 }
                 let place: Comment = "seed \(seed), share \(share), \(correlation.rawValue): \(sums)"
                 #expect(Double(sums.found) >= 0.95 * Double(sums.wanted), place)
@@ -79,7 +79,35 @@ struct FilterRecallTests {
         }
     }
 
-    private func measure(_ query: [Float], _ admitted: [Int64], _ scores: [Double], _ graph: Graph, _ sums: inout Sums) {
+    /// Of 1 %, and so many rows that a walk among them pays: it is judged here, and not the scan that small sets get. They are
+    /// the nearest to the query, so that what an ordinary search of that width finds is what there is to find.
+    @Test(.enabled(if: isOptimised, "too slow without optimisation"))
+    func aWalkAmongOneRowInAHundredFindsWhatMatches() throws {
+        let (count, dimension, width) = (80_000, 8, 20)
+        let values = clustered(count, dimension, clusters: 60, seed: 5)
+        let graph = try makeGraph(values, settings: .standard(dimension: dimension, quality: .fast)).graph
+        let rows = (0..<count).map { row(values, $0, dimension) }
+        var random = Random(77), walks = 0, found = 0, plainlyFound = 0
+        for _ in 0..<16 {
+            let query = zip(rows[random.below(count)], random.vector(dimension)).map { $0 + 0.5 * $1 }
+            let scores = rows.map { cosine(query, $0) }
+            let admitted = labels(0.01, .positive, scores, [], &random)
+            var sums = Sums()
+            measure(query, admitted, scores, graph, width: width, &sums)
+            #expect(sums.matches == count / 100)
+            guard sums.scans == 0 else { continue }  // a walk may spend half a scan
+            let best = admitted.sorted { scores[Int($0) - 1000] > scores[Int($1) - 1000] }.prefix(k)
+            walks += 1
+            found += sums.found
+            plainlyFound += Set(best).intersection(graph.search(query.span, width: width).hits.map(\.label)).count
+        }
+        #expect(walks >= 12 && plainlyFound >= 5 * walks, "\(walks) walks, \(plainlyFound)")
+        #expect(Double(found) >= 0.95 * Double(plainlyFound), "\(found), and \(plainlyFound) without the filter")
+    }
+
+    private func measure(
+        _ query: [Float], _ admitted: [Int64], _ scores: [Double], _ graph: Graph, width: Int, _ sums: inout Sums
+    ) {
         func best(_ labels: [Int64]) -> ArraySlice<Int64> {
             labels.sorted { scores[Int($0) - 1000] > scores[Int($1) - 1000] }.prefix(k)
         }

@@ -82,6 +82,23 @@ struct FormatTests {
         }
     }
 
+    /// Codes read for one list should share cache lines and pages: nodes that follow each other in the file are alike, though the
+    /// rows came in no order.
+    @Test func nodesThatFollowEachOtherInTheFileAreNeighbours() throws {
+        let dimension = 16, count = 2000
+        let values = clustered(count, dimension, clusters: 40, seed: 73)
+        let page = Page(bytes: try makeGraph(values, settings: .standard(dimension: dimension)).bytes)
+        // No node has two labels, so that the labels are those of the nodes in turn.
+        let labels = try #require(page.sections["LABL"])
+        #expect(page.sections["LOFF"] == nil)
+        let inFile = (0..<count).map { row(values, page.number(labels.offset + 8 * $0, 8) - 1000, dimension) }
+        let asGiven = (0..<count).map { row(values, $0, dimension) }
+        func likeness(_ rows: [[Float]]) -> Double {
+            zip(rows, rows.dropFirst()).reduce(0) { $0 + cosine($1.0, $1.1) } / Double(count - 1)
+        }
+        #expect(likeness(inFile) > likeness(asGiven) + 0.2, "\(likeness(inFile)), \(likeness(asGiven)) as given")
+    }
+
     @Test func thePageNamesEverySection() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()

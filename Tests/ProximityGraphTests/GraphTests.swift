@@ -42,6 +42,18 @@ struct GraphTests {
         #expect(recall(built.graph, values, queries: queries, width: 300) >= 0.95)
     }
 
+    @Test func higherQualityFindsMoreAtTheSameWidth() throws {
+        let dimension = 48
+        let values = clustered(4000, dimension, clusters: 1, spread: 1, seed: 23)
+        let queries = (0..<60).map { row(clustered(60, dimension, clusters: 1, spread: 1, seed: 23), $0, dimension) }
+        let recalls = try GraphQuality.allCases.map { quality in
+            let settings = GraphSettings.standard(dimension: dimension, quality: quality)
+            return recall(try makeGraph(values, settings: settings).graph, values, queries: queries, width: 20)
+        }
+        // fast, balanced, high
+        #expect(recalls[0] < recalls[1] && recalls[1] < recalls[2], "\(recalls)")
+    }
+
     @Test(arguments: [1, 2, 10, 63, 65, 384])
     func everyDimensionWorks(dimension: Int) throws {
         let values = clustered(300, dimension, clusters: 5, seed: UInt64(dimension))

@@ -2,6 +2,7 @@
 import Foundation
 import Platform
 import Storage
+import TestSupport
 import Testing
 
 @Test func everyFlippedBitOfAStoredVectorIsReported() throws {
@@ -106,20 +107,9 @@ import Testing
 }
 
 /// The real file system, but for a look that comes too early.
-private struct EarlyFileSystem: FileSystem {
-    private let files = PosixFileSystem()
+private struct EarlyFileSystem: ForwardingFileSystem {
     let unseen: String
-
-    func exists(_ path: String) -> Bool { path != unseen && files.exists(path) }
-    func openForReading(_ path: String) throws(FileError) -> any ReadableFile { try files.openForReading(path) }
-    func createExclusively(_ path: String) throws(FileError) -> any WritableFile { try files.createExclusively(path) }
-    func destination(_ path: String) throws(FileError) -> FileDestination { try files.destination(path) }
-    func map(_ path: String) throws(FileError) -> MappedFile { try files.map(path) }
-    func rename(_ source: String, to destination: String) throws(FileError) { try files.rename(source, to: destination) }
-    func remove(_ path: String) throws(FileError) { try files.remove(path) }
-    func list(_ directory: String) throws(FileError) -> [String] { try files.list(directory) }
-    func synchronizeDirectory(_ directory: String) throws(FileError) { try files.synchronizeDirectory(directory) }
-    func lock(_ path: String, _ kind: FileLock.Kind) throws(FileError) -> FileLock? { try files.lock(path, kind) }
+    func exists(_ path: String) -> Bool { path != unseen && PosixFileSystem().exists(path) }
 }
 
 @Test func aFileThatAppearsDuringABackupIsNotOverwritten() throws {

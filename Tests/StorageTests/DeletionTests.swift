@@ -29,8 +29,8 @@ private extension Fixture {
     func publish(through: ChangeSequence? = nil, after: Int64? = nil) throws -> Bool {
         let (change, last) = try state()
         let record = GenerationRecord(
-            generation: last + 1, fileName: "g\(last + 1)", checksum: 0, throughSequence: through ?? change, nodeCount: 1,
-            settings: "{}", createdAt: "")
+            generation: last + 1, fileName: "db-graph-\(modality.id.rawValue)-\(last + 1)", checksum: 0,
+            throughSequence: through ?? change, nodeCount: 1, settings: "{}", createdAt: "")
         return try store.write { try $0.publish(record, of: modality.id, after: after ?? last) }
     }
 

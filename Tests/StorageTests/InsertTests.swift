@@ -41,7 +41,9 @@ import Testing
             #expect(found[index] == Array(input.vectors[row * 5..<row * 5 + 5]))
         }
         #expect(try reader.row(id: "r17", in: fixture.modality.id) == rows[17])
-        #expect(try reader.page(of: fixture.modality.id, after: rows[9], limit: 3).map(\.id) == ["r10", "r11", "r12"])
+        var ids: [String] = []
+        try reader.forEachEmbedding(of: fixture.modality.id, after: rows[9], limit: 3) { ids.append($0.id) }
+        #expect(ids == ["r10", "r11", "r12"])
         #expect(try reader.embeddings([rows[2], RowID(rawValue: -1)]).map { $0?.id } == ["r2", nil])
     }
 }
@@ -138,6 +140,15 @@ import Testing
         #expect(index == 1)
     }
     #expect(try fixture.vectors().byID.isEmpty)
+}
+
+/// A row that SQLite would refuse in words nobody knows.
+@Test func theWeightsOfATokenSetCountAsItsNumbers() throws {
+    var input = plainBatch(1, dimension: 2)
+    let half = [Float](repeating: 0, count: StorageLimits.tokenNumbersMax / 2 + 1)
+    input.tokenSets = [TokenSet(dimension: 1, values: half, weights: half)]
+    let what = "the token set has more than 67108864 numbers, weights included"
+    #expect(throws: StorageError.invalidRow(index: 0, what: what)) { try EncodedBatch.encode(input) }
 }
 
 @Test func producersAndTokenDimensionsAreFixedOnce() throws {

@@ -21,6 +21,10 @@ private struct Damage: CustomStringConvertible {
         Damage("UPDATE token_set SET weights = x'00' WHERE row = 1", "c/m id 'r0'"),
         Damage("UPDATE modality SET live = 7", "modality m"),
         Damage("UPDATE modality SET last_change = 0", "modality m"),
+        Damage("UPDATE modality SET last_change = last_change - 1", "modality m"),
+        Damage("UPDATE embedding SET sequence = 99 WHERE row = 3", "change counter"),
+        Damage("UPDATE embedding SET sequence = 9223372036854775807 WHERE row = 3", "embedding"),
+        Damage("INSERT INTO tombstone VALUES (1, 9223372036854775807, 77)", "tombstone"),
         Damage("UPDATE setting SET value = 1 WHERE name = 'sequence'", "change counter"),
         Damage("DELETE FROM setting WHERE name = 'sequence'", "change counter"),
         Damage("DELETE FROM attribute", "c/m id 'r2'"),
@@ -31,6 +35,8 @@ private struct Damage: CustomStringConvertible {
         Damage("INSERT INTO tombstone VALUES (5, 1, 1)", "tombstone"),
         Damage(
             "INSERT INTO generation VALUES (1, 9223372036854775807, 'f', 0, 9223372036854775807, 0, '{}', '')", "generation"),
+        Damage("INSERT INTO generation VALUES (1, 1, '../db-graph-1-1', 0, 1, 1, '{}', '')", "generation"),
+        Damage("INSERT INTO generation VALUES (1, 1, 'db-graph-1-2', 0, 1, 1, '{}', '')", "generation"),
         Damage("INSERT INTO tuning VALUES (1, 1, 'cosine', 10, 2.0, 10, 10, 1, 1, 1, 1, 1, 0)", "tuning"),
         Damage("INSERT INTO tuning VALUES (1, 1, 'cosine', 10, 0.9, 10, 10, 1, 1, 1, 1, 99, 0)", "tuning"),
         Damage("INSERT INTO calibration VALUES (1, 1, 's', NULL, 9e999, 0, NULL, 1, 10, 1, 1, 5, 5, '')", "calibration"),
@@ -119,6 +125,65 @@ private func damagedFixture() throws -> Fixture {
     try execute("UPDATE calibration SET model = 9", on: fixture.path)
     #expect(try fixture.store.check(deep: true).contains { $0.place.hasPrefix("calibration") })
     #expect(try fixture.store.repair(dryRun: true, copy: nil).repairs.map(\.problem) == ["1 row belongs to nothing"])
+}
+
+/// What these numbers hide from a search must not wait for a deep check.
+@Test func numbersThatTheRowsContradictAreSeenByTheQuickCheck() throws {
+    let fixture = try damagedFixture()
+    try fixture.store.write { try $0.setMetadata(#"{"x": 1}"#, of: RowID(rawValue: 2)) }
+    #expect(try fixture.store.check(deep: false) == [])
+    fixture.store.close()
+    for (sql, place) in [
+        ("UPDATE modality SET last_change = last_change - 1", "modality m"),
+        ("UPDATE setting SET value = value - 1 WHERE name = 'sequence'", "change counter"),
+    ] {
+        try execute(sql, on: fixture.path)
+        let found = try fixture.store.check(deep: false)
+        #expect(found.contains { $0.place == place && $0.remedy.contains("causeway repair") }, "\(sql): \(found)")
+        #expect(try fixture.store.repair(dryRun: false, copy: nil).remaining == [], "\(sql)")
+        #expect(try fixture.store.check(deep: true) == [], "\(sql)")
+    }
+}
+
+/// Everything knows a row by its number: none can be given another.
+@Test func aRowOfANumberThatCannotBeIsSaidToBeBeyondRepair() throws {
+    let fixture = try damagedFixture()
+    let most = "9223372036854775807"
+    try execute(
+        "UPDATE embedding SET row = \(most), sequence = \(most) WHERE row = 2; UPDATE vector SET row = \(most) WHERE row = 2",
+        on: fixture.path)
+    let found = try fixture.store.check(deep: true)
+    #expect(found.map(\.problem) == ["1 row has a number that cannot be"], "\(found)")
+    let left = try fixture.store.repair(dryRun: false, copy: nil).remaining
+    #expect(left == found && left.allSatisfy { !$0.remedy.contains("causeway repair") }, "\(left)")
+}
+
+/// By each codec: what their sizes leave open is tried.
+@Test(arguments: [VectorShape.dense, .sparse, .half, .brain, .anyFinite]) func aDimensionIsKnownAgain(shape: VectorShape) throws {
+    let fixture = try Fixture(dimension: 48)
+    var input = plainBatch(5, dimension: 48), numbers = SeededNumbers(seed: 7)
+    input.vectors = (0..<5).flatMap { _ in shape.vector(48, &numbers) }
+    try fixture.insert(input)
+    let expected = try fixture.vectors().byID
+    fixture.store.close()
+    try execute("UPDATE modality SET dimension = 7", on: fixture.path)
+    #expect(try fixture.store.repair(dryRun: false, copy: nil).remaining == [])
+    #expect(try fixture.store.check(deep: true) == [])
+    #expect(try fixture.vectors().byID.mapValues(bits) == expected.mapValues(bits))
+}
+
+/// A quarter of a mebibyte that decodes to 64, in as many vectors as leave thousands of dimensions to try.
+@Test(.timeLimit(.minutes(3))) func aBlockThatExpandsFarIsDecodedOnce() throws {
+    let fixture = try damagedFixture()
+    let block = try #require(VectorCodec.lz4.encoded([Float](repeating: 0, count: 1 << 24)))
+    let digits = Array("0123456789abcdef".utf8)
+    let hex = String(decoding: block.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    try execute(
+        """
+        UPDATE token_set SET count = 1024, codec = 4, checksum = 0, bytes = x'\(hex)', weights_codec = NULL, weights = NULL;
+        UPDATE modality SET token_dimension = NULL
+        """, on: fixture.path)
+    #expect(try fixture.store.check(deep: true).contains { $0.place == "c/m id 'r0'" })
 }
 
 /// The copy that cannot be made stops the repair.

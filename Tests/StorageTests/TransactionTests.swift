@@ -262,8 +262,8 @@ import Testing
     let id = fixture.modality.id
     func generation(_ number: Int64, through: Int64) -> GenerationRecord {
         GenerationRecord(
-            generation: number, fileName: "db.g\(number)", checksum: 0xFFFF_FFFF, throughSequence: .init(rawValue: through),
-            nodeCount: 3, settings: "{}", createdAt: "2026-01-01T00:00:00Z")
+            generation: number, fileName: "db-graph-\(id.rawValue)-\(number)", checksum: 0xFFFF_FFFF,
+            throughSequence: .init(rawValue: through), nodeCount: 3, settings: "{}", createdAt: "2026-01-01T00:00:00Z")
     }
     try fixture.insert(plainBatch(3, dimension: 8))
     #expect(try fixture.store.write { try $0.publish(generation(1, through: 3), of: id, after: 0) })

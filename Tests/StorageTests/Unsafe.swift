@@ -13,6 +13,15 @@ func execute(_ sql: String, on path: String) throws {
     try #require(code == SQLITE_OK, "\(sql): \(message)")
 }
 
+/// Runs `body` while plain SQLite is in the middle of a transaction that writes.
+func withForeignTransaction(on path: String, _ body: () throws -> Void) throws {
+    var database: OpaquePointer?
+    try #require(unsafe sqlite3_open(path, &database) == SQLITE_OK)
+    defer { unsafe sqlite3_close(database) }
+    try #require(unsafe sqlite3_exec(database, "BEGIN IMMEDIATE", nil, nil, nil) == SQLITE_OK)
+    try body()
+}
+
 /// The blobs in the first column of a query.
 func blobs(_ sql: String, on path: String) throws -> [[UInt8]] {
     var database: OpaquePointer?

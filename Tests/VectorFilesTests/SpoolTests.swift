@@ -1,29 +1,18 @@
 /// Pipes that are read more than once: the copy holds what the pipe did, in memory or in a file, and starts over.
 import Foundation
 import Platform
+import TestSupport
 import Testing
 import VectorFiles
 
 /// A pipe under "-", and the real file system for everything else.
-private struct FileSystemWithPipe: FileSystem {
+private struct FileSystemWithPipe: ForwardingFileSystem {
     let pipe: MemoryFile
-    private let files = PosixFileSystem()
     init(_ bytes: [UInt8]) { pipe = MemoryFile(bytes, isSeekable: false) }
 
     func openForReading(_ path: String) throws(FileError) -> any ReadableFile {
         if path == "-" { return pipe }
-        return try files.openForReading(path)
-    }
-    func createExclusively(_ path: String) throws(FileError) -> any WritableFile { try files.createExclusively(path) }
-    func destination(_ path: String) throws(FileError) -> FileDestination { try files.destination(path) }
-    func map(_ path: String) throws(FileError) -> MappedFile { try files.map(path) }
-    func exists(_ path: String) -> Bool { files.exists(path) }
-    func rename(_ source: String, to destination: String) throws(FileError) { try files.rename(source, to: destination) }
-    func remove(_ path: String) throws(FileError) { try files.remove(path) }
-    func list(_ directory: String) throws(FileError) -> [String] { try files.list(directory) }
-    func synchronizeDirectory(_ directory: String) throws(FileError) { try files.synchronizeDirectory(directory) }
-    func lock(_ path: String, _ kind: FileLock.Kind) throws(FileError) -> FileLock? {
-        try files.lock(path, kind)
+        return try PosixFileSystem().openForReading(path)
     }
 }
 

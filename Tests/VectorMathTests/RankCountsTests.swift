@@ -44,7 +44,7 @@ import VectorMath
             counts.count(
                 scene.candidates[rows].flatMap { $0 }, at: rows.map { Int32($0) }, places: scene.places, threads: 2)
         }
-        return counts.ranks()
+        return counts.ranks().map { $0.map { $0.map(\.rank).sorted() } }
     }
 
     private func add(_ scene: Scene, _ query: Int, _ position: Int, to counts: RankCounts) {
@@ -73,6 +73,21 @@ import VectorMath
                 let scene = scene(seed: UInt64(seed), dimension: dimension) { Float.random(in: -1..<1, using: &$0) }
                 let found = counted(scene, VectorMetric.allCases, blockRows: [67, 16, 5, 64, 1, 30][seed])
                 for (metric, ranks) in zip(VectorMetric.allCases, found) {
+                    #expect(ranks == definition(scene, metric), "\(metric) \(level) seed \(seed)")
+                }
+            }
+        }
+    }
+
+    /// So many that candidates are sieved for all of them at once.
+    @Test func manyAnswersOfAQueryHaveTheRanksOfExactScores() {
+        forEachKernelLevel { level in
+            for seed in 50..<54 {
+                var scene = scene(seed: UInt64(seed), dimension: 40) { random in
+                    (seed % 2 == 0 ? 1 : 0) + Float.random(in: -1..<1, using: &random) * (seed == 52 ? 1e-6 : 1)
+                }
+                scene.relevant = scene.queries.indices.map { query in (0..<67).filter { ($0 + query) % (1 + query % 5) == 0 } }
+                for (metric, ranks) in zip(VectorMetric.allCases, counted(scene, VectorMetric.allCases, blockRows: 25)) {
                     #expect(ranks == definition(scene, metric), "\(metric) \(level) seed \(seed)")
                 }
             }

@@ -105,6 +105,18 @@ private func uniform(_ rows: Int, _ columns: Int) -> TransportMasses {
         provenOptimum(square, uniform(1024, 1024), "1024 by 1024")
     }
 
+    /// Unequal masses of many points in a plane: most of the mass is sent in small parts over long paths.
+    @Test(.enabled(if: isOptimised), arguments: [(300, 211), (256, 512), (640, 640)])
+    func unequalMassesOfPointsInAPlaneAreProvenOptimal(_ m: Int, _ n: Int) throws {
+        let solver = TransportSolver()
+        for kind in 1...3 {
+            var random = SeededRandom(UInt64(m + kind))
+            let costs = CostMatrix()
+            try costs.fillExactly(rows: random.cloud(m, 2, .euclidean), columns: random.cloud(n, 2, .euclidean))
+            provenOptimum(costs, weightings(m, n, kind: kind, &random), "\(m) by \(n), weights \(kind)", solver: solver)
+        }
+    }
+
     @Test func equalProblemsGiveEqualBitsOnEveryInstructionSet() throws {
         var random = SeededRandom(11)
         let matrix = try CostMatrix(random.doubles(40 * 27), rows: 40, columns: 27)

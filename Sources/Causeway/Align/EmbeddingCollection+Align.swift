@@ -8,13 +8,15 @@ extension EmbeddingCollection {
     /// Trains a model on the pairs that two modalities hold by item, judges it on items no training saw, and stores it.
     /// Atomic: the model is stored when it is finished; cancelling keeps nothing.
     /// - Parameter name: without commas, white space or control characters.
-    /// - Throws: `.invalidArgument` for a name that is taken or not allowed, too few items, or dimensions the method cannot join;
-    ///   `.cancelled` when `progress` returns false; `.locked`.
+    /// - Throws: `.invalidArgument` for a name that is taken or not allowed, options out of their ranges, too few items, or
+    ///   dimensions the method cannot join;
+    ///   `.cancelled` when `progress` returns false, also while it waits for other writers.
     @discardableResult
     public func trainModel(
         named name: String, from: String, to: String, options: TrainingOptions, progress: ProgressHandler? = nil
     ) throws -> LearnedModel {
         try LearnedModel.validate(name: name)
+        let (options, progress) = (try options.validated(), database.stoppable(progress))
         let (source, target, pairs) = try database.read { reader in
             let (source, target) = (try modality(from, in: reader), try modality(to, in: reader))
             guard source.id != target.id else {
@@ -25,7 +27,7 @@ extension EmbeddingCollection {
             return (source, target, try TrainingPairs(
                 from: source, to: target, itemsMax: options.itemsMax, seed: options.seed, in: reader))
         }
-        let cancellation = Cancellation()
+        let cancellation = Platform.Cancellation()
         let trained = try translatingAlignmentErrors { () throws(AlignmentError) in
             try trainAlignment(pairs.data, options: options.core, cancellation: cancellation) { step in
                 let told = Progress(stage: step.stage, done: step.done, total: step.total)
@@ -35,12 +37,12 @@ extension EmbeddingCollection {
         guard !cancellation.isCancelled else { throw CausewayError.cancelled }
         let report = try text(JSONEncoder.ordered.encode(trained.report))
         let heldOut = pairs.data.heldOutItems(share: options.holdOut, seed: options.seed).map { pairs.items[$0] }
-        return try database.write { writer in
+        return try database.write(waitingWith: progress) { writer in
             let collection = try record(in: writer)
             try refuseTaken(name, options, in: writer)
             let (now, then) = (try modality(from, in: writer), try modality(to, in: writer))
             let record = ModelRecord(
-                name: name, version: (try writer.model(named: name, in: collection.id)?.version ?? 0) + 1,
+                name: name, version: try writer.model(named: name, in: collection.id)?.nextVersion ?? 1,
                 from: source.id, to: target.id, fromProducer: source.producer, toProducer: target.producer,
                 method: options.method.rawValue, createdAt: Date().formatted(.iso8601), report: report,
                 heldOutItems: try text(JSONEncoder.ordered.encode(heldOut)), bytes: trained.model.encoded())
@@ -90,7 +92,7 @@ extension EmbeddingCollection {
         guard !options.replaces, try reader.model(named: name, in: record(in: reader).id) != nil else { return }
         throw CausewayError.invalidArgument(
             reason: "collection \(self.name) has a model \(name) already",
-            remedy: "choose another name, or replace it with --replace")
+            remedy: "choose another name, or replace that one (--replace)")
     }
 
     private func text(_ data: Data) -> String { String(decoding: data, as: UTF8.self) }

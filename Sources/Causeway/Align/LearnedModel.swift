@@ -139,12 +139,15 @@ public struct TrainingOptions: Sendable {
     /// Share of the items that no training sees, 0.05…0.5; all figures come from it.
     public var holdOut = 0.2
     public var seed: UInt64 = 0
+    /// At most so many passes, 1…10 000.
     public var epochs: Int?
+    /// Pairs a batch, 2…65 536.
     public var batchSize: Int?
+    /// 1e-8…10.
     public var learningRate: Double?
-    /// Width of the hidden layer of contrastive and ranking; 0 makes contrastive linear.
+    /// Width of the hidden layer of contrastive and ranking, 0…65 536; 0 makes contrastive linear.
     public var hiddenWidth: Int?
-    /// Fixes the regulariser, in units of the mean variance, instead of cross-validating it.
+    /// Fixes the regulariser, 0…1e9 in units of the mean variance, instead of cross-validating it.
     public var lambda: Double?
     /// At most so many items are drawn for training and judging.
     public var itemsMax = 50_000

@@ -19,11 +19,7 @@ struct LoadedModel: Sendable {
         if let obstacle = LearnedModel.obstacle(record, from: from, to: to) { throw obstacle }
         self.name = name
         (self.from, self.to) = (from, to)
-        model = try translatingAlignmentErrors { () throws(AlignmentError) in try AlignmentModel(decoding: record.bytes) }
-        guard model.sourceDimension == from.dimension, model.targetDimension == to.dimension else {
-            throw CausewayError.failed(
-                what: "model \(name) is of other dimensions than its modalities", remedy: "train it again")
-        }
+        model = try record.decoded(from: from, to: to)
         heldOutItems = Set((record.decodedHeldOutItems ?? []).map(ExactText.init))
     }
 

@@ -15,14 +15,16 @@ public struct CheckFinding: Sendable, Equatable {
 extension Database {
     /// Verifies the database file and the graph files. Damage that keeps a database from being opened is thrown by its opening:
     /// see `CheckFinding.init(opening:)`.
-    /// - Parameter deep: also every checksum of every vector, token set and graph section, and every invariant of the graphs.
+    /// - Parameter deep: also every checksum of every vector, token set, model and graph section, and every invariant of the
+    ///   graphs.
     /// - Returns: findings; empty for a sound database.
     /// - Complexity: O(pages) shallow; O(bytes) deep.
     public func check(deep: Bool) throws -> [CheckFinding] {
         var findings: [CheckFinding] = []
         do {
-            try translatingErrors {
+            try use { store in
                 findings = try store.check(deep: deep).map(CheckFinding.init)
+                findings += try store.read { try meaningless(in: $0, deep: deep).map(CheckFinding.init) }
                 for collection in try collections() {
                     findings += try store.read { reader in
                         try reader.soundModalities(of: collection.record(in: reader).id).flatMap {

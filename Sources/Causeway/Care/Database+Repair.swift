@@ -25,20 +25,20 @@ public struct RepairReport: Sendable, Equatable {
 extension Database {
     /// Brings a database whose damage `check(deep: true)` reports back to a sound state, in one transaction. Embeddings whose
     /// vector does not match its checksum are removed, and each is listed; every other stays bit for bit. Token sets,
-    /// metadata and models that cannot be read are removed alone. Counters, indexes and filters are made again; graphs that
-    /// are damaged or missing are dropped, and so are measurements that cannot be, until `buildIndex`. Where the file's own pages
-    /// cannot be read, nothing is changed, and that damage remains.
+    /// metadata, models and default metrics that cannot be read are removed alone. Counters, indexes and filters are made again;
+    /// graphs that are damaged or missing are dropped, and so are measurements that cannot be, until `buildIndex`. Where the
+    /// file's own pages cannot be read, nothing is changed, and that damage remains.
     /// - Parameter dryRun: changes nothing, and reports what would be done.
     /// - Parameter keepsCopy: before anything is changed, the database is copied to "<path>-before-repair" (or, if that exists,
     ///   "-before-repair-2" and so on). Unreadable bytes are copied as they are.
     /// - Throws: `.locked`, `.diskFull`.
     /// - Complexity: O(bytes of the database).
     public func repair(dryRun: Bool = false, keepsCopy: Bool = true) throws -> RepairReport {
-        try translatingErrors {
-            let copy = keepsCopy ? freeCopyPath() : nil
+        try use { store in
+            let copy = keepsCopy ? freeCopyPath(store) : nil
             let done: Storage.RepairReport
             do {
-                done = try store.repair(dryRun: dryRun, copy: copy) { try dropUnusableGraphs($0) }
+                done = try store.repair(dryRun: dryRun, copy: copy, also: takeOutMeaningless, and: dropUnusableGraphs)
             } catch StorageError.corrupt(_, let what) {
                 return RepairReport(remaining: [CheckFinding(.unreadable(what))])
             }
@@ -49,11 +49,12 @@ extension Database {
         }
     }
 
-    private func freeCopyPath() -> String {
-        let first = path + "-before-repair"
+    /// Beside the database itself, wherever a link to it lies.
+    private func freeCopyPath(_ store: Store) -> String {
+        let first = store.location + "-before-repair"
         var name = first
         var number = 2
-        while fileSystem.exists(name) {
+        while !store.isFree(name) {
             name = "\(first)-\(number)"
             number += 1
         }

@@ -5,8 +5,10 @@ import Platform
 public struct DatabaseInfo: Sendable {
     public struct CollectionInfo: Sendable {
         public var name: String
-        /// The metric of searches that name none; nil means cosine.
+        /// The metric of searches that name none; nil means cosine, or that this version knows no metric of the name.
         public var defaultMetric: Metric?
+        /// As it is stored; "cosine" where none is.
+        public var defaultMetricName: String
         public var modalities: [Modality]
         public var indexes: [IndexStatus]
     }
@@ -32,35 +34,33 @@ public struct DatabaseInfo: Sendable {
 extension Database {
     /// - Complexity: O(collections × modalities).
     public func info() throws -> DatabaseInfo {
-        try translatingErrors {
-            let facts = try store.info()
-            return DatabaseInfo(
-                path: path, uuid: store.uuid.map { byte in
-                    let digits = String(byte, radix: 16)
-                    return digits.count == 1 ? "0" + digits : digits
-                }.joined(),
-                formatVersion: facts.formatVersion, bytes: facts.pageCount * facts.pageSize, pageSize: facts.pageSize,
-                sqliteVersion: facts.sqliteVersion, sqliteHasWALResetFix: facts.sqliteHasWALResetFix,
-                instructionSet: instructionSetName(),
-                collections: try collections().map { collection in
-                    let modalities = try collection.modalities()
-                    return DatabaseInfo.CollectionInfo(
-                        name: collection.name, defaultMetric: try collection.storedDefaultMetric(), modalities: modalities,
-                        indexes: try modalities.map { try collection.indexStatus(of: $0.name) })
-                })
+        try use { store in
+            try store.read { reader in
+                let facts = try store.info(in: reader)
+                return DatabaseInfo(
+                    path: path, uuid: store.uuid.map { byte in
+                        let digits = String(byte, radix: 16)
+                        return digits.count == 1 ? "0" + digits : digits
+                    }.joined(),
+                    formatVersion: facts.formatVersion, bytes: facts.pageCount * facts.pageSize, pageSize: facts.pageSize,
+                    sqliteVersion: facts.sqliteVersion, sqliteHasWALResetFix: facts.sqliteHasWALResetFix,
+                    instructionSet: instructionSetName(),
+                    collections: try reader.collections().map { try collection($0.name).info(of: $0, in: reader) })
+            }
         }
     }
 
     /// Copies the database as of now to a new file, consistent and on disk when this returns. It has no index:
     /// build one there.
-    /// - Throws: `.failed` when `path` exists.
-    public func backup(to path: String) throws { try translatingErrors { try store.backup(to: path) } }
+    /// - Throws: `.failed` when `path` exists, or the log of a database that was there: SQLite would play it into the copy.
+    public func backup(to path: String) throws { try use { try $0.backup(to: path) } }
 
     /// Gives back the space of deleted embeddings: graphs that still hold some are merged with what changed, outdated ones
-    /// removed, deletions that no graph need be told of forgotten, and the database file is written anew inside SQLite.
+    /// removed, deletions that no graph need be told of forgotten, and the database file is written anew inside SQLite. It gets
+    /// smaller when no reader of what was before is left: after `lockWait` the log beside it stays as large as it is.
     /// - Throws: `.cancelled`, with what was done so far kept; `.locked`, `.diskFull`.
     public func compact(progress: ProgressHandler? = nil) throws {
-        try translatingErrors {
+        try use { store in
             var options = IndexOptions()
             options.mergesEverything = true
             for collection in try collections() {
@@ -79,5 +79,16 @@ extension Database {
         defer { withExtendedLifetime(lock) {} }
         let names = try read { try $0.generationFileNames() }
         files.removeOrphans(keeping: names)
+    }
+}
+
+extension EmbeddingCollection {
+    fileprivate func info(of record: CollectionRecord, in reader: Reader) throws -> DatabaseInfo.CollectionInfo {
+        let modalities = try reader.modalities(of: record.id)
+        return DatabaseInfo.CollectionInfo(
+            name: name, defaultMetric: record.defaultMetric.flatMap { try? Metric(named: $0) },
+            defaultMetricName: record.defaultMetric ?? Metric.cosine.name,
+            modalities: try modalities.map { try Modality($0, in: reader) },
+            indexes: try modalities.map { try indexStatus(of: $0, in: reader) })
     }
 }

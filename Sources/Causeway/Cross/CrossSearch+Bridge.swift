@@ -20,7 +20,7 @@ extension CrossSearch {
     ) throws -> [CrossSearchAnswer] {
         guard via.id != target.id else {
             throw CausewayError.invalidArgument(
-                reason: "\(via.name) is the target itself", remedy: "search it without --via")
+                reason: "\(via.name) is the target itself", remedy: "search it as a target, not on the way to one")
         }
         let clock = ContinuousClock()
         let start = clock.now

@@ -34,8 +34,8 @@ extension EmbeddingCollection {
     public func calibrate(
         from: String, to: String, options: CrossSearchOptions = CrossSearchOptions(), threads: Int? = nil
     ) throws -> ScoreCalibration {
-        let threads = threads ?? IndexOptions.processors
-        let record = try database.read(together: max(threads, 1)) { readers in
+        let (options, threads) = (try options.validated(), ArgumentBounds.threads(threads ?? IndexOptions.processors))
+        let record = try database.read(together: threads) { readers in
             let reader = readers.first
             let search = CrossSearch(
                 collection: self, options: options, metric: try metric(options.search.metric, in: reader), threads: threads,

@@ -8,14 +8,15 @@ import VectorMath
 extension EmbeddingCollection {
     /// Answers in the order of the queries.
     /// - Parameter targets: modalities searched; answers of several are merged by standardised score.
-    /// - Throws: what a search throws; `.invalidArgument` where no pairs are stored to calibrate by, or what is asked does
-    ///   not go together; `.failed` for a model whose modalities have another producer now.
+    /// - Throws: what a search throws, and `.dimensionMismatch` for a query of another dimension than its own modality;
+    ///   `.invalidArgument` where no pairs are stored to calibrate by, a probability is none, or what is asked does not go
+    ///   together; `.failed` for a model whose modalities have another producer now.
     /// - Complexity: as the ordinary search, times the targets; probabilities add one search for each of 256 stored
     ///   queries where no calibration is stored.
     public func search(
         _ queries: [Query], across targets: [String], options: CrossSearchOptions, threads: Int = 1
     ) throws -> [CrossSearchAnswer] {
-        try options.search.validate()
+        let (options, threads) = (try options.validated(), ArgumentBounds.threads(threads))
         guard let first = queries.first, let firstTarget = targets.first else { return [] }
         return try database.read(together: max(1, min(threads, queries.count))) { readers in
             let reader = readers.first
@@ -32,7 +33,7 @@ extension EmbeddingCollection {
             if let via = options.via {
                 guard targets.count == 1 else {
                     throw CausewayError.invalidArgument(
-                        reason: "--via leads to one modality", remedy: "name one target")
+                        reason: "a search over another modality leads to one", remedy: "name one target")
                 }
                 return try search.bridge(prepared, over: modality(via, in: reader), to: modality(firstTarget, in: reader))
             }
@@ -61,6 +62,7 @@ struct CrossSearch {
     }
 
     func prepare(_ query: Query) throws -> CrossQuery {
+        try query.tokens?.refuseRagged()
         var prepared = CrossQuery(vector: [], row: nil, id: nil, asked: query)
         switch query.source {
         case .vector(let vector): prepared.vector = vector
@@ -74,9 +76,8 @@ struct CrossSearch {
             prepared.asked = .embedding(id: id, from: source.name)
         }
         guard prepared.vector.count == source.dimension else {
-            throw CausewayError.invalidArgument(
-                reason: "the query has \(prepared.vector.count) dimensions and modality \(source.name) has \(source.dimension)",
-                remedy: "name the query's own modality with --from")
+            throw CausewayError.dimensionMismatch(
+                expected: source.dimension, got: prepared.vector.count, modality: source.name)
         }
         if let index = prepared.vector.firstIndex(where: { !$0.isFinite }) {
             throw CausewayError.badInput("component \(index) of the query is not finite", remedy: "repair the query")

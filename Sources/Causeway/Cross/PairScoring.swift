@@ -91,7 +91,7 @@ struct PairScoring {
         guard rows.count >= 2 else {
             throw CausewayError.invalidArgument(
                 reason: "\(source.name) has \(rows.count) stored queries, too few for a bank",
-                remedy: "ingest queries, or search without --normalize bank")
+                remedy: "ingest queries, or go without a bank")
         }
         var random = SeededRandom(seed: seed, stream: 11)
         random.shuffle(&rows)

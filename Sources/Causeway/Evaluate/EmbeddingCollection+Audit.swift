@@ -5,58 +5,46 @@ import VectorMath
 extension EmbeddingCollection {
     /// Compares ordinary searches of `to`, at their default settings, with exact ones, for stored queries of `from`.
     /// What shows the query's own item is hidden from both: the answers are those of queries that nobody stored.
-    /// - Throws: what a search throws; `.invalidArgument` for a filter that matches nothing; `.cancelled` when `progress`
-    ///   returns false.
+    /// - Throws: what a search throws; `.invalidArgument` for a filter that matches nothing and where no k or no query is named;
+    ///   `.cancelled` when `progress` returns false.
     /// - Complexity: O(metrics × queries × embeddings × dimension) for the exact side.
     public func auditIndex(
         from: String, to: String, options: IndexAuditOptions = IndexAuditOptions(), progress: ProgressHandler? = nil
     ) throws -> IndexAudit {
-        guard let deepest = options.at.max(), (options.at.min() ?? 0) >= 1 else {
-            throw CausewayError.invalidArgument(reason: "no k is above 0", remedy: "name the k of recall@k")
-        }
-        let (metrics, source, queries, (items, embeddings), matches) = try database.read { reader in
+        let (options, progress) = (try options.validated(), database.stoppable(progress))
+        return try database.read(together: options.threads) { readers in
+            let reader = readers.first
             let source = try modality(from, in: reader), target = try modality(to, in: reader)
-            return (
-                try options.metrics ?? [metric(nil, in: reader)], source,
-                try sample(of: source, in: target, options, reader),
-                (try reader.itemCount(of: target.id), try reader.count(of: target.id)),
-                try options.filter.map { try reader.rows(of: target.id, matching: predicate(parsing: $0)).count })
+            let queries = try sample(of: source, in: target, options, reader)
+            let embeddings = try reader.count(of: target.id)
+            guard !queries.isEmpty, embeddings > 0 else {
+                throw CausewayError.invalidArgument(
+                    reason: "\(queries.isEmpty ? from : to) holds no embeddings", remedy: "ingest some first")
+            }
+            var audit = IndexAudit(
+                from: from, to: to, queries: queries.count, items: try reader.itemCount(of: target.id),
+                embeddings: embeddings, metrics: [])
+            if let filter = options.filter {
+                let matches = try matches(filter, in: target, reader)
+                audit.filter = (filter, matches, Double(matches) / Double(embeddings))
+            }
+            for metric in try options.metrics ?? [metric(nil, in: reader)] {
+                let run = AuditRun(
+                    collection: self, source: source, to: to, metric: metric, options: options, readers: readers)
+                audit.metrics.append(IndexAudit.MetricResult(metric: metric, recalls: try run.recalls(of: queries, progress)))
+            }
+            return audit
         }
-        guard !queries.isEmpty, embeddings > 0 else {
+    }
+
+    private func matches(_ filter: String, in target: ModalityRecord, _ reader: Reader) throws -> Int {
+        let count = try reader.rows(of: target.id, matching: predicate(parsing: filter)).count
+        guard count > 0 else {
             throw CausewayError.invalidArgument(
-                reason: "\(queries.isEmpty ? from : to) holds no embeddings", remedy: "ingest some first")
-        }
-        if let filter = options.filter, matches == 0 {
-            throw CausewayError.invalidArgument(
-                reason: "the filter matches nothing: no embedding of \(to) has \(filter)",
+                reason: "the filter matches nothing: no embedding of \(target.name) has \(filter)",
                 remedy: "audit with a filter that admits some")
         }
-        var audit = IndexAudit(from: from, to: to, queries: queries.count, items: items, embeddings: embeddings, metrics: [])
-        if let filter = options.filter, let matches {
-            audit.filter = (filter, matches, Double(matches) / Double(embeddings))
-        }
-        for metric in metrics {
-            let run = AuditRun(collection: self, source: source, to: to, metric: metric, options: options)
-            var tables = options.at.sorted().map { AuditTable(k: $0) }
-            for start in stride(from: 0, to: queries.count, by: AuditRun.blockSize) {
-                let step = Progress(stage: "audit \(metric)", done: start, total: queries.count)
-                if progress?(step) == false { throw CausewayError.cancelled }
-                let block = Array(queries[start..<min(start + AuditRun.blockSize, queries.count)])
-                // Both sides see one state of the database.
-                try database.read(together: max(options.threads, 1)) { readers in
-                    let truth = try run.answers(to: block, k: deepest, effort: .exact, readers)
-                    for slot in tables.indices {
-                        let found = try run.answers(to: block, k: tables[slot].k, effort: options.effort, readers)
-                        for (index, query) in block.enumerated() {
-                            tables[slot].add(found[index], truth: truth[index].hits, id: query.id, metric: metric)
-                        }
-                    }
-                }
-            }
-            audit.metrics.append(
-                IndexAudit.MetricResult(metric: metric, recalls: tables.map { $0.summary(options) }))
-        }
-        return audit
+        return count
     }
 
     private func sample(
@@ -66,7 +54,7 @@ extension EmbeddingCollection {
         if rows.count > options.queries {
             var random = SeededRandom(seed: options.seed)
             random.shuffle(&rows)
-            rows = rows.prefix(max(options.queries, 1)).sorted()
+            rows = rows.prefix(options.queries).sorted()
         }
         return try SampleQuery.of(rows, from: source, in: target, reader: reader)
     }
@@ -75,22 +63,41 @@ extension EmbeddingCollection {
 /// Searches for blocks of stored queries, without what shows the query's own item among their answers.
 private struct AuditRun {
     /// One exact pass over the rows serves a block; between blocks the work can be stopped.
-    static let blockSize = 128
+    private static let blockSize = 128
 
     let collection: EmbeddingCollection
     let source: ModalityRecord
     let to: String
     let metric: Metric
     let options: IndexAuditOptions
+    let readers: Readers
 
-    func answers(
-        to queries: [SampleQuery], k: Int, effort: SearchOptions.Effort?, _ readers: Readers
+    /// By k, ascending.
+    func recalls(of queries: [SampleQuery], _ progress: ProgressHandler?) throws -> [IndexAudit.Recall] {
+        var tables = options.at.sorted().map { AuditTable(k: $0) }
+        for start in stride(from: 0, to: queries.count, by: Self.blockSize) {
+            let step = Progress(stage: "audit \(metric)", done: start, total: queries.count)
+            if progress?(step) == false { throw CausewayError.cancelled }
+            let block = Array(queries[start..<min(start + Self.blockSize, queries.count)])
+            let truth = try answers(to: block, k: options.at.max() ?? 1, effort: .exact)
+            for slot in tables.indices {
+                let found = try answers(to: block, k: tables[slot].k, effort: options.effort)
+                for (index, query) in block.enumerated() {
+                    tables[slot].add(found[index], truth: truth[index].hits, id: query.id, metric: metric)
+                }
+            }
+        }
+        return tables.map { $0.summary(options) }
+    }
+
+    private func answers(
+        to queries: [SampleQuery], k: Int, effort: SearchOptions.Effort?
     ) throws -> [SearchAnswer] {
-        var options = SearchOptions(k: k, metric: metric, filter: options.filter)
-        if let effort { options.effort = effort }
+        var search = SearchOptions(k: k, metric: metric, filter: options.filter)
+        if let effort { search.effort = effort }
         // The ordinary side runs on one thread, so that its times are those of a search.
         return try collection.answers(
-            to: queries.map { $0.query(from: source) }, in: to, options: options,
+            to: queries.map { $0.query(from: source) }, in: to, options: search,
             effort == .exact ? readers : Readers(readers.first))
     }
 }
@@ -129,7 +136,7 @@ private struct AuditTable {
         let plan = plans.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? ""
         return IndexAudit.Recall(
             k: k, mean: Evaluation.Figure(interval(mean, draws)), fifthPercentile: values[Int(0.05 * n)],
-            minimum: values[0], worst: Array(missed.prefix(max(options.worstMax, 0))), nodesVisited: Double(nodesVisited) / n,
+            minimum: values[0], worst: Array(missed.prefix(options.worstMax)), nodesVisited: Double(nodesVisited) / n,
             vectorsRead: Double(vectorsRead) / n, milliseconds: seconds * 1000 / n, plan: plan)
     }
 }

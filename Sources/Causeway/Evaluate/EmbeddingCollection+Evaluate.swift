@@ -5,32 +5,41 @@ import VectorMath
 
 extension EmbeddingCollection {
     /// Ranks, exactly, the right answers of every query of `from` among all of `to`; pairs are made by item.
-    /// - Throws: `.invalidArgument` when no item has embeddings in both, the dimensions differ, or no query is to be asked.
+    /// - Throws: `.invalidArgument` when no item has embeddings in both, the dimensions differ, no query is to be asked, or a k
+    ///   is below 1.
     /// - Complexity: O(metrics × queries × embeddings × dimension).
     public func evaluate(
         from: String, to: String, options: EvaluationOptions = EvaluationOptions(), progress: ProgressHandler? = nil
     ) throws -> Evaluation {
-        try database.read { reader in
-            let source = try modality(from, in: reader)
-            let target = try modality(to, in: reader)
-            let metrics = try options.metrics ?? [metric(nil, in: reader)]
-            for metric in metrics { try check(metric, source, target) }
-            let pairs = try Pairs(from: source, to: target, options: options, in: reader)
-            try pairs.refuseNone(of: self, from, to)
-            var evaluation = Evaluation(
-                from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidateCount,
-                metrics: [])
-            let ranks = try ranks(of: pairs, metrics, options, source, target, in: reader, progress)
-            for (metric, found) in zip(metrics, ranks) {
-                var result = try summarise(found.ranks, metric, pairs.candidateCount, options)
-                result.embeddings = found.compared
-                result.candidateBudgets = try candidateBudgets(
-                    metric, source, target, pairs.rows, options, in: reader, progress: progress)
-                evaluation.metrics.append(result)
-                evaluation.notes += found.notes
-            }
-            return evaluation
+        let (options, progress) = (try options.validated(), database.stoppable(progress))
+        return try database.read { reader in
+            try evaluation(
+                from: from, to: to, options.metrics ?? [metric(nil, in: reader)], options, in: reader, progress: progress)
         }
+    }
+
+    func evaluation(
+        from: String, to: String, _ metrics: [Metric], _ options: EvaluationOptions, in reader: Reader,
+        progress: ProgressHandler?
+    ) throws -> Evaluation {
+        let source = try modality(from, in: reader)
+        let target = try modality(to, in: reader)
+        for metric in metrics { try check(metric, source, target) }
+        let pairs = try Pairs(from: source, to: target, options: options, in: reader)
+        try pairs.refuseNone(of: self, from, to)
+        var evaluation = Evaluation(
+            from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidates.count,
+            metrics: [])
+        let ranks = try ranks(of: pairs, metrics, options, source, target, in: reader, progress)
+        for (metric, found) in zip(metrics, ranks) {
+            var result = try summarise(found.ranks, metric, pairs.candidates.count, options)
+            result.embeddings = found.compared
+            result.candidateBudgets = try candidateBudgets(
+                metric, source, target, pairs.rows, options, in: reader, progress: progress)
+            evaluation.metrics.append(result)
+            evaluation.notes += found.notes
+        }
+        return evaluation
     }
 
     /// Ranks by metric and query. What has a kernel shares one pass over the target's rows; any other metric takes its own.
@@ -40,7 +49,7 @@ extension EmbeddingCollection {
     ) throws -> [(ranks: [[Int]], compared: Int, notes: [String])] {
         func visited(_ names: String) -> (Int) throws -> Void {
             { done in
-                let step = Progress(stage: "evaluate \(names)", done: done, total: pairs.candidateCount)
+                let step = Progress(stage: "evaluate \(names)", done: done, total: pairs.candidates.count)
                 if progress?(step) == false { throw CausewayError.cancelled }
             }
         }
@@ -49,12 +58,12 @@ extension EmbeddingCollection {
         let shared = kernels.isEmpty
             ? []
             : try RankScan(target: target, metrics: kernels, threads: options.threads).ranks(
-                of: pairs.queries, order: pairs.order, in: reader,
+                of: pairs.queries, among: pairs.candidates, order: pairs.order, in: reader,
                 visited: visited(built.map(\.name).joined(separator: ", ")))
         let queries = zip(pairs.rows, pairs.queries).map { MetricRankScan.Query(row: $0, relevant: $1.relevant) }
         return try metrics.map { metric in
             if let kernel = metric.builtInVectorMetric, let slot = kernels.firstIndex(of: kernel) {
-                return (shared[slot], pairs.candidateCount, [])
+                return (shared[slot].map { $0.map(\.rank).sorted() }, pairs.candidates.count, [])
             }
             return try MetricRankScan(source: source, target: target, metric: metric, threads: options.threads)
                 .ranks(of: queries, order: pairs.order, in: reader, visited: visited(metric.name))
@@ -131,15 +140,16 @@ struct Pairs {
     var queries: [RankScan.Query] = []
     /// The rows of the queries.
     var rows: [RowID] = []
-    /// By position among the target's rows: the place of its id among all ids, which breaks ties.
+    /// All rows of the target, ascending.
+    var candidates: [RowID]
+    /// By position among them: the place of its id among all ids, which breaks ties.
     var order: [Int32]
-    var candidateCount: Int
     /// Distinct items among the target's rows.
     var itemCount: Int
 
     init(from: ModalityRecord, to: ModalityRecord, options: EvaluationOptions, in reader: Reader) throws {
         let rows = try reader.rows(of: to.id)
-        candidateCount = rows.count
+        candidates = rows
         itemCount = try reader.itemCount(of: to.id)
         let ids = try reader.names(rows).map { $0?.id ?? "" }
         order = [Int32](repeating: 0, count: rows.count)
@@ -153,11 +163,7 @@ struct Pairs {
             if let position = positions[answer] { answers[query, default: []].append(position) }
         }
         var chosen = try options.restriction.admitted(answers.keys.sorted(), in: reader)
-        let limit = options.queries ?? chosen.count
-        guard limit > 0 || chosen.isEmpty else {
-            throw CausewayError.invalidArgument(reason: "\(limit) queries are to be asked", remedy: "ask at least one")
-        }
-        if limit < chosen.count {
+        if let limit = options.queries, limit < chosen.count {
             var random = SeededRandom(seed: options.seed)
             chosen.shuffle(using: &random)
             chosen = chosen.prefix(limit).sorted()

@@ -29,17 +29,26 @@ extension EmbeddingCollection {
         from: String, to: String, scores: [EvaluatedScore]?, normalization: ScoreNormalization = .none,
         options: EvaluationOptions = EvaluationOptions(), progress: ProgressHandler? = nil
     ) throws -> Evaluation {
-        let scores = try scores ?? named(options.metrics)
-        try refuseUselessBank(scores, normalization)
+        let (options, progress) = (try options.validated(), database.stoppable(progress))
+        return try database.read { reader in
+            let scores = try scores ?? (options.metrics ?? [metric(nil, in: reader)]).map { .metric($0) }
+            try refuseUselessBank(scores, normalization)
+            return try evaluation(from: from, to: to, scores, normalization, options, in: reader, progress)
+        }
+    }
+
+    private func evaluation(
+        from: String, to: String, _ scores: [EvaluatedScore], _ normalization: ScoreNormalization,
+        _ options: EvaluationOptions, in reader: Reader, _ progress: ProgressHandler?
+    ) throws -> Evaluation {
         var options = options
-        let models = try loadModels(scores)
+        let models = try loadModels(scores, in: reader)
         if !models.isEmpty {
             options.restriction.items = models.values.map(\.heldOutItems).reduce(nil) { $0?.intersection($1) ?? $1 }
         }
         if normalization != .none {
-            options.restriction.excluded = try database.read { reader in
-                Set(try PairScoring.bankRows(of: modality(from, in: reader), seed: options.seed, in: reader))
-            }
+            options.restriction.excluded = Set(
+                try PairScoring.bankRows(of: modality(from, in: reader), seed: options.seed, in: reader))
         }
         var result: Evaluation?
         func add(_ part: Evaluation) {
@@ -47,8 +56,8 @@ extension EmbeddingCollection {
         }
         // Plain metrics share one pass; what is shown keeps the order asked for.
         let metrics = scores.compactMap { if case .metric(let metric) = $0 { metric } else { nil } }
-        options.metrics = metrics
-        let plain = metrics.isEmpty ? nil : try evaluate(from: from, to: to, options: options, progress: progress)
+        let plain = metrics.isEmpty
+            ? nil : try evaluation(from: from, to: to, metrics, options, in: reader, progress: progress)
         var done = 0
         for score in scores {
             var wanted: [(LoadedModel?, ScoreNormalization)] = []
@@ -63,7 +72,7 @@ extension EmbeddingCollection {
             case .model(let name): wanted = [.none, normalization].map { (models[ExactText(name)], $0) }
             }
             for (slot, (model, form)) in wanted.enumerated() where form != .none || (model != nil && slot == 0) {
-                add(try evaluate(from, to, model, form, options, progress))
+                add(try evaluation(from: from, to: to, model, form, options, in: reader, progress))
             }
         }
         guard var evaluation = result else {
@@ -78,11 +87,6 @@ extension EmbeddingCollection {
         return evaluation
     }
 
-    private func named(_ metrics: [Metric]?) throws -> [EvaluatedScore] {
-        let metrics = try metrics ?? [defaultMetric()]
-        return metrics.map { .metric($0) }
-    }
-
     private func refuseUselessBank(
         _ scores: [EvaluatedScore], _ normalization: ScoreNormalization
     ) throws(CausewayError) {
@@ -93,37 +97,33 @@ extension EmbeddingCollection {
             remedy: "evaluate cosine or learned:NAME with it")
     }
 
-    private func loadModels(_ scores: [EvaluatedScore]) throws -> [ExactText: LoadedModel] {
-        try database.read { reader in
-            var models: [ExactText: LoadedModel] = [:]
-            for case .model(let name) in scores { models[ExactText(name)] = try LoadedModel(named: name, of: self, in: reader) }
-            return models
-        }
+    private func loadModels(_ scores: [EvaluatedScore], in reader: Reader) throws -> [ExactText: LoadedModel] {
+        var models: [ExactText: LoadedModel] = [:]
+        for case .model(let name) in scores { models[ExactText(name)] = try LoadedModel(named: name, of: self, in: reader) }
+        return models
     }
 
-    private func evaluate(
-        _ from: String, _ to: String, _ model: LoadedModel?, _ normalization: ScoreNormalization,
-        _ options: EvaluationOptions, _ progress: ProgressHandler?
+    private func evaluation(
+        from: String, to: String, _ model: LoadedModel?, _ normalization: ScoreNormalization, _ options: EvaluationOptions,
+        in reader: Reader, _ progress: ProgressHandler?
     ) throws -> Evaluation {
-        try database.read { reader in
-            let (source, target) = (try modality(from, in: reader), try modality(to, in: reader))
-            let pairs = try Pairs(from: source, to: target, options: options, in: reader)
-            try pairs.refuseNone(of: self, from, to)
-            let scoring = try PairScoring(
-                from: source, to: target, learned: model, normalization: normalization, seed: options.seed,
-                threads: options.threads, in: reader)
-            let side = try model?.side(from: source, to: target) ?? .source
-            let metric = model.map { Metric(LearnedComparison($0, side: side)) } ?? .cosine
-            let ranks = try ScoredRanks(scoring: scoring, pairs: pairs, reader: reader).ranks { done in
-                let step = Progress(stage: "evaluate \(metric)", done: done, total: 2 * pairs.candidateCount)
-                if progress?(step) == false { throw CausewayError.cancelled }
-            }
-            var result = try summarise(ranks, metric, pairs.candidateCount, options)
-            (result.normalization, result.bankTemperature) = (normalization, scoring.bankTemperature)
-            return Evaluation(
-                from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidateCount,
-                metrics: [result])
+        let (source, target) = (try modality(from, in: reader), try modality(to, in: reader))
+        let pairs = try Pairs(from: source, to: target, options: options, in: reader)
+        try pairs.refuseNone(of: self, from, to)
+        let scoring = try PairScoring(
+            from: source, to: target, learned: model, normalization: normalization, seed: options.seed,
+            threads: options.threads, in: reader)
+        let side = try model?.side(from: source, to: target) ?? .source
+        let metric = model.map { Metric(LearnedComparison($0, side: side)) } ?? .cosine
+        let ranks = try ScoredRanks(scoring: scoring, pairs: pairs, reader: reader).ranks { done in
+            let step = Progress(stage: "evaluate \(metric)", done: done, total: 2 * pairs.candidates.count)
+            if progress?(step) == false { throw CausewayError.cancelled }
         }
+        var result = try summarise(ranks, metric, pairs.candidates.count, options)
+        (result.normalization, result.bankTemperature) = (normalization, scoring.bankTemperature)
+        return Evaluation(
+            from: from, to: to, queries: pairs.queries.count, items: pairs.itemCount, embeddings: pairs.candidates.count,
+            metrics: [result])
     }
 }
 
@@ -131,6 +131,8 @@ extension EmbeddingCollection {
 /// As under plain metrics, a row whose vector cannot be read is no answer and beats none.
 private struct ScoredRanks {
     private static let blockRows = 1_024
+    /// Queries whose scores of a block of rows are held at once: 12 bytes each, 50 MB in all.
+    private static let blockQueries = 4_096
 
     let scoring: PairScoring
     let pairs: Pairs
@@ -161,36 +163,43 @@ private struct ScoredRanks {
         for (query, pair) in pairs.queries.enumerated() { for position in pair.relevant { asking[position].append(query) } }
         var answers = [[Answer]](repeating: [], count: pairs.queries.count)
         // The same blocks twice give the same bits twice, so that an answer never beats itself.
-        try forEachBlock(rows, queries) { positions, scores in
+        try forEachBlock(rows, queries) { positions, group, scores in
             for (column, position) in positions.enumerated() {
-                for query in asking[position] {
-                    answers[query].append(Answer(score: scores[query, column], place: pairs.order[position]))
+                for query in asking[position] where group.contains(query) {
+                    let score = scores[query - group.lowerBound, column]
+                    answers[query].append(Answer(score: score, place: pairs.order[position]))
                 }
             }
             try visited((positions.last ?? 0) + 1)
         }
-        try forEachBlock(rows, queries) { positions, scores in
-            let (before, places) = (answers, positions.map { pairs.order[$0] })
-            answers = Parallel.map(before.count, threads: scoring.threads) { query in
+        try forEachBlock(rows, queries) { positions, group, scores in
+            let (before, places) = (Array(answers[group]), positions.map { pairs.order[$0] })
+            answers.replaceSubrange(group, with: Parallel.map(before.count, threads: scoring.threads) { query in
                 before[query].map { $0.counting(scores.row(query), places) }
-            }
+            })
             try visited(rows.count + (positions.last ?? 0) + 1)
         }
         return answers.map { $0.map { $0.better + 1 }.sorted() }
     }
 
-    /// Scores of all queries and of the candidates at some positions that can be read.
+    /// Scores of one group of queries after another against the candidates of a block that can be read, block by block.
     private func forEachBlock(
-        _ rows: [RowID], _ queries: Matrix<Float>, _ body: (_ positions: [Int], Matrix<Double>) throws -> Void
+        _ rows: [RowID], _ queries: Matrix<Float>,
+        _ body: (_ positions: [Int], _ queries: Range<Int>, Matrix<Double>) throws -> Void
     ) throws {
         for first in stride(from: 0, to: rows.count, by: Self.blockRows) {
             let block = Array(rows[first..<min(first + Self.blockRows, rows.count)])
             let stored = try StoredVectors(of: block, modality: scoring.target, in: reader)
             let candidates = scoring.embedCandidates(stored.matrix)
             let offsets = scoring.offsets(candidates)
-            var scores = scoring.similarities(queries, candidates).converted(to: Double.self)
-            for i in 0..<scores.rows { for j in 0..<scores.columns { scores.elements[i * scores.columns + j] -= offsets[j] } }
-            try body(stored.places.map { first + $0 }, scores)
+            for start in stride(from: 0, to: queries.rows, by: Self.blockQueries) {
+                let group = start..<min(start + Self.blockQueries, queries.rows)
+                var scores = scoring.similarities(queries.gathering(Array(group)), candidates).converted(to: Double.self)
+                for i in 0..<scores.rows {
+                    for j in 0..<scores.columns { scores.elements[i * scores.columns + j] -= offsets[j] }
+                }
+                try body(stored.places.map { first + $0 }, group, scores)
+            }
         }
     }
 }

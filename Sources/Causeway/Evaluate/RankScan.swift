@@ -14,18 +14,18 @@ struct RankScan {
 
     struct Query: Sendable {
         var vector: [Float]
-        /// Positions, in the ascending list of the target's rows, of the right answers; ascending.
+        /// Positions, in the list of rows, of the right answers; ascending.
         var relevant: [Int]
     }
 
-    /// Per metric and query the 1-based ranks of its right answers, ascending. Ties count in the order given by `order`
-    /// (the place of each row among all ids), so that the ranks are those of a search.
+    /// Per metric and query its right answers, without the damaged ones, with their ranks among these rows, in the order of rows.
+    /// Ties count in the order given by `order` (the place of each row among all ids, say: then the ranks are those of a search).
+    /// - rows: ascending.
     /// - Complexity: O(queries × rows × dimension).
     func ranks(
-        of queries: [Query], order: [Int32], in reader: Reader, visited: ((Int) throws -> Void)? = nil
-    ) throws -> [[[Int]]] {
+        of queries: [Query], among rows: [RowID], order: [Int32], in reader: Reader, visited: ((Int) throws -> Void)? = nil
+    ) throws -> [[[RankedAnswer]]] {
         let counts = RankCounts(metrics: metrics, queries: queries.map(\.vector), dimension: target.dimension)
-        let rows = try reader.rows(of: target.id)
         try addAnswers(of: queries, rows, order, to: counts, in: reader)
         let blockRows = max(64, Self.blockNumbers / target.dimension)
         var values: [Float] = [], block: [Int32] = []

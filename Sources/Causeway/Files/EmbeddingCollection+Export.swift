@@ -14,7 +14,8 @@ extension EmbeddingCollection {
     public func export(
         _ modality: String, to files: ExportFiles, where filter: String? = nil, progress: ProgressHandler? = nil
     ) throws -> ExportReport {
-        try database.read { reader in
+        let progress = database.stoppable(progress)
+        return try database.read { reader in
             let modality = try self.modality(modality, in: reader)
             let rows = try rows(of: modality, where: filter, in: reader)
             let output = try ExportWriter(files, modality: modality, rowCount: rows.count, database.fileSystem)

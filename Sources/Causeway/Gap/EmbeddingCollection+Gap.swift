@@ -1,4 +1,5 @@
 /// Measuring how far two modalities of a collection lie apart. Definitions are VectorMath's; this file samples and translates.
+import Platform
 import Storage
 import VectorMath
 
@@ -12,15 +13,16 @@ extension EmbeddingCollection {
         between first: String, and second: String, options: ModalityGapOptions = ModalityGapOptions(),
         progress: ProgressHandler? = nil
     ) throws -> ModalityGapReport {
+        let (options, progress) = (options.validated(), database.stoppable(progress))
         let sample = try database.read { reader in
             try ModalitySample(
                 from: modality(first, in: reader), to: modality(second, in: reader),
-                rowsMax: 2 * max(options.sampleMax, 4), seed: options.seed, in: reader)
+                rowsMax: 2 * options.sampleMax, seed: options.seed, in: reader)
         }
         var wanted = GapOptions()
-        (wanted.seed, wanted.sampleMax, wanted.threads) = (options.seed, max(options.sampleMax, 4), options.threads)
-        wanted.transportSampleMax = max(options.transportSampleMax, 1)
-        let cancellation = Cancellation()
+        (wanted.seed, wanted.sampleMax, wanted.threads) = (options.seed, options.sampleMax, options.threads)
+        wanted.transportSampleMax = options.transportSampleMax
+        let cancellation = Platform.Cancellation()
         let transport = MemoisedTransport()
         do {
             let report = try measureGap(

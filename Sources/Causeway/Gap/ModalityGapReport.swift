@@ -35,7 +35,8 @@ public struct ModalityGapReport: Sendable {
 public struct ModalityGapOptions: Sendable {
     /// What sampling and halving follow from.
     public var seed: UInt64 = 0
-    /// Rows of each half, at most; time grows with its square.
+    static let sampleMin = 4
+    /// Rows of each half, at most, taken as at least 4; time grows with its square.
     public var sampleMax = 2_000
     /// Rows of each half, at most, for exact transport, whose time grows with the cube.
     public var transportSampleMax = 500

@@ -42,6 +42,7 @@ extension EmbeddingCollection {
             return try ModalitySample(from: x, to: y, rowsMax: pairsMax, seed: seed, in: reader)
         }
         guard let sample, sample.isPaired else { return nil }
+        try database.throwIfCancelled()
         func scene(_ x: Matrix<Double>, _ y: Matrix<Double>) throws -> (ModalityPicture.Similarities, ModalityPicture.Plane) {
             (similarities(x, y), try plane(x, y, seed))
         }

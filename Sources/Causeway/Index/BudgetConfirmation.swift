@@ -6,7 +6,7 @@ import VectorMath
 struct BudgetConfirmation {
     let searches: TuningSearches
     let context: Tuner.Measurement
-    let kMax: Int
+    let truths: [VectorMetric: TuningTruth]
 
     private struct Budget { var width: Int, candidates: Int }
 
@@ -15,15 +15,10 @@ struct BudgetConfirmation {
     func confirm(_ proposed: [TuningRecord]) throws -> [TuningRecord] {
         let rowCount = try searches.collection.database.read { try $0.count(of: searches.target.id) }
         var rows: [TuningRecord] = []
-        for metric in VectorMetric.allCases {
-            let ofMetric = proposed.filter { $0.metric == metric.rawValue }
-            guard ofMetric.contains(where: { isOpen($0, rowCount) }) else {
-                rows += ofMetric
-                continue
-            }
-            let truth = try searches.truth(metric, k: kMax)
-            for k in Set(ofMetric.map(\.k)).sorted() {
-                rows += try climb(ofMetric.filter { $0.k == k }, metric, truth, rowCount)
+        for k in Set(proposed.map(\.k)).sorted() {
+            for metric in VectorMetric.allCases {
+                let ladder = proposed.filter { $0.metric == metric.rawValue && $0.k == k }
+                rows += try climb(ladder, metric, truths[metric] ?? [], rowCount)
             }
         }
         return rows
@@ -37,35 +32,34 @@ struct BudgetConfirmation {
 
     /// Rows of one metric and k.
     private func climb(
-        _ ladder: [TuningRecord], _ metric: VectorMetric, _ truth: [[Double]], _ rowCount: Int
+        _ ladder: [TuningRecord], _ metric: VectorMetric, _ truth: TuningTruth, _ rowCount: Int
     ) throws -> [TuningRecord] {
         var budget = Budget(width: 0, candidates: 0)
-        var found: RecallSummary?
+        let nothing = RecallSummary([])
+        var found = nothing
         return try ladder.sorted { $0.recallTarget < $1.recallTarget }.map { proposed in
             if proposed.candidates > budget.candidates {
                 guard isOpen(proposed, rowCount) else { return proposed }
                 budget = Budget(width: max(proposed.width, budget.width), candidates: proposed.candidates)
-                found = nil
+                found = nothing
             }
-            while found?.lowerBound ?? 0 < proposed.recallTarget {
+            while found.lowerBound < proposed.recallTarget {
                 if Planner.scans(insteadOf: budget.candidates, of: rowCount) {
-                    found = .everything(searches.count)
+                    found = .everything(searches.judges.count)
                     break
                 }
-                found = try searches.recall(
+                let measured = try searches.recall(
                     metric, k: proposed.k, width: budget.width, candidates: budget.candidates, truth: truth,
                     showing: proposed.recallTarget)
-                if found == nil {
+                if measured.suffices {
+                    found = measured.recalls
+                } else {
                     budget = Budget(width: budget.width * 3 / 2 + 1, candidates: budget.candidates * 3 / 2 + 1)
                 }
             }
-            return row(proposed, budget, found ?? .everything(searches.count))
+            return context.row(
+                metric: proposed.metric, k: proposed.k, target: proposed.recallTarget, width: budget.width,
+                candidates: budget.candidates, found)
         }
-    }
-
-    private func row(_ proposed: TuningRecord, _ budget: Budget, _ recalls: RecallSummary) -> TuningRecord {
-        context.row(
-            metric: proposed.metric, k: proposed.k, target: proposed.recallTarget, width: budget.width,
-            candidates: budget.candidates, recalls)
     }
 }

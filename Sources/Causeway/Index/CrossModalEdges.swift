@@ -111,7 +111,7 @@ struct CrossModalFixing {
     }
 
     private func judge(_ fixer: EdgeFixer, _ queries: [Float], of source: ModalityRecord) throws -> SearchCosts {
-        let cancellation = Cancellation()
+        let cancellation = Platform.Cancellation()
         return try fixer.judge(queries, cancellation: cancellation) { width in
             let step = Progress(stage: "judge edges for \(source.name) queries", done: width, total: nil)
             if progress?(step) == false { cancellation.cancel() }
@@ -126,11 +126,6 @@ struct CrossModalFixing {
 
     /// Those of the rows that are sound, one after the other.
     private func vectors(of rows: [RowID], _ source: ModalityRecord, in reader: Reader) throws -> [Float] {
-        var values: [Float] = []
-        values.reserveCapacity(rows.count * source.dimension)
-        _ = try reader.forEachVector(rows, of: source) { _, vector in
-            values.append(contentsOf: vector)
-        }
-        return values
+        try StoredVectors(of: rows, modality: source, in: reader).matrix.elements
     }
 }

@@ -5,15 +5,18 @@ import Storage
 extension EmbeddingCollection {
     /// Builds what is missing or stale, one graph per modality, and measures the table that `recall` uses. Token sets of a
     /// database made by an earlier version get their codes.
-    /// Resumable by modality: each index is published as soon as it is built; an interrupted one leaves nothing.
+    /// Resumable by modality: each index is published as soon as it is built; an interrupted one leaves nothing. Other writers
+    /// are waited for as long as `progress` lets it.
     /// - Parameter modalities: nil means all of the collection.
-    /// - Throws: `.unknownCollection`, `.unknownModality`, `.cancelled`, `.locked`, `.diskFull`; `.invalidArgument` for edges
-    ///   for a modality whose queries fit none of the graphs to be built.
+    /// - Throws: `.unknownCollection`, `.unknownModality`, `.cancelled`, `.diskFull`; `.invalidArgument` for edges for a modality
+    ///   whose queries fit none of the graphs to be built, and for a graph to be written by a progress handler while the one it
+    ///   tells of is.
     @discardableResult
     public func buildIndex(
         modalities: [String]? = nil, options: IndexOptions = IndexOptions(), progress: ProgressHandler? = nil
     ) throws -> [IndexReport] {
-        try translatingErrors {
+        let (options, progress) = (options.validated(), database.stoppable(progress))
+        return try translatingErrors {
             let names = try modalities ?? self.modalities().map(\.name)
             try refuseUnserved(options.crossModal, by: names)
             return try names.map {
@@ -55,14 +58,14 @@ extension EmbeddingCollection {
         from: String, to: String, recall: Double, k: Int = 10, metric named: Metric? = nil, threads: Int? = nil,
         progress: ProgressHandler? = nil
     ) throws -> Tuning? {
-        try translatingErrors {
-            try SearchOptions(k: k, effort: .recall(recall)).validate()
+        let k = try SearchOptions(k: k, effort: .recall(recall)).validated().k
+        let (threads, progress) = (ArgumentBounds.threads(threads ?? IndexOptions.processors), database.stoppable(progress))
+        return try translatingErrors {
             let (source, target, metric) = try database.read {
                 (try modality(from, in: $0), try modality(to, in: $0), try self.metric(named, in: $0))
             }
             try check(metric, source, target)
-            let tuner = Tuner(
-                collection: self, target: target, threads: threads ?? IndexOptions.processors, progress: progress)
+            let tuner = Tuner(collection: self, target: target, threads: threads, progress: progress)
             if metric.builtInVectorMetric != nil {
                 guard try database.read({ try $0.generation(of: target.id) }) != nil else {
                     throw CausewayError.invalidArgument(
@@ -81,39 +84,40 @@ extension EmbeddingCollection {
 
     /// The state of one modality's index. Opens it, so that damage to its header shows.
     public func indexStatus(of modality: String) throws -> IndexStatus {
-        try database.read { reader in
-            let record = try self.modality(modality, in: reader)
-            var status = IndexStatus(modality: modality, state: .none, embeddings: try reader.count(of: record.id))
-            status.tunings = try tunings(of: record, in: reader)
-            guard let generation = try reader.generation(of: record.id) else {
-                status.detail = status.embeddings < IndexBuilder.graphMin
-                    ? "under \(IndexBuilder.graphMin) embeddings a scan is as fast" : "run `causeway index build`"
-                return status
-            }
-            status.generation = generation.generation
-            status.file = generation.fileName
-            let settings = GenerationSettings(recorded: generation)
-            status.quality = settings?.quality
-            status.crossModal = settings?.edges ?? []
-            switch database.files.open(generation, of: record) {
-            case .failure(let problem):
-                status.state = problem.isMissingFile ? .missing : .damaged
-                let what = problem.isMissingFile ? "its graph file is not there" : problem.description
-                status.detail = "\(what); searches scan exactly until `causeway index build` makes it again"
-            case .success(let graph):
-                status.embeddingsInGraph = graph.count
-                status.bytes = graph.fileBytes
-                let freshness = try reader.freshness(of: generation, in: record.id, inGraph: graph.count)
-                (status.changedSince, status.deletedSince) = (freshness.added, freshness.dead)
-                status.state = freshness.isCurrent ? .current : .stale
-                if freshness.slowsSearches {
-                    status.detail = "`causeway index build` makes searches faster"
-                } else if status.tunings.contains(where: \.isStale) {
-                    status.detail = "its recall table is stale; `causeway index build` measures it anew"
-                }
-            }
+        try database.read { try indexStatus(of: self.modality(modality, in: $0), in: $0) }
+    }
+
+    func indexStatus(of record: ModalityRecord, in reader: Reader) throws -> IndexStatus {
+        var status = IndexStatus(modality: record.name, state: .none, embeddings: try reader.count(of: record.id))
+        status.tunings = try tunings(of: record, in: reader)
+        guard let generation = try reader.generation(of: record.id) else {
+            status.detail = status.embeddings < IndexBuilder.graphMin
+                ? "under \(IndexBuilder.graphMin) embeddings a scan is as fast" : "run `causeway index build`"
             return status
         }
+        status.generation = generation.generation
+        status.file = generation.fileName
+        let settings = GenerationSettings(recorded: generation)
+        status.quality = settings?.quality
+        status.crossModal = settings?.edges ?? []
+        switch database.files.open(generation, of: record) {
+        case .failure(let problem):
+            status.state = problem.isMissingFile ? .missing : .damaged
+            let what = problem.isMissingFile ? "its graph file is not there" : problem.description
+            status.detail = "\(what); searches scan exactly until `causeway index build` makes it again"
+        case .success(let graph):
+            status.embeddingsInGraph = graph.count
+            status.bytes = graph.fileBytes
+            let freshness = try reader.freshness(of: generation, in: record.id, inGraph: graph.count)
+            (status.changedSince, status.deletedSince) = (freshness.added, freshness.dead)
+            status.state = freshness.isCurrent ? .current : .stale
+            if freshness.slowsSearches {
+                status.detail = "`causeway index build` makes searches faster"
+            } else if status.tunings.contains(where: \.isStale) {
+                status.detail = "its recall table is stale; `causeway index build` measures it anew"
+            }
+        }
+        return status
     }
 
     private func tunings(of modality: ModalityRecord, in reader: Reader) throws -> [Tuning] {

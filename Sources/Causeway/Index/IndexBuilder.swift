@@ -58,6 +58,7 @@ struct IndexBuilder {
             report.outcome = .superseded
             return report
         }
+        if let old { database.files.removeMoved(old, of: modality.id) }
         if merging != nil { report.outcome = .merged }
         report.bytes = published
         report.tuningSeconds = try tune(modality)
@@ -91,7 +92,7 @@ struct IndexBuilder {
 
     /// The build proper; the progress handler is asked now and then whether to go on.
     private func run(_ builder: GraphBuilder) throws -> BuildReport {
-        let cancellation = Cancellation()
+        let cancellation = Platform.Cancellation()
         return try builder.build(cancellation: cancellation) { done, total in
             if progress?(Progress(stage: "link", done: done, total: total)) == false { cancellation.cancel() }
         }
@@ -103,7 +104,7 @@ struct IndexBuilder {
             try $0.generation(of: modality.id) != nil || $0.hasForgettableDeletions(of: modality.id)
         }
         guard isDue else { return }
-        try database.write { writer in
+        try database.write(waitingWith: progress) { writer in
             try writer.dropGeneration(of: modality.id)
             try writer.forgetDeletions(of: modality.id)
         }
@@ -111,7 +112,8 @@ struct IndexBuilder {
     }
 
     /// Writes the file and names it in one transaction; returns its bytes, or nil where another build came first, or what was
-    /// deleted meanwhile has been forgotten. The recall table of a graph that the new one goes on from goes on to hold.
+    /// deleted meanwhile has been forgotten. The recall table of a graph that the new one goes on from goes on to hold. Other
+    /// writers are waited for as long as it takes: what was built is not given up for want of a turn.
     /// - Parameter last: the greatest generation number when what it was built of was read.
     private func publish(
         _ loaded: consuming LoadedGraph, _ settings: GenerationSettings, of modality: ModalityRecord, after last: Int64,
@@ -120,7 +122,7 @@ struct IndexBuilder {
         let files = database.files
         // One process at a time from here on: no two choose one name, and none tidies away what another is writing.
         let lock = try files.lockForWriting(progress)
-        defer { withExtendedLifetime(lock) {} }
+        defer { files.endWriting(lock) }
         let number = nextGeneration(of: modality, after: last)
         let name = files.name(of: modality.id, generation: number)
         let through = loaded.through, nodes = loaded.builder.nodeCount
@@ -129,10 +131,16 @@ struct IndexBuilder {
         let record = GenerationRecord(
             generation: number, fileName: name, checksum: checksum, throughSequence: through,
             nodeCount: nodes, settings: try settings.jsonText(), createdAt: timestamp())
-        let published: (Bool, Set<String>) = try database.write { writer in
-            let flipped = try writer.publish(record, of: modality.id, after: last)
-            if flipped, let old { try writer.carryTunings(of: modality.id, from: old.generation, to: number) }
-            return (flipped, try writer.generationFileNames())
+        let published: (Bool, Set<ExactText>)
+        do {
+            published = try database.write(waitingWith: progress) { writer in
+                let flipped = try writer.publish(record, of: modality.id, after: last)
+                if flipped, let old { try writer.carryTunings(of: modality.id, from: old.generation, to: number) }
+                return (flipped, try writer.generationFileNames())
+            }
+        } catch {
+            try? database.fileSystem.remove(files.path(name))
+            throw error
         }
         files.removeOrphans(keeping: published.1)
         guard published.0 else { return nil }
@@ -140,13 +148,13 @@ struct IndexBuilder {
     }
 
     private func write(_ builder: GraphBuilder, to path: String, _ identity: GraphIdentity) throws -> UInt32 {
-        let cancellation = Cancellation(), rows = builder.rowCount
+        let cancellation = Platform.Cancellation(), rows = builder.rowCount
         return try builder.write(
             to: path, identity: identity, cancellation: cancellation,
             progress: { done, total in
                 let step = Progress(stage: "write", done: Int(Double(rows) * Double(done) / Double(total)), total: rows)
                 if progress?(step) == false { cancellation.cancel() }
-            }, fileSystem: database.fileSystem)
+            }, fileSystem: database.files.fileSystem)
     }
 
     /// A name is never used twice: past every number ever published, of graphs that were dropped too, and past every file that

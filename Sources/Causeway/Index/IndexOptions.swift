@@ -5,7 +5,7 @@ public struct IndexOptions: Sendable {
 
     /// Nil means as the graph that stands was built, balanced where there is none.
     public var quality: Quality?
-    /// Threads for building; the bytes of the graph do not depend on it.
+    /// Threads for building, taken from 1 to 256; the bytes of the graph do not depend on it.
     public var threads: Int
     /// Builds even where the index is sound and little has changed.
     public var rebuild = false

@@ -76,6 +76,8 @@ final class IndexCache: Sendable {
 
     init(files: GenerationFiles, store: Store) { (self.files, self.store) = (files, store) }
 
+    func removeAll() { entries.withLock { $0.removeAll() } }
+
     /// What a search of that effort goes by: a scan of everything that was asked for leaves the index alone.
     func state(of modality: ModalityRecord, for effort: SearchOptions.Effort, in reader: Reader) throws -> State {
         effort == .exact ? .absent(reason: "asked for") : try state(of: modality, in: reader)

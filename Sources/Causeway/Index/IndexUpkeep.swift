@@ -8,9 +8,9 @@ import Synchronization
 /// Who takes into the indexes what was inserted, replaced and deleted since they were built. Until then it is searched beside
 /// them, or walked past: answers are the same, and slower the more there is.
 public enum IndexUpkeep: Sendable {
-    /// The database does, on a thread of its own and for one modality at a time. It looks whether enough has changed at the first
-    /// change this program makes to a collection, and whenever it has made as many more as could have become enough, but at
-    /// least 100. A process that ends in between loses nothing.
+    /// The database does, on one thread of its own, which leaves the other processors to the program, and for one modality at a
+    /// time. It looks whether enough has changed at the first change this program makes to a collection, and whenever it has made
+    /// as many more as could have become enough, but at least 100. A process that ends in between loses nothing.
     case automatic
     /// The program does, by `maintainIndexes` or `buildIndex`.
     case manual
@@ -66,7 +66,7 @@ final class IndexKeeper: Sendable {
     }
 
     private let watches = Mutex<[String: Watch]>([:])
-    private let cancellation = Cancellation()
+    private let cancellation = Platform.Cancellation()
     private let queue = DispatchQueue(label: "index upkeep", qos: .utility)
 
     /// Told of every committed change. Returns at once.
@@ -95,7 +95,8 @@ final class IndexKeeper: Sendable {
         do {
             let behind = try collection.indexesBehind()
             guard !behind.due.isEmpty else { return max(behind.changesLeft, Self.changesMin) }
-            try collection.buildIndex(modalities: behind.due) { [cancellation] _ in !cancellation.isCancelled }
+            let options = IndexOptions(threads: 1)
+            try collection.buildIndex(modalities: behind.due, options: options) { [cancellation] _ in !cancellation.isCancelled }
             return Self.changesMin
         } catch {
             // What fails here fails again and aloud where the program asks for it; searches say meanwhile how far the index

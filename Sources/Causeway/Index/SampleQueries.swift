@@ -52,12 +52,6 @@ struct Judge: Sendable {
             vectors[sample.row].map { Judge(sample: sample, vector: $0) }
         }
     }
-
-    func query(from source: ModalityRecord) -> Query {
-        var query = Query.vector(vector, from: source.name)
-        query.hidden = sample.hidden
-        return query
-    }
 }
 
 extension Array {

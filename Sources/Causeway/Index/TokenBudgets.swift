@@ -80,17 +80,13 @@ struct TokenBudgets {
                 throw CausewayError.cancelled
             }
         }
-        let cosine = try ScoreTable(metrics: [.cosine], queries: queries.map(\.judge.vector), threads: threads)
-            .fill(rows: sample, of: target, in: reader)
-        var positions: [RowID: Int] = [:]
-        for (position, row) in cosine.rows.enumerated() { positions[row] = position }
-        let ranks = zip(queries, outcomes).enumerated().map { index, pair in
-            let (query, outcome) = pair
-            let hidden = Set(query.judge.sample.hidden.compactMap { positions[$0] })
-            let best = outcome.entries.compactMap { positions[$0.row] }.filter { !hidden.contains($0) }.prefix(k)
-            return cosine.ranks(of: Array(best), metric: 0, query: index, excluding: hidden)
+        let best = zip(queries, outcomes).map { query, outcome in
+            let hidden = query.judge.sample.hidden
+            let rows = outcome.entries.lazy.map(\.row).filter { !hidden.contains($0) }.prefix(k)
+            return CosineRanks.Query(vector: query.judge.vector, rows: Array(rows), hidden: hidden)
         }
-        return ranks.filter { !$0.isEmpty }
+        let ranks = try CosineRanks(target: target, threads: threads).ranks(of: best, among: sample, in: reader)
+        return zip(best, ranks).map { best, ranks in best.rows.compactMap { ranks[$0] } }.filter { !$0.isEmpty }
     }
 
     /// So many of these rows of the source as are wanted and can be compared, evenly spaced, as far as there are.

@@ -10,7 +10,7 @@ struct TokenCoding {
 
     /// Makes the codes that a modality lacks; goes on where an interrupted call stopped.
     /// - Returns: how many were made.
-    /// - Throws: `.cancelled`, `.locked`, `.diskFull`.
+    /// - Throws: `.cancelled`, `.diskFull`.
     func complete(_ name: String) throws -> Int {
         let (modality, total) = try collection.database.read { reader -> (ModalityRecord, Int?) in
             let modality = try collection.modality(name, in: reader)
@@ -19,7 +19,7 @@ struct TokenCoding {
         guard let total else { return 0 }
         var made = 0
         while true {
-            let step = try collection.database.write {
+            let step = try collection.database.write(waitingWith: progress) {
                 try $0.codeTokenSets(of: modality, limit: Self.setsPerTransaction)
             }
             made += step.made

@@ -10,7 +10,6 @@ struct Tuner {
     static let targets = [0.90, 0.95, 0.98, 0.99]
     /// A search for k uses the smallest of these that is not smaller.
     static let buckets = [10, 100]
-    private static let widthMax = 8_192
 
     let collection: EmbeddingCollection
     let target: ModalityRecord
@@ -54,7 +53,7 @@ struct Tuner {
         if let extraTarget { try refuseTooFew(judges.count, of: source, for: extraTarget) }
         guard context.generation > 0, !context.targets.isEmpty || !known.isEmpty else { return }
         let rows = context.targets.isEmpty ? [] : try measure(judges, from: source, ks, context)
-        try collection.database.write { writer in
+        try collection.database.write(waitingWith: progress) { writer in
             let kept = try writer.tunings(of: target.id).filter { !replaces($0, from: source, ks) }
             try writer.replaceTunings(kept + rows, of: target.id)
         }
@@ -70,14 +69,11 @@ struct Tuner {
     ) throws -> [TuningRecord] {
         let searches = TuningSearches(
             judges: judges, source: source, target: target, collection: collection, threads: threads, progress: progress)
-        // One exact pass over the rows is the truth for every k.
-        let truth = try searches.truth(.cosine, k: ks.max() ?? 1)
-        var rows: [TuningRecord] = []
-        for k in ks { rows += try widths(searches, truth, k: k, context) }
-        let proposed = try CandidateBudgets(collection: collection, target: target, threads: threads)
-            .measure(judges, ks: ks, widths: rows, context) { try searches.report("budgets", $0) }
-        let confirmation = BudgetConfirmation(searches: searches, context: context, kMax: ks.max() ?? 1)
-        return try rows + confirmation.confirm(proposed)
+        var truths: [VectorMetric: TuningTruth] = [:]
+        for metric in VectorMetric.allCases { truths[metric] = try searches.truth(metric, k: ks.max() ?? 1) }
+        let widths = try ks.flatMap { try self.widths(searches, truths[.cosine] ?? [], k: $0, context) }
+        let budgets = try CandidateBudgets(searches: searches, context: context).propose(truths, ks: ks, widths: widths)
+        return try widths + BudgetConfirmation(searches: searches, context: context, truths: truths).confirm(budgets)
     }
 
     /// Measures how many cosine candidates a metric on token sets needs, and stores the rows. Needs no index.
@@ -116,7 +112,7 @@ struct Tuner {
                     + "the \(count) embeddings of \(target.name)",
                 remedy: "tune for fewer hits, or search with --exact")
         }
-        try collection.database.write { writer in
+        try collection.database.write(waitingWith: progress) { writer in
             try writer.replaceTunings(try writer.tunings(of: target.id).filter { !replaces($0) } + rows, of: target.id)
         }
     }
@@ -171,21 +167,20 @@ struct Tuner {
 
     /// One row per target that the ladder of widths reaches, the smallest width for each.
     private func widths(
-        _ searches: TuningSearches, _ truth: [[Double]], k: Int, _ context: Measurement
+        _ searches: TuningSearches, _ truth: TuningTruth, k: Int, _ context: Measurement
     ) throws -> [TuningRecord] {
         var rows: [TuningRecord] = []
         var remaining = context.targets
-        var width = k
-        while let least = remaining.first, width <= Self.widthMax {
-            let summary = try searches.recall(
-                .cosine, k: k, width: width, candidates: width, truth: truth, showing: least)
-            while let next = remaining.first, let summary, summary.lowerBound >= next {
+        var ladder = WidthLadder(from: k)
+        while let least = remaining.first, let width = ladder.next(for: least) {
+            let found = try searches.recall(.cosine, k: k, width: width, candidates: width, truth: truth, showing: least)
+            ladder.note(width, loss: 1 - found.recalls.mean)
+            while let next = remaining.first, found.suffices, found.recalls.lowerBound >= next {
                 rows.append(
                     context.row(
-                        metric: Metric.cosine.name, k: k, target: next, width: width, candidates: width, summary))
+                        metric: Metric.cosine.name, k: k, target: next, width: width, candidates: width, found.recalls))
                 remaining.removeFirst()
             }
-            width = max(width + 2, width * 5 / 4)
         }
         return rows
     }

@@ -37,7 +37,8 @@ final class ArraySource: BatchSource {
 extension EmbeddingCollection {
     /// Stores embeddings, a transaction per batch: each batch is kept whole or not at all, and is on disk when the next begins.
     /// The collection and the modality are made when missing, with the dimension of the first vector.
-    /// - Throws: `.badInput`, `.dimensionMismatch`, `.duplicateID`, `.producerMismatch`, `.locked`, `.diskFull`.
+    /// - Throws: `.badInput`, `.dimensionMismatch`, `.duplicateID`, `.producerMismatch`, `.locked`, `.diskFull`;
+    ///   `.invalidArgument` where they are to be resumed, which only files can be.
     @discardableResult
     public func insert(
         _ embeddings: [Embedding], into modality: String, options: IngestOptions = IngestOptions(),
@@ -49,6 +50,8 @@ extension EmbeddingCollection {
     func ingest(
         _ source: any BatchSource, options: IngestOptions, progress: ProgressHandler?
     ) throws -> IngestReport {
-        try translatingErrors { try Ingestor(collection: self, options: options, progress: progress).run(source) }
+        try translatingErrors {
+            try Ingestor(collection: self, options: options, progress: database.stoppable(progress)).run(source)
+        }
     }
 }

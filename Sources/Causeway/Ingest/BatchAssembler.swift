@@ -83,6 +83,9 @@ struct BatchAssembler {
     }
 
     private func check(tokens: TokenSet, _ place: Int) throws(CausewayError) {
+        guard tokens.dimension > 0 || tokens.values.isEmpty else {
+            throw bad(place, "tokens of several lengths", "give all tokens one length", .tokens)
+        }
         guard (1...StorageLimits.dimensionMax).contains(tokens.dimension), !tokens.values.isEmpty,
             tokens.values.count % tokens.dimension == 0, tokens.count <= Self.tokensMax
         else {

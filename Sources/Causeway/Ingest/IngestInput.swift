@@ -20,7 +20,7 @@ extension EmbeddingCollection {
         records inputs: [IngestInput], defaultModality modality: String?, options: IngestOptions, progress: ProgressHandler?
     ) throws -> IngestReport {
         try translatingErrors {
-            let ingestor = try Ingestor(collection: self, options: options, progress: progress)
+            let ingestor = try Ingestor(collection: self, options: options, progress: database.stoppable(progress))
             var report = IngestReport()
             for case .records(let reader) in inputs.map(\.input) {
                 report.add(try ingestor.run(RecordSource(reader, modality: modality)))

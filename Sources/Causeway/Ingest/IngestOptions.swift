@@ -79,5 +79,6 @@ public struct Progress: Sendable {
     }
 }
 
-/// Called from time to time during long work, on the thread that does it; returning false cancels the work.
+/// Called from time to time during long work, on the thread that does it; returning false cancels the work. It may call the
+/// database again, and sees what is committed.
 public typealias ProgressHandler = @Sendable (Progress) -> Bool

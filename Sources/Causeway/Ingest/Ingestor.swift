@@ -63,8 +63,8 @@ struct Ingestor {
     private func resume(_ source: any BatchSource, key: String?, into report: inout IngestReport) throws {
         guard let key else {
             throw CausewayError.invalidArgument(
-                reason: "what comes through standard input or a pipe cannot be resumed",
-                remedy: "ingest from a file, or with --on-conflict skip")
+                reason: "an array, standard input or a pipe cannot be resumed: nothing tells that it is the same again",
+                remedy: "ingest from a file, or skip what is stored (--on-conflict skip)")
         }
         guard let position = try collection.database.read({ try $0.ingestPosition(source: key) }) else { return }
         try source.skip(to: position.rowsDone)
@@ -124,14 +124,6 @@ extension ModalityBatch {
             throw origin.bad(.metadata, at: places[index], "metadata: \(what)", remedy: "give a JSON object within the limits")
         } catch StorageError.invalidRow(let index, let what) {
             throw origin.bad(at: places[index], what, remedy: "repair the row")
-        }
-    }
-}
-
-extension IngestOptions {
-    func validate() throws(CausewayError) {
-        guard (1...100_000).contains(batchSize) else {
-            throw .invalidArgument(reason: "a batch of \(batchSize)", remedy: "choose 1 to 100000 embeddings a transaction")
         }
     }
 }

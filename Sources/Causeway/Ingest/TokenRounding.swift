@@ -36,7 +36,7 @@ final class TokenRounding: Sendable {
                 if let fault = set.roundToHalves() {
                     throw batch.parts[index].origin.bad(
                         .tokens, at: batch.parts[index].places[row], fault.description,
-                        remedy: "scale the tokens, or ingest into a modality with --token-storage float32")
+                        remedy: "scale the tokens, or ingest them into a modality that keeps float32")
                 }
                 batch.parts[index].input.tokenSets[row] = set
             }
@@ -66,7 +66,7 @@ final class TokenRounding: Sendable {
         if let declared, let wanted, wanted.stored != declared {
             throw CausewayError.invalidArgument(
                 reason: "modality \(name) keeps its tokens as \(declared.rawValue), not \(wanted.rawValue)",
-                remedy: "leave --token-storage out, or use a modality of another name")
+                remedy: "leave the precision to the modality, or use one of another name")
         }
         let storage = declared ?? wanted?.stored ?? .float32
         known.withLock { $0[key] = storage }

@@ -93,11 +93,9 @@ struct CandidateSource {
 
     /// The graph finds the last candidates better when it looks a little further, and as far as cosine itself was found to need.
     private func width(for count: Int) throws -> Int {
-        let widths = try reader.tunings(of: target.id, metric: Metric.cosine.name)
-        let bucket = widths.map(\.k).filter { $0 >= count }.min() ?? widths.map(\.k).max()
-        let widest = widths.filter { $0.k == bucket }.map(\.width).max() ?? 0
-        let scale = max(1, Double(count) / Double(bucket ?? count))
-        return max(count + count / 4, Int((Double(widest) * scale).rounded(.up)))
+        let ladder = TuningLadder(try reader.tunings(of: target.id, metric: Metric.cosine.name), k: count)
+        let widest = ladder.map { $0.scaled($0.rows.map(\.width).max() ?? 0) }
+        return max(count + count / 4, widest ?? 0)
     }
 
     /// A query whose candidates are found without the index.
@@ -133,12 +131,11 @@ struct CandidateSource {
         case .recall(let recall):
             if let candidates = options.candidates { return .nearest(candidates) }
             let rows = tunings.filter { $0.queryModality == query.modality.id && $0.k >= options.k }
-            let bucket = rows.map(\.k).min()
-            let ladder = rows.filter { $0.k == bucket }.sorted { $0.recallTarget < $1.recallTarget }
-            if let row = ladder.first(where: { $0.recallTarget >= recall }) {
+            let ladder = TuningLadder(rows, k: options.k)
+            if let row = ladder?.row(reaching: recall) {
                 return .nearest(row.candidates, notes: freshness.notes(of: row))
             }
-            return unreached(recall, query, best: ladder.last, freshness)
+            return unreached(recall, query, best: ladder?.rows.last, freshness)
         }
     }
 

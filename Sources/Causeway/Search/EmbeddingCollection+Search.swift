@@ -6,19 +6,19 @@ import Synchronization
 extension EmbeddingCollection {
     /// The embeddings of `modality` that are best for the query, best first, ties by id.
     /// - Throws: `.unknownCollection`, `.unknownModality`, `.unknownID`, `.badFilter`, `.badInput` (a component that is not
-    ///   finite), `.dimensionMismatch` (a query of another dimension than the target, where vectors are compared or propose
-    ///   candidates), `.invalidArgument` (k below 1).
+    ///   finite, numbers that are no tokens), `.dimensionMismatch` (a query of another dimension than the target, where vectors
+    ///   are compared or propose candidates), `.invalidArgument` (k below 1).
     /// Complexity: about O(width × log n) code comparisons with an index, O(n) stored vectors without.
     public func search(_ query: Query, in modality: String, options: SearchOptions = SearchOptions()) throws -> SearchAnswer {
         try search([query], in: modality, options: options)[0]
     }
 
     /// Answers in the order of the queries, all from one state of the database.
-    /// - Parameter threads: how many queries run at once.
+    /// - Parameter threads: how many queries run at once, taken from 1 to 256.
     public func search(
         _ queries: [Query], in modality: String, options: SearchOptions = SearchOptions(), threads: Int = 1
     ) throws -> [SearchAnswer] {
-        try database.read(together: max(1, min(threads, queries.count))) {
+        try database.read(together: max(1, min(ArgumentBounds.threads(threads), queries.count))) {
             try answers(to: queries, in: modality, options: options, $0)
         }
     }
@@ -27,20 +27,14 @@ extension EmbeddingCollection {
     func answers(
         to queries: [Query], in modality: String, options: SearchOptions, _ readers: Readers
     ) throws -> [SearchAnswer] {
-        try options.validate()
-        let options = options.decided(try metric(options.metric, in: readers.first))
+        let options = try options.validated().decided(metric(options.metric, in: readers.first))
         let workers = min(readers.count, queries.count)
         guard workers > 1, options.effort != .exact else {
             return try answer(queries[...], in: modality, options: options, readers.first, threads: readers.count)
         }
-        let share = (queries.count + workers - 1) / workers
-        let parts = Mutex<[Result<[SearchAnswer], any Error>?]>(Array(repeating: nil, count: workers))
-        Parallel.forEach(workers, threads: workers) { part, _ in
-            let range = min(part * share, queries.count)..<min((part + 1) * share, queries.count)
-            let result = Result { try answer(queries[range], in: modality, options: options, readers[part], threads: 1) }
-            parts.withLock { $0[part] = result }
+        return try readers.share(queries.count) {
+            try answer(queries[$0], in: modality, options: options, $1, threads: 1)
         }
-        return try parts.withLock { try $0.flatMap { try $0!.get() } }
     }
 
     private func answer(
@@ -83,6 +77,7 @@ extension EmbeddingCollection {
     }
 
     private func prepare(_ query: Query, from modality: ModalityRecord, in reader: Reader) throws -> PreparedQuery {
+        try query.tokens?.refuseRagged()
         let vector: [Float]
         switch query.source {
         case .vector(let given): vector = given
@@ -97,6 +92,22 @@ extension EmbeddingCollection {
             throw CausewayError.badInput("component \(index) of the query is not finite", remedy: "repair the query")
         }
         return PreparedQuery(vector: vector, modality: modality, hidden: query.hidden)
+    }
+}
+
+extension Readers {
+    /// What the parts of so many things come to, in their order: a part a reader, each on a thread of its own.
+    func share<Value: Sendable>(
+        _ count: Int, _ body: @escaping @Sendable (_ part: Range<Int>, Reader) throws -> [Value]
+    ) throws -> [Value] {
+        let workers = max(1, min(self.count, count)), share = (count + workers - 1) / workers
+        let parts = Mutex<[Result<[Value], any Error>?]>(Array(repeating: nil, count: workers))
+        Parallel.forEach(workers, threads: workers) { part, _ in
+            let range = min(part * share, count)..<min((part + 1) * share, count)
+            let result = Result { try body(range, self[part]) }
+            parts.withLock { $0[part] = result }
+        }
+        return try parts.withLock { try $0.flatMap { try $0!.get() } }
     }
 }
 
@@ -132,21 +143,5 @@ extension EmbeddingCollection {
                 remedy: "use tokens of one joint space")
         }
         return tokens
-    }
-}
-
-extension SearchOptions {
-    func validate() throws(CausewayError) {
-        guard k >= 1 else { throw .invalidArgument(reason: "k is \(k)", remedy: "ask for at least one hit") }
-        if let candidates, candidates < k {
-            throw .invalidArgument(reason: "\(candidates) candidates cannot hold \(k) hits", remedy: "ask for at least k")
-        }
-        switch effort {
-        case .recall(let recall) where !(recall > 0 && recall < 1):
-            throw .invalidArgument(reason: "recall \(recall) is not between 0 and 1", remedy: "use --exact for all of it")
-        case .width(let width) where width < 1:
-            throw .invalidArgument(reason: "width \(width) is not positive", remedy: "ask for at least 1")
-        default: break
-        }
     }
 }

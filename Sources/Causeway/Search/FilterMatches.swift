@@ -21,10 +21,7 @@ final class FilterMatches: Sendable {
             rows: try reader.rows(of: modality.id, matching: predicate(parsing: filter)), words: "that match the filter")
     }
 
-    func contains(_ row: RowID) -> Bool {
-        let place = rows.partitioningIndex { $0 >= row }
-        return place < rows.count && rows[place] == row
-    }
+    func contains(_ row: RowID) -> Bool { rows.place(of: row) != nil }
 
     /// The snapshot is that of the state the rows were listed in.
     fileprivate func admission(by snapshot: IndexSnapshot) -> Admission {

@@ -46,7 +46,8 @@ struct Narrowing {
             snapshot.beside.scan($0, limit: plan.width + query.hidden.count, admitting: admission.beside)
         } ?? GraphAnswer()
         var candidates = merge(answer.hits, beside.hits, hiding: query.hidden)
-        candidates = options.isStrict ? best(plan.candidates, of: candidates) : candidates.thatMayBeAmongBest(plan.candidates)
+        candidates = options.isStrict
+            ? Array(candidates.best(plan.candidates)) : candidates.thatMayBeAmongBest(plan.candidates)
         if options.metric == .cosine { candidates = try withUncoded(candidates, for: query, k: options.k) }
         var explanation = Explanation()
         explanation.plan = answer.isScan ? "code scan of the rows " + (matches?.words ?? "alive") : "graph"
@@ -83,16 +84,5 @@ struct Narrowing {
             all.sort { $0.similarity == $1.similarity ? $0.label < $1.label : $0.similarity > $1.similarity }
         }
         return all.map { Candidate(row: RowID(rawValue: $0.label), estimate: $0.similarity, errorBound: $0.errorBound) }
-    }
-
-    /// Copies have one estimate and count as one: a number that cut between them would leave out what is as good as what it
-    /// kept, and one that they filled what may be better.
-    private func best(_ count: Int, of candidates: [Candidate]) -> [Candidate] {
-        var different = 0
-        for index in candidates.indices where index == 0 || candidates[index].estimate != candidates[index - 1].estimate {
-            if different == count { return Array(candidates[..<index]) }
-            different += 1
-        }
-        return candidates
     }
 }

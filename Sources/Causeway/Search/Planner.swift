@@ -151,28 +151,24 @@ struct Planner {
 
     /// The cheapest measured row of the table that promises the recall for at least this k.
     private func tuned(from modality: ModalityID, recall: Double) -> Budget? {
-        let rows = tunings.filter { $0.queryModality == modality }
-        let buckets = Set(rows.map(\.k))
-        guard let bucket = buckets.filter({ $0 >= options.k }).min() ?? buckets.max() else { return nil }
-        // Beyond the largest bucket what it needed grows with k.
-        let scale = max(1, Double(options.k) / Double(bucket))
-        var notes = scale > 1 ? ["recall was measured for the best \(bucket): what they need was scaled up to \(options.k)"] : []
+        guard let ladder = TuningLadder(tunings.filter { $0.queryModality == modality }, k: options.k) else { return nil }
+        let bucket = ladder.bucket
+        var notes = ladder.isScaled
+            ? ["recall was measured for the best \(bucket): what they need was scaled up to \(options.k)"] : []
         if let closer = Tuner.buckets.filter({ $0 >= options.k }).min(), closer < bucket {
             guard options.metric == .cosine else { return nil }
             notes.append("no width is known to reach a recall for the best \(closer): that for the best \(bucket) was used")
         }
-        let ladder = rows.filter { $0.k == bucket }.sorted { $0.recallTarget < $1.recallTarget }
-        func scaled(_ count: Int) -> Int { Int((Double(count) * scale).rounded(.up)) }
-        guard let row = ladder.first(where: { $0.recallTarget >= recall }) else {
-            guard options.metric == .cosine, let best = ladder.last else { return nil }
-            let width = scaled(best.width * 2)
+        guard let row = ladder.row(reaching: recall) else {
+            guard options.metric == .cosine, let best = ladder.rows.last else { return nil }
+            let width = ladder.scaled(best.width * 2)
             notes += freshness.notes(of: best)
             notes.append("recall \(recall) is above the largest measured, \(best.recallTarget); twice its width was used")
             return Budget(width: max(width, options.candidates ?? 0), candidates: options.candidates ?? width, notes: notes)
         }
         notes += freshness.notes(of: row)
-        let candidates = options.candidates ?? scaled(row.candidates)
-        return Budget(width: max(scaled(row.width), candidates, options.k), candidates: candidates, notes: notes)
+        let candidates = options.candidates ?? ladder.scaled(row.candidates)
+        return Budget(width: max(ladder.scaled(row.width), candidates, options.k), candidates: candidates, notes: notes)
     }
 
     /// Starting widths by dimension, for queries of the target's own modality and of another; tuning replaces them.

@@ -48,7 +48,7 @@ public struct SearchOptions: Sendable {
         case exact
     }
 
-    /// Number of hits wanted, at least 1.
+    /// Number of hits wanted, at least 1; more than there are means all.
     public var k = 10
     /// Nil is the collection's own: see `defaultMetric`.
     public var metric: Metric?
@@ -56,12 +56,11 @@ public struct SearchOptions: Sendable {
     /// How many candidates the exact metric sees; nil lets the measured budget decide. Under a metric on token sets this takes
     /// the place of what the effort would ask for; an exact search sees everything.
     public var candidates: Int?
-    /// A predicate over metadata, id and item, e.g. `year >= 2019 AND tags CONTAINS 'cat'`. Ids and items are texts.
+    /// A predicate over metadata, id and item, e.g. `year >= 2019 AND tags CONTAINS 'cat'`. Ids and items are texts. A quote in
+    /// a text is doubled: `Filter.quoted` does so, and is how what a user typed goes in.
     public var filter: String?
     /// Under an exact transport metric, also which token of the query went to which of each hit.
     public var transportPlans = false
-    /// `candidates` is a budget being measured, used as searches use a measured one.
-    var measuresBudget = false
     /// The only rows that may answer, in place of a filter, where they are known already.
     var matches: FilterMatches?
 
@@ -91,8 +90,8 @@ public struct SearchOptions: Sendable {
 
     func decided(_ metric: Metric) -> Decided {
         Decided(
-            k: k, metric: metric, effort: effort, candidates: candidates, isStrict: candidates != nil && !measuresBudget,
-            filter: filter, transportPlans: transportPlans, matches: matches)
+            k: k, metric: metric, effort: effort, candidates: candidates, isStrict: candidates != nil, filter: filter,
+            transportPlans: transportPlans, matches: matches)
     }
 }
 

@@ -16,14 +16,23 @@ extension [Candidate] {
     /// estimate and count as one: those that filled the number would rule out what another metric finds better.
     /// - Precondition: best estimate first.
     func thatMayBeAmongBest(_ k: Int) -> [Candidate] {
-        guard count > k else { return self }
-        var floors: [Float] = []
-        for index in indices where index == 0 || self[index].estimate != self[index - 1].estimate {
-            floors.append(self[index].leastCosine)
-        }
-        guard k > 0, floors.count > k else { return self }
-        let bar = floors.largest(k)
+        let different = placesOfDifferent(moreThan: k)
+        guard k > 0, different.count > k else { return self }
+        let bar = different.lazy.map { self[$0].leastCosine }.largest(k)
         return filter { $0.mostCosine >= bar }
+    }
+
+    /// The best k by estimate. Copies count as one: a number that cut between them would leave out what is as good as what it
+    /// kept, and one that they filled what may be better.
+    /// - Precondition: best estimate first.
+    func best(_ k: Int) -> ArraySlice<Candidate> {
+        let different = placesOfDifferent(moreThan: k)
+        return different.count > k ? self[..<different[k]] : self[...]
+    }
+
+    /// Where each different estimate stands first; none where there are no more candidates than `count`.
+    private func placesOfDifferent(moreThan count: Int) -> [Int] {
+        self.count > count ? indices.filter { $0 == 0 || self[$0].estimate != self[$0 - 1].estimate } : []
     }
 }
 

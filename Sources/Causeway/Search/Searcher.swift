@@ -73,6 +73,18 @@ struct Searcher {
         }
     }
 
+    /// Per query what its exact stage would compare, best estimate first; nil where it would compare all.
+    func candidates(for queries: [PreparedQuery]) throws -> [[Candidate]?] {
+        let index = try cache.state(of: target, for: options.effort, in: reader)
+        let matches = try index.matches(options, of: target, in: reader)
+        let planner = try Planner(target: target, options: options, matches: matches, index: index, reader: reader)
+        return try queries.map { query in
+            guard case .candidates(let plan) = planner.plan(for: query) else { return nil }
+            let narrowed = try Narrowing(plan: plan, matches: matches, target: target, reader: reader).answer(query, options)
+            return narrowed.isComplete ? narrowed.candidates : nil
+        }
+    }
+
     /// The exact stage over the candidates of some queries, which share its time in equal parts.
     /// - Returns: the queries left with too few hits, because labels of the graph or rows among the candidates are damaged.
     private func decide(

@@ -28,6 +28,10 @@ package final class VectorCache: Sendable {
         shard(of: row).state.withLock { $0.keep(row, vector) }
     }
 
+    package func removeAll() {
+        for shard in shards { shard.state.withLock { $0.removeAll() } }
+    }
+
     /// Bytes held, with an allowance for each entry's own.
     package var bytes: Int { shards.reduce(0) { $0 + $1.state.withLock { $0.bytes } } }
     package var count: Int { shards.reduce(0) { $0 + $1.state.withLock { $0.count } } }
@@ -60,6 +64,8 @@ private struct ClockEntries: Sendable {
     var count: Int { ring.count }
 
     init(byteLimit: Int) { self.byteLimit = byteLimit }
+
+    mutating func removeAll() { self = ClockEntries(byteLimit: byteLimit) }
 
     mutating func use(_ row: Int64) -> [Float]? {
         guard let place = places[row] else { return nil }

@@ -28,34 +28,27 @@ package enum GetCommand: Command {
 package enum ListCommand: Command {
     package static let description = CommandDescription(
         "list", topic: .data, summary: "List the embeddings of a modality in the order of insertion",
+        discussion: [
+            "One state of the database, whatever is written meanwhile. Another listing goes on after the last position of this "
+                + "one; what is replaced takes a new position at the end.",
+        ],
         positionals: [.database()],
         options: [
             .collection, .modality, .filter,
             .value("limit", "N", short: "n", kind: .integer(1...Int.max), default: "100", help: "how many at most"),
-            .value("after", "ID", help: "go on after this id"),
+            .value("after", "POSITION", kind: .integer(0...Int.max), help: "go on after this position"),
             .flag("all", help: "list everything"),
         ],
         constraints: [.atMostOne(["all", "limit"])],
         examples: ["causeway list photos.db -c photos -m image --where 'year >= 2019' -n 20"], printsResults: true)
 
-    /// Rows fetched at a time, so that memory stays small whatever is listed.
-    private static let page = 1_000
-
     package static func run(_ arguments: ParsedArguments, _ context: Context) throws {
         let collection = try arguments.database(.readOnly).collection(arguments.text("collection"))
-        let results = context.results(["id", "item", "sequence", "metadata"])
-        var after = arguments.textIfGiven("after")
-        var left = arguments.flag("all") ? Int.max : arguments.integer("limit")
-        while left > 0 {
-            let filter = arguments.textIfGiven("where")
-            let page = try collection.list(
-                in: arguments.text("modality"), after: after, limit: filter == nil ? min(left, Self.page) : left,
-                where: filter)
-            for summary in page { try results.add(summary.json) }
-            if filter != nil || page.count < Self.page { break }
-            left -= page.count
-            after = page.last?.id
-        }
+        let results = context.results(["id", "item", "position", "sequence", "metadata"])
+        try collection.forEachSummary(
+            in: arguments.text("modality"), after: arguments.integerIfGiven("after").map(Int64.init),
+            limit: arguments.flag("all") ? .max : arguments.integer("limit"), where: arguments.textIfGiven("where")
+        ) { try results.add($0.json) }
         try results.finish()
     }
 }
@@ -63,7 +56,7 @@ package enum ListCommand: Command {
 extension EmbeddingSummary {
     fileprivate var json: JSONValue {
         [
-            "id": .text(id), "item": .text(item), "sequence": .integer(sequence),
+            "id": .text(id), "item": .text(item), "position": .integer(position), "sequence": .integer(sequence),
             "metadata": metadata.map(JSONValue.raw) ?? .null,
         ]
     }

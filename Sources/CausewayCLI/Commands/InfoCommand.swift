@@ -41,7 +41,7 @@ extension DatabaseInfo {
                 modality.json(index: index)
             }
             return [
-                "name": .text(collection.name), "defaultMetric": .text((collection.defaultMetric ?? .cosine).name),
+                "name": .text(collection.name), "defaultMetric": .text(collection.defaultMetricName),
                 "modalities": .array(modalities),
             ]
         }

@@ -6,10 +6,10 @@ package enum RepairCommand: Command {
         "repair", topic: .care, summary: "Take out what is damaged and make again what can be derived",
         discussion: [
             "Repairs what `check --deep` finds, in one transaction under the writers' lock: all or nothing. Embeddings "
-                + "whose vector does not match its checksum are removed, and listed by id; token sets, metadata and models "
-                + "that cannot be read are removed alone. Indexes, counters and filters are made again. Graphs that are "
-                + "damaged or missing are dropped, and measurements that cannot be: `index build` makes them again. Every other "
-                + "embedding stays bit for bit.",
+                + "whose vector does not match its checksum are removed, and listed by id; token sets, metadata, models and "
+                + "default metrics that cannot be read are removed alone. Indexes, counters and filters are made again. Graphs "
+                + "that are damaged or missing are dropped, and measurements that cannot be: `index build` makes them again. "
+                + "Every other embedding stays bit for bit.",
             "Before an embedding or a counter changes, the database is copied to DB-before-repair, with the bytes that "
                 + "cannot be read; remove it when you need nothing of it, or use --no-copy where it does not fit.",
             "Exit status 3 when damage remains, or with --dry-run when there is anything to repair. Damaged pages of the "

@@ -24,6 +24,15 @@ struct CandidateTerms: Sendable {
     /// What a threshold's `factor` multiplies.
     var slack: [Float]
 
+    /// Those of some of the block's candidates.
+    func of(_ candidates: [UInt32]) -> CandidateTerms {
+        var some = self
+        some.scale = candidates.map { scale[Int($0)] }
+        some.shift = candidates.map { shift[Int($0)] }
+        some.slack = candidates.map { slack[Int($0)] }
+        return some
+    }
+
     init(_ metric: VectorMetric, squaredLengths: [Double], dimension: Int) {
         let n = squaredLengths.count
         shift = [Float](repeating: 0, count: n)

@@ -3,6 +3,12 @@
 import Platform
 import Synchronization
 
+/// A right answer with its 1-based rank.
+package struct RankedAnswer: Sendable, Equatable {
+    package var position: Int32
+    package var rank: Int
+}
+
 /// Feed all right answers first, then every candidate once.
 package final class RankCounts: Sendable {
     private struct Answer: Sendable {
@@ -18,6 +24,8 @@ package final class RankCounts: Sendable {
     private final class AnswerList: Sendable { let value = Mutex<[Answer]>([]) }
 
     private static let queriesPerTile = 512
+    /// Answers of a query from which on its candidates are sieved for all of them before each is counted.
+    private static let sievedMin = 8
 
     private let metrics: [VectorMetric]
     private let dimension: Int
@@ -65,10 +73,12 @@ package final class RankCounts: Sendable {
         }
     }
 
-    /// Per metric and query the 1-based ranks of its right answers, ascending.
-    package func ranks() -> [[[Int]]] {
+    /// Per metric and query its right answers, in the order in which they were added.
+    package func ranks() -> [[[RankedAnswer]]] {
         metrics.indices.map { slot in
-            answers.map { box in box.value.withLock { $0.map { $0.better[slot] + 1 }.sorted() } }
+            answers.map { box in
+                box.value.withLock { $0.map { RankedAnswer(position: $0.position, rank: $0.better[slot] + 1) } }
+            }
         }
     }
 
@@ -90,46 +100,94 @@ package final class RankCounts: Sendable {
             PairKernel.scores(form, queries, rows: rows, block.values, dimension: dimension, into: &raw, scratch)
             for query in rows {
                 answers[query].value.withLock { answers in
-                    for index in answers.indices {
-                        for slot in slots {
-                            let found = PairKernel.countBetter(
-                                raw, row: query - rows.lowerBound, block.terms[slot], answers[index].thresholds[slot],
-                                doubtful: &doubtful)
-                            answers[index].better[slot] += found.better
-                            guard found.doubtful > 0 else { continue }
-                            answers[index].better[slot] += settle(
-                                doubtful, found.doubtful, block, query, slot, answers[index])
-                        }
-                    }
+                    for slot in slots { count(block, raw, row: query - rows.lowerBound, query, slot, &answers, &doubtful) }
                 }
             }
         }
     }
 
-    /// How many of the doubtful candidates come before the answer, by exact scores.
-    private func settle(
-        _ doubtful: [UInt32], _ count: Int, _ block: Block, _ query: Int, _ slot: Int, _ answer: Answer
-    ) -> Int {
-        let metric = metrics[slot], own = answer.scores[slot]
-        var scorer: VectorScorer?
-        var better = 0
-        for entry in 0..<count {
-            let index = Int(doubtful[entry])
-            guard block.positions[index] != answer.position else { continue }
-            let exact = scorer ?? VectorScorer(metric, query: Array(queries[query * dimension..<(query + 1) * dimension]))
-            scorer = exact
-            let score = exact.score(block.values.span.extracting(index * dimension..<(index + 1) * dimension))
-            if metric.isBetter(score, than: own) {
-                better += 1
-            } else if score == own, block.places[Int(block.positions[index])] < answer.place {
-                better += 1
-            }
+    /// Of one query by one metric, whose float32 scores are a row of `raw`.
+    private func count(
+        _ block: Block, _ raw: [Float], row: Int, _ query: Int, _ slot: Int, _ answers: inout [Answer],
+        _ doubtful: inout [UInt32]
+    ) {
+        let thresholds = answers.map { $0.thresholds[slot] }
+        var scores = FloatScores(raw: raw, row: row, terms: block.terms[slot])
+        if thresholds.count >= Self.sievedMin { scores.sieve(thresholds, &doubtful) }
+        var exact = ExactScores(metric: metrics[slot], query: vector(query))
+        for index in answers.indices {
+            let found = PairKernel.countBetter(
+                scores.raw, row: scores.row, scores.terms, thresholds[index], doubtful: &doubtful)
+            answers[index].better[slot] += found.better
+            guard found.doubtful > 0 else { continue }
+            let candidates = doubtful[..<found.doubtful].lazy.map { scores.candidate(Int($0)) }
+            answers[index].better[slot] += exact.before(answers[index], slot, candidates, of: block)
         }
-        return better
     }
 
-    private func scorers(_ query: Int) -> [VectorScorer] {
-        let vector = Array(queries[query * dimension..<(query + 1) * dimension])
-        return metrics.map { VectorScorer($0, query: vector) }
+    /// Float32 scores of one query with the candidates of a block, or with some of them.
+    private struct FloatScores {
+        var raw: [Float]
+        var row: Int
+        var terms: CandidateTerms
+        private var candidates: [UInt32]?
+
+        init(raw: [Float], row: Int, terms: CandidateTerms) { (self.raw, self.row, self.terms) = (raw, row, terms) }
+
+        func candidate(_ index: Int) -> Int { candidates.map { Int($0[index]) } ?? index }
+
+        /// Leaves only what is not below all thresholds beyond doubt.
+        mutating func sieve(_ thresholds: [RankThreshold], _ room: inout [UInt32]) {
+            guard var least = thresholds.min(by: { $0.value < $1.value }) else { return }
+            for threshold in thresholds {
+                least.base = max(least.base, threshold.base)
+                least.factor = max(least.factor, threshold.factor)
+            }
+            let n = terms.scale.count
+            let kept = Array(room[..<PairKernel.listContenders(raw, row: row, terms, least, into: &room)])
+            raw = kept.map { raw[row * n + Int($0)] }
+            row = 0
+            terms = terms.of(kept)
+            candidates = kept
+        }
     }
+
+    /// Of one query and metric with the candidates of a block, each computed when it is first wanted: where candidates lie close
+    /// together, they are in doubt for many answers.
+    private struct ExactScores {
+        let metric: VectorMetric
+        let query: ArraySlice<Float>
+        private lazy var scorer = VectorScorer(metric, query: Array(query))
+        private var known: [Double?] = []
+
+        init(metric: VectorMetric, query: ArraySlice<Float>) { (self.metric, self.query) = (metric, query) }
+
+        /// How many of some candidates come before an answer.
+        mutating func before(_ answer: Answer, _ slot: Int, _ candidates: some Sequence<Int>, of block: Block) -> Int {
+            let own = answer.scores[slot]
+            var before = 0
+            for candidate in candidates where block.positions[candidate] != answer.position {
+                let score = score(candidate, of: block.values)
+                if metric.isBetter(score, than: own) {
+                    before += 1
+                } else if score == own, block.places[Int(block.positions[candidate])] < answer.place {
+                    before += 1
+                }
+            }
+            return before
+        }
+
+        private mutating func score(_ candidate: Int, of values: [Float]) -> Double {
+            let d = query.count
+            if known.isEmpty { known = Array(repeating: nil, count: values.count / d) }
+            if let score = known[candidate] { return score }
+            let score = scorer.score(values.span.extracting(candidate * d..<(candidate + 1) * d))
+            known[candidate] = score
+            return score
+        }
+    }
+
+    private func vector(_ query: Int) -> ArraySlice<Float> { queries[query * dimension..<(query + 1) * dimension] }
+
+    private func scorers(_ query: Int) -> [VectorScorer] { metrics.map { VectorScorer($0, query: Array(vector(query))) } }
 }

@@ -23,6 +23,8 @@ package enum TransportError: Error, Equatable, Sendable, CustomStringConvertible
         case .emptyTokenSet(let side): "the \(side) has no tokens; give at least one"
         case .noContent(let side):
             "no token of the \(side) has both weight and length; under cosine a zero vector has no direction"
+        case .raggedTokens(let side, let values, let dimension) where dimension < 1:
+            "the \(values) values of the \(side) are in tokens of several lengths; give all tokens one length"
         case .raggedTokens(let side, let values, let dimension):
             "\(values) values of the \(side) are no whole number of \(dimension)-dimensional tokens"
         case .dimensionMismatch(let query, let candidate):
