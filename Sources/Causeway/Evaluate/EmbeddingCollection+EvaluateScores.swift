@@ -187,14 +187,17 @@ private struct ScoredRanks {
         _ rows: [RowID], _ queries: Matrix<Float>,
         _ body: (_ positions: [Int], _ queries: Range<Int>, Matrix<Double>) throws -> Void
     ) throws {
+        let groups = stride(from: 0, to: queries.rows, by: Self.blockQueries).map { start in
+            let group = start..<min(start + Self.blockQueries, queries.rows)
+            return (group, queries.gathering(Array(group)))
+        }
         for first in stride(from: 0, to: rows.count, by: Self.blockRows) {
             let block = Array(rows[first..<min(first + Self.blockRows, rows.count)])
             let stored = try StoredVectors(of: block, modality: scoring.target, in: reader)
             let candidates = scoring.embedCandidates(stored.matrix)
             let offsets = scoring.offsets(candidates)
-            for start in stride(from: 0, to: queries.rows, by: Self.blockQueries) {
-                let group = start..<min(start + Self.blockQueries, queries.rows)
-                var scores = scoring.similarities(queries.gathering(Array(group)), candidates).converted(to: Double.self)
+            for (group, asking) in groups {
+                var scores = scoring.similarities(asking, candidates).converted(to: Double.self)
                 for i in 0..<scores.rows {
                     for j in 0..<scores.columns { scores.elements[i * scores.columns + j] -= offsets[j] }
                 }

@@ -139,12 +139,12 @@ struct IndexBuilder {
                 return (flipped, try writer.generationFileNames())
             }
         } catch {
-            try? database.fileSystem.remove(files.path(name))
+            try? files.fileSystem.remove(files.path(name))
             throw error
         }
         files.removeOrphans(keeping: published.1)
         guard published.0 else { return nil }
-        return try database.fileSystem.openForReading(files.path(name)).size
+        return try files.fileSystem.openForReading(files.path(name)).size
     }
 
     private func write(_ builder: GraphBuilder, to path: String, _ identity: GraphIdentity) throws -> UInt32 {

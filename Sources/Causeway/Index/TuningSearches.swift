@@ -18,14 +18,6 @@ struct TuningSearches {
     let progress: ProgressHandler?
     private let pools = TuningPools()
 
-    init(
-        judges: [Judge], source: ModalityRecord, target: ModalityRecord, collection: EmbeddingCollection, threads: Int,
-        progress: ProgressHandler?
-    ) {
-        (self.judges, self.source, self.target) = (judges, source, target)
-        (self.collection, self.threads, self.progress) = (collection, threads, progress)
-    }
-
     /// - Throws: `.cancelled` where the handler says so.
     func report(_ part: String, _ done: Int, of total: Int? = nil) throws {
         let step = Progress(stage: "tune \(source.name) to \(target.name), \(part)", done: done, total: total)

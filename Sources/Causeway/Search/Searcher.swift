@@ -50,16 +50,9 @@ struct Searcher {
         var scanned: [Scanned] = []
         var group = GroupReranker(target: target, options: options, reader: reader, vectors: vectors)
         for (index, query) in queries.enumerated() {
-            switch planner.plan(for: query) {
-            case .exactScan(let plan):
-                scanned.append((index, plan))
-            case .candidates(let plan):
-                let narrowed = try Narrowing(plan: plan, matches: matches, target: target, reader: reader).answer(query, options)
-                if narrowed.isComplete {
-                    group.append(narrowed, for: query, at: index)
-                } else {
-                    scanned.append((index, narrowed.fallback(matches)))
-                }
+            switch try propose(for: query, planner, matches) {
+            case .candidates(let narrowed): group.append(narrowed, for: query, at: index)
+            case .scan(let plan): scanned.append((index, plan))
             }
             if group.isFull { scanned += try decide(&group, eligible: planner.eligible, into: &answers) }
         }
@@ -79,9 +72,22 @@ struct Searcher {
         let matches = try index.matches(options, of: target, in: reader)
         let planner = try Planner(target: target, options: options, matches: matches, index: index, reader: reader)
         return try queries.map { query in
-            guard case .candidates(let plan) = planner.plan(for: query) else { return nil }
+            if case .candidates(let narrowed) = try propose(for: query, planner, matches) { narrowed.candidates } else { nil }
+        }
+    }
+
+    /// What a query's exact stage compares: these, or everything.
+    private enum Proposal {
+        case candidates(Narrowed)
+        case scan(ScanPlan)
+    }
+
+    private func propose(for query: PreparedQuery, _ planner: Planner, _ matches: FilterMatches?) throws -> Proposal {
+        switch planner.plan(for: query) {
+        case .exactScan(let plan): return .scan(plan)
+        case .candidates(let plan):
             let narrowed = try Narrowing(plan: plan, matches: matches, target: target, reader: reader).answer(query, options)
-            return narrowed.isComplete ? narrowed.candidates : nil
+            return narrowed.isComplete ? .candidates(narrowed) : .scan(narrowed.fallback(matches))
         }
     }
 
