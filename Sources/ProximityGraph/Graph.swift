@@ -93,13 +93,14 @@ package final class Graph: Sendable {
             coded, width: width, admitting: admitting, budget: budget, sweepShare: sweepShare, crossModal: crossModal)
     }
 
+    /// - entry: the node of level 0 to start from; found on the way down where it is not given.
     package func search(
-        _ query: CodedQuery, width: Int, admitting: LabelSet? = nil, budget: Int? = nil,
+        _ query: CodedQuery, from entry: Int? = nil, width: Int, admitting: LabelSet? = nil, budget: Int? = nil,
         sweepShare: Double = Graph.sweepShare, crossModal: Bool = true
     ) -> GraphAnswer {
         run(query, width: width, admitting) { scratch, view, query, width in
             let base = crossModal ? view.base : view.base.plain
-            let entry = descend(scratch, query)
+            let entry = entry ?? descend(scratch, query)
             guard let admitting else {
                 scratch.search(view.table, base, query.walk, from: entry, width: width)
                 return true
@@ -126,10 +127,14 @@ package final class Graph: Sendable {
         return scan(coded, limit: limit, admitting: admitting)
     }
 
-    package func scan(_ query: CodedQuery, limit: Int, admitting: LabelSet? = nil) -> GraphAnswer {
+    /// - byUpperHalves: reads half of each admitted code; then the `limit` is better a few times what is wanted.
+    package func scan(
+        _ query: CodedQuery, limit: Int, admitting: LabelSet? = nil, byUpperHalves: Bool = false
+    ) -> GraphAnswer {
         run(query, width: limit, admitting) { scratch, view, query, width in
             if let nodes = admitting?.nodes {
-                scratch.scan(view.table, query.coarse, width: width, admitted: nodes.span)
+                let plane = byUpperHalves ? query.walk : query.coarse
+                scratch.scan(view.table, plane, width: width, admitted: nodes.span)
             } else {
                 scratch.scan(view.table, query.coarse, width: width, admitted: nil)
             }
@@ -140,11 +145,10 @@ package final class Graph: Sendable {
     /// An ordinary search whose answer lacks what is not in the set: the labels of at most `limit` nodes, of fewer where the
     /// `width` it finds have fewer of the set.
     func searchDropping(
-        _ query: CodedQuery, width: Int, limit: Int, _ admitting: LabelSet, crossModal: Bool
+        _ query: CodedQuery, from entry: Int, width: Int, limit: Int, _ admitting: LabelSet, crossModal: Bool
     ) -> GraphAnswer {
         run(query, width: width, limit: limit, admitting) { scratch, view, query, width in
             let base = crossModal ? view.base : view.base.plain
-            let entry = descend(scratch, query)
             scratch.search(view.table, base, query.walk, from: entry, width: width)
             return true
         }

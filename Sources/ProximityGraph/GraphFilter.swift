@@ -1,55 +1,75 @@
-/// Searches among some of the labels: drop, walk or scan, whichever compares fewer codes. Knows counts, not times.
+/// Searches among some of the labels: an ordinary search that drops the others, a walk that looks past them, or a scan, whichever
+/// is likely to take the least time. Knows counts, not times: what a code costs where was measured once, and is a number here.
 
 extension Graph {
-    /// Codes that an unfiltered search compares per unit of its width, at the lower end of what was measured (8 to 31).
-    static let codesPerWidth = 8
-    /// With so many of the nodes in the set, an ordinary search that drops the others is the cheapest.
-    static let dropShare = 0.9
-    /// With fewer of the nodes about the query in the set, two hops do not find a list's worth of them.
-    static let localShareMin = 0.02
-    /// With so many of the nodes about the query in the set, as a share of those everywhere, a walk would not get away.
-    static let thinnest = 0.5
-    /// So much fewer than everywhere there may be by chance.
+    /// Codes that an unfiltered search compares per unit of its width; 8 to 31 were measured.
+    static let codesPerWidth = (least: 8, usual: 16)
+    /// Codes that a walk which looks past most nodes compares per unit of its width, at the upper end of what was measured (14 to
+    /// 42).
+    static let codesPerWidthOfWalk = 40
+    /// So many codes are compared in their order in the time of one on a walk: 30 ns and 130 with 100,000 codes of 256 bytes.
+    static let scanSpeed = 4
+    /// With so many of the nodes about the query in the set, an ordinary search that drops the others takes less time than a walk.
+    static let dropShare = 0.4
+    /// Of the nodes that a search which drops some was expected to find, so many let it pass.
+    static let enough = 0.5
+    /// With less than this of the share everywhere about the query, the set shuns it.
     static let thin = 0.8
-    /// A scan keeps so many times the width: a set that shuns the query has hundreds of rows whose estimates are too close to
-    /// tell apart. The certified bound of each says which of them the caller must read.
+    /// A walk among some of the nodes has fewer ways than the search that its width was measured with.
+    static let breadth = 1.5
+    /// What a set that shuns the query has to offer lies round it on all sides, and a walk comes from one.
+    static let breadthAround = 4.0
+    /// So much of a list two links away is new to a walk.
+    static let newShare = 0.3
+    /// A scan keeps so many times the width: its estimates are rough, and a set that shuns the query has hundreds of rows that they
+    /// cannot tell apart. The certified bound of each says which of them the caller must read.
     static let scanBreadth = 4
 
-    /// The best `width` nodes' labels of a set, best first, and more where that is cheap (a scan). Compares at most half as
-    /// many codes again as a scan of the set and, where nearly all nodes are in it, at most an ordinary search's and a scan's;
-    /// in either case besides those on the way down to where a walk begins.
+    /// The best `k` nodes' labels of a set, best first, and all others that a search met which finds them as surely as one
+    /// of that width finds the best k of all. Compares at most half as many codes again as a scan of the set; where many nodes
+    /// about the query are in it, at most an ordinary search's and a scan's; in either case besides those on the way down to
+    /// where a walk begins.
     ///
-    /// Three ways: where nearly all nodes are in the set, an ordinary search a little wider; where the nodes about the query
-    /// are in it at least half as often as elsewhere, a walk that scores hardly others, and is the wider the rarer they are there
-    /// (what may be kept then lies farther out, where more is equally far); otherwise, where the set is so
-    /// small that even an unfiltered search would cost more, and where a walk gives up, a scan of the set. A set that shuns the
-    /// query's place is scanned because a walk would have to leave, in all directions, a region that holds nothing it may keep.
+    /// Where many of the nodes about the query are in the set, an ordinary search: the best k of the set are among about k / share of
+    /// all, and the width that finds the best k was found to grow about as the root of k. Otherwise a scan, where the set is so
+    /// small that a walk would take longer; otherwise a walk that scores hardly others. It is wider than an ordinary search, the
+    /// more so where few of the nodes two links away are in the set, and most where the set shuns the query. A walk that
+    /// takes as long as a scan gives up, and the set is scanned. Of sets that do not shun the query, the upper halves of codes are
+    /// scanned.
     package func searchFiltered(
-        _ query: Span<Float>, width: Int, admitting: LabelSet, crossModal: Bool = true
+        _ query: Span<Float>, best k: Int, width: Int, admitting: LabelSet, crossModal: Bool = true
     ) -> GraphAnswer {
         guard let coded = quantizer.encode(query: query) else { return GraphAnswer() }
-        return searchFiltered(coded, width: width, admitting: admitting, crossModal: crossModal)
+        return searchFiltered(coded, best: k, width: width, admitting: admitting, crossModal: crossModal)
     }
 
     package func searchFiltered(
-        _ query: CodedQuery, width: Int, admitting: LabelSet, crossModal: Bool = true
+        _ query: CodedQuery, best k: Int, width: Int, admitting: LabelSet, crossModal: Bool = true
     ) -> GraphAnswer {
         let matches = min(admitting.count, nodeCount)
         guard Self.isWalkCheaper(width, matches) else { return scanned(query, width, admitting, after: GraphAnswer()) }
         let share = Double(matches) / Double(nodeCount)
-        var spent = GraphAnswer()
-        if share >= Self.dropShare {
+        var (spent, entry, local) = surroundings(of: query, admitting)
+        let dropping = Self.widthOfDropping(k, width, local: local)
+        if local >= Self.dropShare, Self.codesPerWidth.usual * dropping <= matches {
             let answer = searchDropping(
-                query, width: Int(Double(width) / share) + 2, limit: width, admitting, crossModal: crossModal)
-            if answer.damage != nil || 10 * answer.nodes >= 9 * width { return answer }
-            spent = answer  // what is near the query is gone: the walk must go farther
+                query, from: entry, width: dropping, limit: width, admitting, crossModal: crossModal
+            ).after(spent)
+            if answer.damage != nil || answer.nodes >= max(k, Int(Self.enough * Double(width))) { return answer }
+            // What is near the query is gone: the walk must go farther.
+            (spent, local) = (answer, Double(answer.nodes) / Double(dropping))
         }
-        let budget = matches / 2 - spent.distances
-        guard budget > 0 else { return scanned(query, width, admitting, after: spent) }
-        var answer = walk(query, width: width, admitting, share: share, budget: budget, crossModal: crossModal)
-        answer.visited += spent.visited
-        answer.distances += spent.distances
-        return answer.exhausted || answer.damage != nil ? answer : scanned(query, width, admitting, after: answer)
+        let shuns = local < Self.thin * share
+        let wide = Self.widthOfWalk(width, share: share, shuns: shuns, degree: settings.baseDegree)
+        let budget = matches / Self.scanSpeed - spent.distances
+        guard budget >= Self.codesPerWidthOfWalk * wide else {
+            return scanned(query, width, admitting, byUpperHalves: !shuns, after: spent)
+        }
+        let answer = search(
+            query, from: entry, width: wide, admitting: admitting, budget: budget, crossModal: crossModal
+        ).after(spent)
+        if answer.exhausted || answer.damage != nil { return answer }
+        return scanned(query, width, admitting, byUpperHalves: !shuns, after: answer)
     }
 
     /// The best `width` nodes' labels, best first: by a walk, or where the width is so great that a scan of all codes compares
@@ -59,32 +79,52 @@ extension Graph {
         return search(query, width: width, crossModal: crossModal)
     }
 
-    /// Than a scan of the nodes that match, which reads codes in their order.
-    private static func isWalkCheaper(_ width: Int, _ matches: Int) -> Bool { 2 * matches > 3 * codesPerWidth * width }
+    /// Than a scan of the nodes that match, even where it compares few codes.
+    private static func isWalkCheaper(_ width: Int, _ matches: Int) -> Bool { 2 * matches > 3 * codesPerWidth.least * width }
 
-    /// Not exhausted where it gave up: at once where too few about the query are in the set, or when the budget is spent.
-    private func walk(
-        _ query: CodedQuery, width: Int, _ admitting: LabelSet, share: Double, budget: Int, crossModal: Bool
-    ) -> GraphAnswer {
-        let widest = Int(Double(width) / Self.thinnest) + 1
-        return run(query, width: widest, admitting) { scratch, view, query, widest in
-            let base = crossModal ? view.base : view.base.plain
-            let entry = descend(scratch, query)
-            let nodes = admitting.nodes
-            let local = scratch.share(of: nodes.span, around: entry, base)
-            guard local >= max(Self.localShareMin, Self.thinnest * share) else { return false }
-            let wide = local < Self.thin * share ? min(widest, Int(Double(width) * share / local)) : width
-            return scratch.walk(
-                view.table, base, query.walk, from: entry, seeds: admitting.spread(Self.seedsOfWalk), width: wide,
-                admitted: nodes.span, sweepShare: Self.sweepShare, budget: budget)
-        }
+    /// Of an ordinary search that finds k of a set, by two standard deviations, and the best of it as one of that width finds the
+    /// best of all.
+    /// - local: the share of the set among the nodes about the query.
+    private static func widthOfDropping(_ k: Int, _ width: Int, local: Double) -> Int {
+        let local = max(local, dropShare)
+        let holdsK = (Double(k) + 2 * (Double(k) * (1 - local)).squareRoot()) / local
+        return Int(max(Double(width) / local.squareRoot(), holdsK)) + 2
     }
 
-    private func scanned(_ query: CodedQuery, _ width: Int, _ admitting: LabelSet?, after walk: GraphAnswer) -> GraphAnswer {
-        var answer = scan(query, limit: Self.scanBreadth * width, admitting: admitting)
-        answer.visited += walk.visited
-        answer.distances += walk.distances
+    /// Of a walk that finds the best of a set as an ordinary search of that width finds the best of all.
+    private static func widthOfWalk(_ width: Int, share: Double, shuns: Bool, degree: Int) -> Int {
+        let lists = newShare * Double(degree) * share  // of the set two links away, in lists
+        return Int(Double(width) * (shuns ? breadthAround : breadth) * max(1, 1 / lists).squareRoot()) + 1
+    }
+
+    /// What the way down to level 0 cost and where it ends, and the share of the set among the nodes two links about that.
+    private func surroundings(of query: CodedQuery, _ admitting: LabelSet) -> (GraphAnswer, entry: Int, share: Double) {
+        var (entry, share) = (0, 0.0)
+        let nodes = admitting.nodes
+        let answer = run(query, width: 1, admitting) { scratch, view, query, _ in
+            entry = descend(scratch, query)
+            share = scratch.share(of: nodes.span, around: entry, view.base.plain)
+            return true
+        }
+        return (answer, entry, share)
+    }
+
+    private func scanned(
+        _ query: CodedQuery, _ width: Int, _ admitting: LabelSet?, byUpperHalves: Bool = false, after spent: GraphAnswer
+    ) -> GraphAnswer {
+        let limit = Self.scanBreadth * width
+        var answer = scan(query, limit: limit, admitting: admitting, byUpperHalves: byUpperHalves).after(spent)
         answer.isScan = true
+        return answer
+    }
+}
+
+extension GraphAnswer {
+    /// Told with what was spent before.
+    fileprivate func after(_ spent: GraphAnswer) -> GraphAnswer {
+        var answer = self
+        answer.visited += spent.visited
+        answer.distances += spent.distances
         return answer
     }
 }

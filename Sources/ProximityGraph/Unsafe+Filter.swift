@@ -85,8 +85,8 @@ extension SearchScratch {
     private static let listsAhead = 4
 
     /// Into `ids`: the admitted neighbours of a node not seen before; with them all others where the admitted prevail,
-    /// otherwise admitted neighbours of the others, until there are half as many as a list holds: more than an ordinary search
-    /// finds new at a node.
+    /// otherwise admitted neighbours of the others, until there are as many as a list holds: with half as many it takes twice
+    /// the width to find the same, and more time.
     private func gather(_ layer: LinkTable, _ node: Int, _ admitted: Span<UInt64>, _ sweepShare: Double) -> Int {
         let visited = unsafe self.visited, ids = unsafe self.ids, epoch = self.epoch
         var aside: [UInt32] = []
@@ -111,7 +111,7 @@ extension SearchScratch {
             return found
         }
         for id in aside.prefix(Self.listsAhead) { layer.prefetch(Int(id)) }
-        for (place, id) in aside.enumerated() where found < layer.degree / 2 {
+        for (place, id) in aside.enumerated() where found < layer.degree {
             if place + Self.listsAhead < aside.count { layer.prefetch(Int(aside[place + Self.listsAhead])) }
             unsafe visited[Int(id)] = epoch
             guard admitsList(layer, Int(id)) else { return found }

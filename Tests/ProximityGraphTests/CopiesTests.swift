@@ -24,10 +24,10 @@ struct CopiesTests {
         let left = graph.labelSet(excluding: Array(copies.dropLast(500)))
         let some = graph.labelSet(containing: last)
         for answer in [
-            graph.searchFiltered(query.span, width: 100, admitting: left),
+            graph.searchFiltered(query.span, best: 100, width: 100, admitting: left),
             graph.search(query.span, width: 100, admitting: left, budget: .max),
             graph.scan(query.span, limit: 100, admitting: left),
-            graph.searchFiltered(query.span, width: 100, admitting: some),
+            graph.searchFiltered(query.span, best: 100, width: 100, admitting: some),
         ] {
             #expect(answer.hits.prefix(500).map(\.label) == last)
         }
@@ -39,7 +39,7 @@ struct CopiesTests {
         #expect(graph.nodeCount == 1_000)
         let set = graph.labelSet(excluding: [1005, 2900])
         for index in 0..<30 {
-            let answer = graph.searchFiltered(row(values, 31 * index, dimension).span, width: 10, admitting: set)
+            let answer = graph.searchFiltered(row(values, 31 * index, dimension).span, best: 10, width: 10, admitting: set)
             let found = Set(answer.hits.map(\.label))
             #expect(Set(found.map { $0 % 1000 }).count == 10 && !answer.isScan)
             for label in found {

@@ -48,7 +48,7 @@ struct DamageTests {
             let query = row(values, index, dimension)
             answers.append(graph.search(query.span, width: 24))
             answers.append(graph.search(query.span, width: 10, admitting: most))
-            answers.append(graph.searchFiltered(query.span, width: 12, admitting: some))
+            answers.append(graph.searchFiltered(query.span, best: 12, width: 12, admitting: some))
         }
         answers.append(graph.scan(row(values, 40, dimension).span, limit: 30))
         answers += graph.scanMany(Array(values[0..<(3 * dimension)]).span, limit: 5, threads: 1)

@@ -19,7 +19,7 @@ struct FilterTests {
         for index in 0..<10 {
             let query = row(values, index * 31, dimension)
             let truth = naive(query, graph, limit: 10) { $0 % every == 0 }
-            let answer = graph.searchFiltered(query.span, width: 40, admitting: set)
+            let answer = graph.searchFiltered(query.span, best: 40, width: 40, admitting: set)
             #expect(answer.exhausted && answer.hits.allSatisfy { $0.label % every == 0 })
             #expect(Set(answer.hits.map(\.label)).intersection(truth).count >= min(9, truth.count))
             // Some to spare: the fine plane of the query, which orders the hits, is only added to those kept.
@@ -36,7 +36,7 @@ struct FilterTests {
         #expect(graph.scan(query.span, limit: 1200, admitting: set).hits.allSatisfy { $0.label % 2 == 1 })
         #expect(graph.labelSet(excluding: []).count == 1200)
         #expect(graph.labelSet(containing: []).count == 0)
-        #expect(graph.searchFiltered(query.span, width: 5, admitting: graph.labelSet(containing: [])).hits.isEmpty)
+        #expect(graph.searchFiltered(query.span, best: 5, width: 5, admitting: graph.labelSet(containing: [])).hits.isEmpty)
         #expect(graph.labelSet(containing: [1003, 5000]).count == 1)
     }
 
@@ -53,10 +53,10 @@ struct FilterTests {
         let graph = try makeGraph(doubled, settings: .standard(dimension: dimension)).graph
         #expect(graph.count == 2400 && graph.nodeCount == 1200)
         let set = graph.labelSet(containing: [1005, 2205, 2300])
-        let hits = graph.searchFiltered(row(values, 5, dimension).span, width: 5, admitting: set).hits
+        let hits = graph.searchFiltered(row(values, 5, dimension).span, best: 5, width: 5, admitting: set).hits
         #expect(hits.map(\.label) == [1005, 2205, 2300])
         let one = graph.labelSet(excluding: [1005])
-        #expect(graph.searchFiltered(row(values, 5, dimension).span, width: 1, admitting: one).hits.map(\.label) == [2205])
+        #expect(graph.searchFiltered(row(values, 5, dimension).span, best: 1, width: 1, admitting: one).hits.map(\.label) == [2205])
     }
 
     @Test func flatCodesEqualAScanOfTheGraph() throws {

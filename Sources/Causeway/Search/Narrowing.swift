@@ -33,7 +33,9 @@ struct Narrowing {
         let admission = Admission.of(matches, by: snapshot)
         let coded = graph.coded(query.vector.span, hiding: query.hidden.map(\.rawValue))
         let answer = if let coded, let labels = admission.labels {
-            graph.searchFiltered(coded, width: plan.width, admitting: labels, crossModal: crossModal)
+            graph.searchFiltered(
+                coded, best: min(options.k + query.hidden.count, plan.width), width: plan.width, admitting: labels,
+                crossModal: crossModal)
         } else if let coded {
             graph.searchAll(coded, width: plan.width, crossModal: crossModal)
         } else {
