@@ -36,7 +36,7 @@ struct GraphFileTests {
     }
 
     /// Nothing outside its directory is a graph of a database, and nothing but a regular file is one.
-    @Test(.timeLimit(.minutes(3)), arguments: ["'pipe'", "'../test.db-graph-1-1'", "'../../../../etc/passwd'", "''", nil])
+    @Test(.timeLimit(.minutes(10)), arguments: ["'pipe'", "'../test.db-graph-1-1'", "'../../../../etc/passwd'", "''", nil])
     func aFileThatIsNoGraphIsNeverOpenedOrWaitedFor(name: String?) throws {
         let temporary = try Self.indexed()
         let graph = try #require(try Self.files(temporary).first { $0.contains("-graph-") })

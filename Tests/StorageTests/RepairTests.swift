@@ -173,7 +173,7 @@ private func damagedFixture() throws -> Fixture {
 }
 
 /// A quarter of a mebibyte that decodes to 64, in as many vectors as leave thousands of dimensions to try.
-@Test(.timeLimit(.minutes(3))) func aBlockThatExpandsFarIsDecodedOnce() throws {
+@Test(.timeLimit(.minutes(10))) func aBlockThatExpandsFarIsDecodedOnce() throws {
     let fixture = try damagedFixture()
     let block = try #require(VectorCodec.lz4.encoded([Float](repeating: 0, count: 1 << 24)))
     let digits = Array("0123456789abcdef".utf8)
