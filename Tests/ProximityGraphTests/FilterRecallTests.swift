@@ -87,30 +87,33 @@ struct FilterRecallTests {
         }
     }
 
-    /// Of 1 %, and so many rows that a walk among them pays: it is judged here, and not the scan that small sets get. They are
-    /// the nearest to the query, so that what an ordinary search of that width finds is what there is to find.
-    @Test(.enabled(if: isOptimised, "too slow without optimisation"))
-    func aWalkAmongOneRowInAHundredFindsWhatMatches() throws {
+    /// Sets so large that a walk among them pays: it is judged here, and not the scan that small sets get.
+    @Test(
+        .enabled(if: isOptimised, "too slow without optimisation"),
+        arguments: [(0.1, Correlation.none), (0.25, .none), (0.3, .shunning)])
+    func aWalkFindsOfASetWhatAnOrdinarySearchFindsOfAll(share: Double, correlation: Correlation) throws {
         let (count, dimension, width) = (80_000, 8, 20)
         let values = clustered(count, dimension, clusters: 60, seed: 5)
         let graph = try makeGraph(values, settings: .standard(dimension: dimension, quality: .fast)).graph
         let rows = (0..<count).map { row(values, $0, dimension) }
-        var random = Random(77), walks = 0, found = 0, plainlyFound = 0
+        let all = rows.indices.map { Int64(1000 + $0) }
+        var random = Random(77), sums = Sums(), walks = 0, plainlyFound = 0
         for _ in 0..<16 {
             let query = zip(rows[random.below(count)], random.vector(dimension)).map { $0 + 0.5 * $1 }
             let scores = rows.map { cosine(query, $0) }
-            let admitted = labels(0.01, .positive, scores, [], &random)
-            var sums = Sums()
-            measure(query, admitted, scores, graph, width: width, &sums)
-            #expect(sums.matches == count / 100)
-            guard sums.scans == 0 else { continue }  // a walk may spend half a scan
-            let best = admitted.sorted { scores[Int($0) - 1000] > scores[Int($1) - 1000] }.prefix(k)
+            let admitted = labels(share, correlation, scores, [], &random)
+            var one = Sums()
+            measure(query, admitted, scores, graph, width: width, &one)
+            guard one.scans == 0 else { continue }
             walks += 1
-            found += sums.found
+            sums.found += one.found
+            sums.compared += one.compared
+            sums.matches += one.matches
+            let best = all.sorted { scores[Int($0) - 1000] > scores[Int($1) - 1000] }.prefix(k)
             plainlyFound += Set(best).intersection(graph.search(query.span, width: width).hits.map(\.label)).count
         }
-        #expect(walks >= 12 && plainlyFound >= 5 * walks, "\(walks) walks, \(plainlyFound)")
-        #expect(Double(found) >= 0.95 * Double(plainlyFound), "\(found), and \(plainlyFound) without the filter")
+        #expect(walks >= 12 && sums.compared <= sums.matches / 4, "\(walks) walks, \(sums)")
+        #expect(Double(sums.found) >= 0.98 * Double(plainlyFound), "\(sums.found), and \(plainlyFound) without the filter")
     }
 
     private func measure(
