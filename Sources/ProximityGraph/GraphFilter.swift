@@ -60,7 +60,7 @@ extension Graph {
             (spent, local) = (answer, Double(answer.nodes) / Double(dropping))
         }
         let shuns = local < Self.thin * share
-        let wide = Self.widthOfWalk(width, share: share, shuns: shuns, degree: settings.baseDegree)
+        let wide = Self.widthOfWalk(width, local: min(local, share), shuns: shuns, degree: settings.baseDegree)
         let budget = matches / Self.scanSpeed - spent.distances
         guard budget >= Self.codesPerWidthOfWalk * wide else {
             return scanned(query, width, admitting, byUpperHalves: !shuns, after: spent)
@@ -92,9 +92,10 @@ extension Graph {
     }
 
     /// Of a walk that finds the best of a set as an ordinary search of that width finds the best of all.
-    private static func widthOfWalk(_ width: Int, share: Double, shuns: Bool, degree: Int) -> Int {
-        let lists = newShare * Double(degree) * share  // of the set two links away, in lists
-        return Int(Double(width) * (shuns ? breadthAround : breadth) * max(1, 1 / lists).squareRoot()) + 1
+    private static func widthOfWalk(_ width: Int, local: Double, shuns: Bool, degree: Int) -> Int {
+        // Of the set two links away, in lists. With less there are too few ways on: with none, no walk is wide enough.
+        let ways = max(newShare * Double(degree) * local, 1e-6)
+        return Int(Double(width) * (shuns ? breadthAround : breadth) * max(1, 1 / ways).squareRoot()) + 1
     }
 
     /// What the way down to level 0 cost and where it ends, and the share of the set among the nodes two links about that.
