@@ -143,14 +143,17 @@ package final class Graph: Sendable {
     }
 
     /// An ordinary search whose answer lacks what is not in the set: the labels of at most `limit` nodes, of fewer where the
-    /// `width` it finds have fewer of the set.
+    /// `width` it finds have fewer of the set. Not exhausted where fewer than k of the set are among the best `sure`.
     func searchDropping(
-        _ query: CodedQuery, from entry: Int, width: Int, limit: Int, _ admitting: LabelSet, crossModal: Bool
+        _ query: CodedQuery, best k: Int, from entry: Int, width: Int, sure: Int, limit: Int, _ admitting: LabelSet,
+        crossModal: Bool
     ) -> GraphAnswer {
-        run(query, width: width, limit: limit, admitting) { scratch, view, query, width in
+        let nodes = admitting.nodes
+        return run(query, width: width, limit: limit, admitting) { scratch, view, query, width in
             let base = crossModal ? view.base : view.base.plain
             scratch.search(view.table, base, query.walk, from: entry, width: width)
-            return true
+            let admitted = nodes.span
+            return (0..<min(sure, scratch.count)).count { isSet(admitted, scratch[$0].node) } >= k
         }
     }
 

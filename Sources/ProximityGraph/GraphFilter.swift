@@ -11,8 +11,6 @@ extension Graph {
     static let scanSpeed = 4
     /// With so many of the nodes about the query in the set, an ordinary search that drops the others takes less time than a walk.
     static let dropShare = 0.4
-    /// Of the nodes that a search which drops some was expected to find, so many let it pass.
-    static let enough = 0.5
     /// With less than this of the share everywhere about the query, the set shuns it.
     static let thin = 0.8
     /// A walk among some of the nodes has fewer ways than the search that its width was measured with.
@@ -24,6 +22,8 @@ extension Graph {
     /// A scan keeps so many times the width: its estimates are rough, and a set that shuns the query has hundreds of rows that they
     /// cannot tell apart. The certified bound of each says which of them the caller must read.
     static let scanBreadth = 4
+    /// Where that is too few, as among near copies, it is made again and keeps so many times more.
+    static let scanGrowth = 8
 
     /// The best `k` nodes' labels of a set, best first, and all others that a search met which finds them as surely as one
     /// of that width finds the best k of all. Compares at most half as many codes again as a scan of the set; where many nodes
@@ -47,60 +47,69 @@ extension Graph {
         _ query: CodedQuery, best k: Int, width: Int, admitting: LabelSet, crossModal: Bool = true
     ) -> GraphAnswer {
         let matches = min(admitting.count, nodeCount)
-        guard Self.isWalkCheaper(width, matches) else { return scanned(query, width, admitting, after: GraphAnswer()) }
+        guard Self.isWalkCheaper(width, matches) else {
+            return scanned(query, best: k, width, admitting, after: GraphAnswer())
+        }
         let share = Double(matches) / Double(nodeCount)
-        var (spent, entry, local) = surroundings(of: query, admitting)
+        let (descent, entry, about) = surroundings(of: query, admitting)
+        var (spent, local) = (descent, about ?? share)
         let dropping = Self.widthOfDropping(k, width, local: local)
         if local >= Self.dropShare, Self.codesPerWidth.usual * dropping <= matches {
             let answer = searchDropping(
-                query, from: entry, width: dropping, limit: width, admitting, crossModal: crossModal
+                query, best: k, from: entry, width: dropping, sure: Int(Double(dropping) / Self.margin(local)), limit: width,
+                admitting, crossModal: crossModal
             ).after(spent)
-            if answer.damage != nil || answer.nodes >= max(k, Int(Self.enough * Double(width))) { return answer }
+            if answer.damage != nil || answer.exhausted && 2 * answer.nodes >= width { return answer }
             // What is near the query is gone: the walk must go farther.
-            (spent, local) = (answer, Double(answer.nodes) / Double(dropping))
+            (spent, local) = (answer, min(local, Double(answer.nodes) / Double(dropping)))
         }
         let shuns = local < Self.thin * share
-        let wide = Self.widthOfWalk(width, local: min(local, share), shuns: shuns, degree: settings.baseDegree)
+        let wide = Self.widthOfWalk(k, width, local: min(local, share), shuns: shuns, degree: settings.baseDegree)
         let budget = matches / Self.scanSpeed - spent.distances
         guard budget >= Self.codesPerWidthOfWalk * wide else {
-            return scanned(query, width, admitting, byUpperHalves: !shuns, after: spent)
+            return scanned(query, best: k, width, admitting, byUpperHalves: !shuns, after: spent)
         }
         let answer = search(
             query, from: entry, width: wide, admitting: admitting, budget: budget, crossModal: crossModal
         ).after(spent)
         if answer.exhausted || answer.damage != nil { return answer }
-        return scanned(query, width, admitting, byUpperHalves: !shuns, after: answer)
+        return scanned(query, best: k, width, admitting, byUpperHalves: !shuns, after: answer)
     }
 
     /// The best `width` nodes' labels, best first: by a walk, or where the width is so great that a scan of all codes compares
-    /// fewer, by that, and then more of them.
-    package func searchAll(_ query: CodedQuery, width: Int, crossModal: Bool = true) -> GraphAnswer {
-        guard Self.isWalkCheaper(width, nodeCount) else { return scanned(query, width, nil, after: GraphAnswer()) }
+    /// fewer, by that, and then more of them: as many at least as may be among the best `k`.
+    package func searchAll(_ query: CodedQuery, best k: Int, width: Int, crossModal: Bool = true) -> GraphAnswer {
+        guard Self.isWalkCheaper(width, nodeCount) else { return scanned(query, best: k, width, nil, after: GraphAnswer()) }
         return search(query, width: width, crossModal: crossModal)
     }
 
     /// Than a scan of the nodes that match, even where it compares few codes.
     private static func isWalkCheaper(_ width: Int, _ matches: Int) -> Bool { 2 * matches > 3 * codesPerWidth.least * width }
 
-    /// Of an ordinary search that finds k of a set, by two standard deviations, and the best of it as one of that width finds the
-    /// best of all.
+    /// Of an ordinary search that finds k of a set, by two standard deviations, not among the last nodes that it finds, and the
+    /// best of the set as one of that width finds the best of all.
     /// - local: the share of the set among the nodes about the query.
     private static func widthOfDropping(_ k: Int, _ width: Int, local: Double) -> Int {
         let local = max(local, dropShare)
         let holdsK = (Double(k) + 2 * (Double(k) * (1 - local)).squareRoot()) / local
-        return Int(max(Double(width) / local.squareRoot(), holdsK)) + 2
+        return Int(max(Double(width) / local.squareRoot(), holdsK * margin(local))) + 2
     }
 
+    /// The last nodes that a search finds are the least sure. A width near k was enough for the best k of all, which often lie
+    /// together; those of a set lie among others, the more so the fewer of all are in it.
+    private static func margin(_ local: Double) -> Double { 2 - local }
+
     /// Of a walk that finds the best of a set as an ordinary search of that width finds the best of all.
-    private static func widthOfWalk(_ width: Int, local: Double, shuns: Bool, degree: Int) -> Int {
+    private static func widthOfWalk(_ k: Int, _ width: Int, local: Double, shuns: Bool, degree: Int) -> Int {
         // Of the set two links away, in lists. With less there are too few ways on: with none, no walk is wide enough.
         let ways = max(newShare * Double(degree) * local, 1e-6)
-        return Int(Double(width) * (shuns ? breadthAround : breadth) * max(1, 1 / ways).squareRoot()) + 1
+        let surely = Double(max(width, 2 * k))
+        return Int(surely * (shuns ? breadthAround : breadth) * max(1, 1 / ways).squareRoot()) + 1
     }
 
     /// What the way down to level 0 cost and where it ends, and the share of the set among the nodes two links about that.
-    private func surroundings(of query: CodedQuery, _ admitting: LabelSet) -> (GraphAnswer, entry: Int, share: Double) {
-        var (entry, share) = (0, 0.0)
+    private func surroundings(of query: CodedQuery, _ admitting: LabelSet) -> (GraphAnswer, entry: Int, share: Double?) {
+        var (entry, share) = (0, Double?.none)
         let nodes = admitting.nodes
         let answer = run(query, width: 1, admitting) { scratch, view, query, _ in
             entry = descend(scratch, query)
@@ -110,11 +119,17 @@ extension Graph {
         return (answer, entry, share)
     }
 
+    /// The best of a scan, as many as it takes to leave out hardly any of the best k: nearly always the first so many.
     private func scanned(
-        _ query: CodedQuery, _ width: Int, _ admitting: LabelSet?, byUpperHalves: Bool = false, after spent: GraphAnswer
+        _ query: CodedQuery, best k: Int, _ width: Int, _ admitting: LabelSet?, byUpperHalves: Bool = false,
+        after spent: GraphAnswer
     ) -> GraphAnswer {
-        let limit = Self.scanBreadth * width
-        var answer = scan(query, limit: limit, admitting: admitting, byUpperHalves: byUpperHalves).after(spent)
+        var (answer, limit) = (spent, Self.scanBreadth * width)
+        while true {
+            answer = scan(query, limit: limit, admitting: admitting, byUpperHalves: byUpperHalves).after(answer)
+            if answer.nodes < limit || answer.outdoes(k, dimension: quantizer.codeBytes) { break }
+            limit *= Self.scanGrowth
+        }
         answer.isScan = true
         return answer
     }
@@ -127,5 +142,14 @@ extension GraphAnswer {
         answer.visited += spent.visited
         answer.distances += spent.distances
         return answer
+    }
+
+    /// Whether what comes after its last hit is hardly among the best k, as far as that one speaks for others: four standard
+    /// deviations, were what their codes lost of so many dimensions in no direction rather than in the query's.
+    fileprivate func outdoes(_ k: Int, dimension: Int) -> Bool {
+        guard let last = hits.last else { return true }
+        let deviations = 4 / Float(dimension).squareRoot()
+        let bar = hits.prefix(k).lazy.map { $0.similarity - deviations * $0.errorBound }.min() ?? 1
+        return last.similarity + deviations * last.errorBound < bar
     }
 }

@@ -3,8 +3,8 @@
 import CKernels
 
 extension SearchScratch {
-    /// The share of `admitted` among a node's neighbours and theirs, without scoring any.
-    func share(of admitted: Span<UInt64>, around node: Int, _ layer: LinkTable) -> Double {
+    /// The share of `admitted` among a node's neighbours' neighbours, without scoring any; nil where there are none.
+    func share(of admitted: Span<UInt64>, around node: Int, _ layer: LinkTable) -> Double? {
         precondition(admitted.count * 64 >= layer.count)
         var seen = 0, found = 0
         forEachNeighbor(layer, node) { next in
@@ -13,7 +13,7 @@ extension SearchScratch {
                 if isSet(admitted, other) { found += 1 }
             }
         }
-        return seen == 0 ? 0 : Double(found) / Double(seen)
+        return seen == 0 ? nil : Double(found) / Double(seen)
     }
 
     private func forEachNeighbor(_ layer: LinkTable, _ node: Int, _ body: (Int) -> Void) {

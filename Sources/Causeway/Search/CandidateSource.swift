@@ -133,7 +133,8 @@ struct CandidateSource {
             let rows = tunings.filter { $0.queryModality == query.modality.id && $0.k >= options.k }
             let ladder = TuningLadder(rows, k: options.k)
             if let row = ladder?.row(reaching: recall) {
-                return .nearest(row.candidates, notes: freshness.notes(of: row))
+                let filtered = matches == nil ? [] : ["the candidate budget was measured without a filter"]
+                return .nearest(row.candidates, notes: freshness.notes(of: row) + filtered)
             }
             return unreached(recall, query, best: ladder?.rows.last, freshness)
         }

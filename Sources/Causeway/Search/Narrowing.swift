@@ -32,12 +32,13 @@ struct Narrowing {
         let graph = snapshot.graph
         let admission = Admission.of(matches, by: snapshot)
         let coded = graph.coded(query.vector.span, hiding: query.hidden.map(\.rawValue))
+        // Cosine finds its best among what a search of the width meets; another metric wants so many.
+        let wanted = options.metric == .cosine && options.candidates == nil ? options.k : plan.candidates
+        let best = min(wanted + query.hidden.count, plan.width)
         let answer = if let coded, let labels = admission.labels {
-            graph.searchFiltered(
-                coded, best: min(options.k + query.hidden.count, plan.width), width: plan.width, admitting: labels,
-                crossModal: crossModal)
+            graph.searchFiltered(coded, best: best, width: plan.width, admitting: labels, crossModal: crossModal)
         } else if let coded {
-            graph.searchAll(coded, width: plan.width, crossModal: crossModal)
+            graph.searchAll(coded, best: best, width: plan.width, crossModal: crossModal)
         } else {
             GraphAnswer()
         }

@@ -61,6 +61,9 @@ struct Planner {
     private static let directScanMax = 200
     /// A stored vector read out of order costs about this many read in order.
     private static let randomReadCost = 16
+    /// A metric whose best k are among so many times k by cosine orders rows as it does, whichever match a filter: as Euclidean
+    /// distance does vectors of one length. Of others nobody knows how many of the matches they need.
+    private static let likeCosine = 1.5
 
     private let target: ModalityRecord
     private let options: SearchOptions.Decided
@@ -106,10 +109,18 @@ struct Planner {
             return .exactScan(ScanPlan("as cheap as the \(budget.candidates) candidates \(options.metric) needs"))
         }
         if let matches, matches.rows.count <= Self.directScanMax { return .exactScan(ScanPlan(of: matches)) }
+        if matches != nil, isMeasured, Double(budget.candidates) > Self.likeCosine * Double(options.k) {
+            return .exactScan(ScanPlan("the candidates \(options.metric) needs are known for searches without a filter"))
+        }
         return .candidates(
             CandidatePlan(
                 snapshot: snapshot, width: budget.width, candidates: budget.candidates,
                 eligible: eligible, notes: budget.notes + staleness(snapshot)))
+    }
+
+    /// How many candidates another metric needs was measured, and not asked for.
+    private var isMeasured: Bool {
+        if case .recall = options.effort { options.metric != .cosine && options.candidates == nil } else { false }
     }
 
     /// Whether so many candidates are dearer to read than all rows.
