@@ -4,12 +4,12 @@
 extension Graph {
     /// Codes that an unfiltered search compares per unit of its width; 8 to 31 were measured.
     static let codesPerWidth = (least: 8, usual: 16)
-    /// Codes that a walk which looks past most nodes compares per unit of its width, at the upper end of what was measured (14 to
+    /// Codes that a walk which looks past most nodes compares per unit of its width, at the upper end of what was measured (8 to
     /// 42).
     static let codesPerWidthOfWalk = 40
     /// So many codes are compared in their order in the time of one on a walk: 30 ns and 130 with 100,000 codes of 256 bytes.
     static let scanSpeed = 4
-    /// With so many of the nodes about the query in the set, an ordinary search that drops the others takes less time than a walk.
+    /// With so many of the nodes about the query in the set, an ordinary search that drops the others takes less time.
     static let dropShare = 0.4
     /// With less than this of the share everywhere about the query, the set shuns it.
     static let thin = 0.8
@@ -19,8 +19,8 @@ extension Graph {
     static let breadthAround = 4.0
     /// So much of a list two links away is new to a walk.
     static let newShare = 0.3
-    /// A scan keeps so many times the width: its estimates are rough, and a set that shuns the query has hundreds of rows that they
-    /// cannot tell apart. The certified bound of each says which of them the caller must read.
+    /// A scan keeps so many times the width: its estimates are rough, and a set that shuns the query has hundreds of rows that
+    /// they cannot tell apart. The certified bound of each says which of them the caller must read.
     static let scanBreadth = 4
     /// Where that is too few, as among near copies, it is made again and keeps so many times more.
     static let scanGrowth = 8
@@ -28,14 +28,14 @@ extension Graph {
     /// The best `k` nodes' labels of a set, best first, and all others that a search met which finds them as surely as one
     /// of that width finds the best k of all. Compares at most half as many codes again as a scan of the set; where many nodes
     /// about the query are in it, at most an ordinary search's and a scan's; in either case besides those on the way down to
-    /// where a walk begins.
+    /// where a walk begins, and another scan among near copies.
     ///
-    /// Where many of the nodes about the query are in the set, an ordinary search: the best k of the set are among about k / share of
-    /// all, and the width that finds the best k was found to grow about as the root of k. Otherwise a scan, where the set is so
-    /// small that a walk would take longer; otherwise a walk that scores hardly others. It is wider than an ordinary search, the
-    /// more so where few of the nodes two links away are in the set, and most where the set shuns the query. A walk that
-    /// takes as long as a scan gives up, and the set is scanned. Of sets that do not shun the query, the upper halves of codes are
-    /// scanned.
+    /// Where many of the nodes about the query are in the set, an ordinary search: the best k of the set are among about
+    /// k / share of all, and the width that finds the best k was found to grow about as the root of k. Otherwise a scan, where
+    /// the set is so small that a walk would take longer; otherwise a walk that scores hardly others. It is wider than an
+    /// ordinary search, the more so where few of the nodes two links away are in the set, and most where the set shuns the query.
+    /// A walk that takes as long as a scan gives up, and the set is scanned. Of sets that do not shun the query, the upper halves
+    /// of codes are scanned.
     package func searchFiltered(
         _ query: Span<Float>, best k: Int, width: Int, admitting: LabelSet, crossModal: Bool = true
     ) -> GraphAnswer {

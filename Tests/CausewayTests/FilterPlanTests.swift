@@ -47,4 +47,45 @@ struct FilterPlanTests {
             }
         }
     }
+
+    /// How many candidates they need is measured without filters, and does not hold for rows far from the query.
+    @Test func metricsThatDoNotOrderAsCosineCompareAllThatMatch() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        var random = TestRandom(5)
+        var embeddings = clusteredEmbeddings(4_000, dimension: 24, seed: 11)
+        for index in embeddings.indices {
+            let length = Float.random(in: 0.5..<2, using: &random)
+            embeddings[index].vector = embeddings[index].vector.map { $0 * length }
+            embeddings[index].metadata = #"{"place":\#(index % 10)}"#
+        }
+        try collection.insert(embeddings, into: "v")
+        try collection.buildIndex()
+        let query = Query.vector(clusteredEmbeddings(1, dimension: 24, seed: 12)[0].vector)
+        for metric in [Metric.euclidean, .manhattan, .chiSquare] {
+            let options = SearchOptions(metric: metric, effort: .recall(0.95), filter: "place < 3")
+            let exact = SearchOptions(metric: metric, effort: .exact, filter: "place < 3")
+            let answer = try collection.search(query, in: "v", options: options)
+            #expect(answer.hits == (try collection.search(query, in: "v", options: exact).hits), "\(metric)")
+            #expect(answer.explanation.plan.hasPrefix("exact scan") && answer.explanation.candidates == 1_200, "\(metric)")
+        }
+    }
+
+    /// The exact metric sees as many candidates as it was told to, of those that match.
+    @Test func candidatesAskedForAreSeen() throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        var embeddings = clusteredEmbeddings(9_000, dimension: 24, seed: 13)
+        for index in embeddings.indices { embeddings[index].metadata = #"{"place":\#(index / 20 % 2)}"# }
+        try collection.insert(embeddings, into: "v")
+        try collection.buildIndex()
+        for number in 0..<10 {
+            let query = Query.vector(clusteredEmbeddings(10, dimension: 24, seed: 14)[number].vector)
+            for metric in [Metric.cosine, .dot, .euclidean] {
+                let options = SearchOptions(metric: metric, effort: .recall(0.95), candidates: 150, filter: "place = 0")
+                let explanation = try collection.search(query, in: "v", options: options).explanation
+                #expect(explanation.candidates >= 150, "\(metric), query \(number): \(explanation.plan)")
+            }
+        }
+    }
 }

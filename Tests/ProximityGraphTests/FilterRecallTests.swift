@@ -135,6 +135,46 @@ struct FilterRecallTests {
         sums.matches += admitted.count
     }
 
+    /// Groups of about ten, for whose best ten a width of little more was enough: what is left without the query's own group
+    /// lies in several others.
+    @Test(.enabled(if: isOptimised, "too slow without optimisation"), arguments: [0.55, 0.3])
+    func withoutTheNearestTheOthersAreFoundAsSurely(share: Double) throws {
+        let values = clustered(count, dimension, clusters: count / 10, spread: 0.25, seed: 8)
+        let graph = try makeGraph(values, settings: .standard(dimension: dimension)).graph
+        let rows = (0..<count).map { row(values, $0, dimension) }
+        var random = Random(6), sums = Sums(), plainlyFound = 0
+        for _ in 0..<60 {
+            let query = zip(rows[random.below(count)], random.vector(dimension)).map { $0 + 0.1 * $1 }
+            let scores = rows.map { cosine(query, $0) }
+            let order = rows.indices.sorted { scores[$0] > scores[$1] }
+            let admitted = order.dropFirst(k).filter { _ in random.unit() < share }.map { Int64(1000 + $0) }.sorted()
+            measure(query, admitted, scores, graph, width: 12, &sums)
+            let best = order.prefix(k).map { Int64(1000 + $0) }
+            plainlyFound += Set(best).intersection(graph.search(query.span, width: 12).hits.map(\.label)).count
+        }
+        #expect(plainlyFound >= 570, "\(plainlyFound) of 600")
+        #expect(sums.found >= 570 && sums.wanted == 600, "\(sums)")
+    }
+
+    /// Six hundred rows so near to each other that their codes hardly tell them apart, and a width that keeps 48 of a scan.
+    @Test func amongNearCopiesAScanLeavesOutNone() throws {
+        let count = 4_000, copies = 600
+        var values = clustered(count, dimension, clusters: 20, seed: 12), random = Random(3)
+        let model = row(values, count - 1, dimension)
+        for copy in 0..<copies {
+            for i in 0..<dimension { values[copy * dimension + i] = model[i] + 0.003 * random.gaussian() }
+        }
+        let graph = try makeGraph(values, settings: .standard(dimension: dimension)).graph
+        let rows = (0..<count).map { row(values, $0, dimension) }
+        var sums = Sums()
+        for _ in 0..<40 {
+            let query = random.vector(dimension)
+            let scores = rows.map { cosine(query, $0) }
+            measure(query, (0..<copies).map { Int64(1000 + $0) }, scores, graph, width: 12, &sums)
+        }
+        #expect(sums.scans == 40 && sums.found >= 398 && sums.wanted == 400, "\(sums)")
+    }
+
     @Test func deletedRowsCostNoMoreThanTheirShare() throws {
         let values = clustered(3_000, dimension, clusters: 20, seed: 9)
         let graph = try makeGraph(values, settings: .standard(dimension: dimension)).graph

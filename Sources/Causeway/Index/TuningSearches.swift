@@ -72,7 +72,8 @@ struct TuningSearches {
     /// All that searches of a width propose.
     private func search(_ judges: ArraySlice<Judge>, _ metric: VectorMetric, k: Int, width: Int) throws -> [[Candidate]?] {
         // Not strict, as a measured budget is none.
-        let options = SearchOptions.Decided(k: k, metric: Metric(metric), effort: .width(width), candidates: width)
+        let options = SearchOptions.Decided(
+            k: k, metric: Metric(metric), effort: .width(width), candidates: metric == .cosine ? nil : width)
         let queries = judges.map { PreparedQuery(vector: $0.vector, modality: source, hidden: $0.sample.hidden) }
         let (database, target) = (collection.database, target)
         return try database.read(together: max(1, min(threads, queries.count))) { readers in

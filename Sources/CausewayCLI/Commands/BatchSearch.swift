@@ -45,9 +45,7 @@ struct BatchSearch {
                 try collection.search(queries, in: request.target, options: request.options, threads: request.threads)
             }
             for (index, answer) in answers.enumerated() {
-                if told.insert(answer.explanation.plan + answer.explanation.notes.joined()).inserted {
-                    SearchCommand.tell(answer.explanation, context)
-                }
+                SearchCommand.tell(answer.explanation, context, told: &told)
                 if let matrix {
                     try matrix.append(answer.hits.map(\.id))
                 } else {

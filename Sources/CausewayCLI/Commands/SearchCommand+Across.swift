@@ -127,9 +127,7 @@ struct AcrossSearch {
                 try collection.search(queries, across: targets, options: options, threads: threads)
             }
             for (index, answer) in answers.enumerated() {
-                if told.insert(answer.explanation.plan + answer.explanation.notes.joined()).inserted {
-                    SearchCommand.tell(answer.explanation, context)
-                }
+                SearchCommand.tell(answer.explanation, context, told: &told)
                 if let matrix {
                     try matrix.append(answer.hits.map(\.id))
                 } else if context.format == .table {

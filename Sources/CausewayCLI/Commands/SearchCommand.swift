@@ -129,10 +129,15 @@ package enum SearchCommand: Command {
         try results.finish()
     }
 
-    /// Cautions, and a plan that an index in order would not lead to, on standard error.
+    /// Cautions, and a plan that an index in order would not lead to, on standard error: what was not told yet of a batch.
+    static func tell(_ explanation: Explanation, _ context: Context, told: inout Set<String>) {
+        let plan = explanation.isFallback ? [explanation.plan] : []
+        for caution in plan + explanation.notes where told.insert(caution).inserted { context.note("note: \(caution)") }
+    }
+
     static func tell(_ explanation: Explanation, _ context: Context) {
-        if explanation.isFallback { context.note("note: \(explanation.plan)") }
-        for note in explanation.notes { context.note("note: \(note)") }
+        var told: Set<String> = []
+        tell(explanation, context, told: &told)
     }
 }
 
