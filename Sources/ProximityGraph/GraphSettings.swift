@@ -169,7 +169,8 @@ package struct GraphAnswer: Sendable, Equatable {
     package var visited = 0
     /// Codes scored.
     package var distances = 0
-    /// False when a filtered search gave up, at its budget or for want of a way on: nodes it did not reach may be better.
+    /// False when a filtered search gave up, at its budget, for want of a way on or of enough that match: nodes it did not reach
+    /// may be better.
     package var exhausted = true
     /// Every admitted code was compared.
     package var isScan = false

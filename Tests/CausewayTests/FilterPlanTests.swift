@@ -71,6 +71,24 @@ struct FilterPlanTests {
         }
     }
 
+    /// Of vectors of one length the nearest are the same by both, for any number of hits.
+    @Test(arguments: [1, 3, 10]) func euclideanDistanceOfUnitVectorsOrdersAsCosine(k: Int) throws {
+        let temporary = try TemporaryDatabase()
+        let collection = temporary.collection()
+        var embeddings = clusteredEmbeddings(6_000, dimension: 24, seed: 15)
+        for index in embeddings.indices {
+            let length = embeddings[index].vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            embeddings[index].vector = embeddings[index].vector.map { $0 / length }
+            embeddings[index].metadata = #"{"place":\#(index / 20 % 2)}"#
+        }
+        try collection.insert(embeddings, into: "v")
+        try collection.buildIndex()
+        let query = Query.vector(embeddings[7].vector)
+        let options = SearchOptions(k: k, metric: .euclidean, effort: .recall(0.95), filter: "place = 0")
+        let plan = try collection.search(query, in: "v", options: options).explanation.plan
+        #expect(!plan.hasPrefix("exact scan"), "\(plan)")
+    }
+
     /// The exact metric sees as many candidates as it was told to, of those that match.
     @Test func candidatesAskedForAreSeen() throws {
         let temporary = try TemporaryDatabase()

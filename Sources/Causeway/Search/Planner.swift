@@ -109,18 +109,13 @@ struct Planner {
             return .exactScan(ScanPlan("as cheap as the \(budget.candidates) candidates \(options.metric) needs"))
         }
         if let matches, matches.rows.count <= Self.directScanMax { return .exactScan(ScanPlan(of: matches)) }
-        if matches != nil, isMeasured, Double(budget.candidates) > Self.likeCosine * Double(options.k) {
+        if matches != nil, !budget.holdsForMatches {
             return .exactScan(ScanPlan("the candidates \(options.metric) needs are known for searches without a filter"))
         }
         return .candidates(
             CandidatePlan(
                 snapshot: snapshot, width: budget.width, candidates: budget.candidates,
                 eligible: eligible, notes: budget.notes + staleness(snapshot)))
-    }
-
-    /// How many candidates another metric needs was measured, and not asked for.
-    private var isMeasured: Bool {
-        if case .recall = options.effort { options.metric != .cosine && options.candidates == nil } else { false }
     }
 
     /// Whether so many candidates are dearer to read than all rows.
@@ -138,7 +133,11 @@ struct Planner {
 
     // MARK: Width and candidates
 
-    private struct Budget { var width: Int, candidates: Int, notes: [String] = [] }
+    private struct Budget {
+        var width: Int, candidates: Int, notes: [String] = []
+        /// Asked for, or known not to depend on which rows may answer.
+        var holdsForMatches = true
+    }
 
     /// Nil where nothing says how many candidates the metric needs.
     private func budget(for query: PreparedQuery) -> Budget? {
@@ -179,7 +178,10 @@ struct Planner {
         }
         notes += freshness.notes(of: row)
         let candidates = options.candidates ?? ladder.scaled(row.candidates)
-        return Budget(width: max(ladder.scaled(row.width), candidates, options.k), candidates: candidates, notes: notes)
+        let ordersAsCosine = Double(row.candidates) <= Self.likeCosine * Double(ladder.bucket)
+        return Budget(
+            width: max(ladder.scaled(row.width), candidates, options.k), candidates: candidates, notes: notes,
+            holdsForMatches: options.metric == .cosine || options.candidates != nil || ordersAsCosine)
     }
 
     /// Starting widths by dimension, for queries of the target's own modality and of another; tuning replaces them.
