@@ -47,6 +47,30 @@ struct TokenDamageTests {
         }
     }
 
+    /// Queries that read their own candidates in one pass are told of what each of them met, as alone.
+    @Test(arguments: ["wasserstein", "max-sim", "sliced-wasserstein"])
+    func eachQueryIsToldOfItsOwnCandidates(name: String) throws {
+        let temporary = try TemporaryDatabase()
+        var embeddings = tokenEmbeddings(120, dimension: 64, seed: 23, copies: false)
+        for index in stride(from: 0, to: 120, by: 9) { embeddings[index].tokens = nil }
+        try temporary.collection().insert(embeddings, into: "v")
+        temporary.database.close()
+        for index in [16, 17, 25, 83] { try damage(embeddings[index].tokens!.values, in: temporary.path) }
+        let reader = try Database(path: temporary.path, access: .readOnly)
+        defer { reader.close() }
+        var options = SearchOptions(k: 3, metric: try Metric(named: name), effort: .recall(0.9))
+        options.candidates = 30
+        let queries = [1, 7, 17, 20, 33, 58, 88].map { Query.vector(embeddings[$0].vector, tokens: embeddings[$0].tokens) }
+        let alone = try queries.map { try reader.collection("c").search($0, in: "v", options: options).untimed }
+        let together = try reader.collection("c").search(queries, in: "v", options: options).map(\.untimed)
+        for (one, other) in zip(alone, together) {
+            #expect(one.hits == other.hits && one.explanation == other.explanation)
+            #expect(other.explanation.candidates == 30)
+        }
+        #expect(Set(together.map(\.explanation.damagedRows)).count > 1, "all queries met as much damage")
+        #expect(Set(together.map(\.explanation.tokens?.withoutTokens)).count > 1, "all queries met as many sets without tokens")
+    }
+
     @Test func evaluationTellsOfDamagedTokenSets() throws {
         let temporary = try TemporaryDatabase()
         let embeddings = tokenEmbeddings(30, seed: 5, copies: false)
@@ -100,5 +124,13 @@ struct TokenDamageTests {
 
     private func first(_ part: [UInt8], in file: [UInt8]) -> Int? {
         Data(file).range(of: Data(part))?.lowerBound
+    }
+}
+
+extension SearchAnswer {
+    fileprivate var untimed: SearchAnswer {
+        var answer = self
+        answer.explanation.seconds = Explanation.StageSeconds()
+        return answer
     }
 }

@@ -75,7 +75,7 @@ struct TokenBudgets {
         let hiddenMax = queries.map(\.judge.sample).hiddenMax
         let scan = MetricScan(modality: target, metric: metric, k: k + hiddenMax, threads: threads)
         let stage = "\(work) \(metric) from \(source.name) to \(target.name)"
-        let (outcomes, _) = try scan.run(comparisons, rows: sample, in: reader) { done in
+        let outcomes = try scan.run(comparisons, over: ComparedRows(sample), in: reader) { done in
             if progress?(Progress(stage: stage, done: done, total: sample.count)) == false {
                 throw CausewayError.cancelled
             }

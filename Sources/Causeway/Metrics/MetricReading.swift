@@ -6,7 +6,7 @@ import VectorMath
 /// What a pass over rows met.
 struct MetricReading: Sendable {
     var compared = 0
-    var damaged = 0
+    var damaged: [RowID] = []
     /// Rows without a token set, or whose tokens have no content under the metric.
     var withoutTokens = 0
     /// Decoded bytes.
@@ -14,17 +14,9 @@ struct MetricReading: Sendable {
     /// Time of reading and decoding alone.
     var seconds = 0.0
 
-    mutating func add(_ other: MetricReading) {
-        compared += other.compared
-        damaged += other.damaged
-        withoutTokens += other.withoutTokens
-        bytes += other.bytes
-        seconds += other.seconds
-    }
-
     /// Cautions for the user.
     func notes(_ metric: Metric) -> [String] {
-        var notes = damaged == 0 ? [] : [Explanation.damageNote(damaged)]
+        var notes = damaged.isEmpty ? [] : [Explanation.damageNote(damaged.count)]
         if withoutTokens > 0 {
             notes.append(
                 "\(withoutTokens) row\(withoutTokens == 1 ? " has" : "s have") no tokens to compare by \(metric) "
@@ -54,7 +46,7 @@ extension Metric {
                 try body(index, .vector(Array(vector)))
                 comparing += clock.now.seconds(since: begin)
                 reading.compared += 1
-            }.count
+            }.map(\.row)
             reading.bytes = reading.compared * modality.dimension * 4
         case .tokenSets:
             reading.damaged = try reader.forEachTokenSet(rows, of: modality) { index, tokens in
@@ -64,8 +56,8 @@ extension Metric {
                 guard let operand = try operands.operandIfAny(tokens) else { return }
                 reading.compared += 1
                 try body(index, operand)
-            }.count
-            reading.withoutTokens = rows.count - reading.compared - reading.damaged
+            }.map(\.row)
+            reading.withoutTokens = rows.count - reading.compared - reading.damaged.count
         }
         reading.seconds = clock.now.seconds(since: start) - comparing
         return reading

@@ -9,6 +9,8 @@ struct MetricOutcome: Sendable {
     /// Best first: k and all ties with the k-th.
     var entries: [TopList.Entry] = []
     var work = TokenWork()
+    /// Of its rows; the time is its share of a pass that served others too.
+    var reading = MetricReading()
     /// Rows compared by their own numbers, not their codes.
     var read = 0
     /// Rows compared by their codes, whatever came of it.
@@ -39,6 +41,8 @@ final class MetricCollector {
     /// Of metrics in `list`: what a key must not pass.
     private var bar = Double.infinity
     private var read = 0
+    private var bytes = 0
+    private var damaged: [RowID] = []
     private let bounds: (codes: TokenCodeBounds, metric: TokenMetric)?
     private var waiting: [Waiting] = []
     private var isOrdered = true
@@ -60,6 +64,7 @@ final class MetricCollector {
 
     func offer(_ row: RowID, _ operand: MetricOperand) throws {
         read += 1
+        bytes += operand.byteCount
         switch form {
         case .ranking(let ranking):
             guard case .cloud(let cloud) = operand else { preconditionFailure("an operand of another metric") }
@@ -69,6 +74,9 @@ final class MetricCollector {
             if let value = try scorer.value(operand, limit: limit) { list.insert(row, value) }
         }
     }
+
+    /// A row that cannot be offered.
+    func miss(damaged row: RowID) { damaged.append(row) }
 
     /// Compares what has been offered, as far as it may be among the best.
     /// - Parameter reload: reads a row again whose costs no longer fitted the memory budget. Where it throws, another call
@@ -83,7 +91,17 @@ final class MetricCollector {
     }
 
     /// All rows must have been settled.
-    func finish() throws -> MetricOutcome {
+    /// - Parameter rows: how many it was to compare.
+    func finish(of rows: Int) throws -> MetricOutcome {
+        var outcome = try ranked()
+        outcome.reading = MetricReading(compared: ruledOut + read, damaged: damaged, bytes: bytes)
+        if metric.operand == .tokenSets {
+            outcome.reading.withoutTokens = rows - outcome.reading.compared - damaged.count
+        }
+        return outcome
+    }
+
+    private func ranked() throws -> MetricOutcome {
         guard case .ranking(let ranking) = form else {
             return MetricOutcome(
                 entries: list.finish(), work: TokenWork(solved: read, pruned: ruledOut), read: read, codes: codesCompared)
@@ -103,14 +121,10 @@ final class MetricCollector {
     // MARK: Codes
 
     /// Takes the code of the row at a position, no bytes where it has none.
-    /// - Returns: what the code says of the row, the same for every query that can be coded.
-    func consider(_ position: Int, _ code: Span<UInt8>) -> TokenCodeBounds.Content {
-        guard let bounds else {
-            uncoded.append(position)
-            return .unknown
-        }
-        let content = bounds.codes.take(code)
-        switch content {
+    func consider(_ position: Int, _ code: Span<UInt8>) {
+        bytes += code.count
+        guard let bounds else { return uncoded.append(position) }
+        switch bounds.codes.take(code) {
         case .none: break
         case .unknown: uncoded.append(position)
         case .tokens:
@@ -123,7 +137,6 @@ final class MetricCollector {
                 isOrdered = false
             }
         }
-        return content
     }
 
     /// The positions of rows to be read next, none where all others are ruled out.

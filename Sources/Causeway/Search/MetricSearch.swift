@@ -4,9 +4,6 @@ import Storage
 import VectorMath
 
 struct MetricSearch {
-    /// Queries that share a pass over the rows.
-    private static let group = 32
-
     let reader: Reader
     let cache: IndexCache
     let target: ModalityRecord
@@ -15,10 +12,8 @@ struct MetricSearch {
 
     private struct Ranked {
         var outcome: MetricOutcome
-        var reading: MetricReading
-        /// Of reading and comparing, and of reading and decoding alone; queries that shared a pass share its time.
+        /// Of reading and comparing; queries that shared a pass share its time.
         var seconds: Double
-        var readSeconds: Double
     }
 
     /// One answer per query, in order.
@@ -45,35 +40,27 @@ struct MetricSearch {
         }
     }
 
-    /// Queries that compare every row share passes over them; each of the others reads its own candidates.
+    /// Queries share passes: those that compare every row, and those that compare rows of their own, each of which is read once.
     private func rank(
         _ queries: [MetricQuery], _ candidates: [CandidateRows], k: Int, everything matches: [RowID]?
     ) throws -> [Ranked] {
-        let clock = ContinuousClock()
         var ranked = [Ranked?](repeating: nil, count: queries.count)
         let scan = MetricScan(modality: target, metric: options.metric, k: k, threads: threads)
-        let shared = candidates.indices.filter { candidates[$0].rows == nil }
-        if !shared.isEmpty {
-            let rows = try matches ?? reader.rows(of: target.id)
-            for start in stride(from: 0, to: shared.count, by: Self.group) {
-                let group = shared[start..<min(start + Self.group, shared.count)]
-                let begin = clock.now
-                let (outcomes, reading) = try scan.run(group.map { queries[$0] }, rows: rows, in: reader)
-                let seconds = clock.now.seconds(since: begin) / Double(group.count)
-                for (index, outcome) in zip(group, outcomes) {
-                    ranked[index] = Ranked(
-                        outcome: outcome, reading: reading, seconds: seconds,
-                        readSeconds: reading.seconds / Double(group.count))
-                }
-            }
-        }
-        for (index, candidate) in candidates.enumerated() {
-            guard let rows = candidate.rows else { continue }
+        func share(_ group: ArraySlice<Int>, _ rows: ComparedRows) throws {
+            let clock = ContinuousClock()
             let begin = clock.now
-            let (outcomes, reading) = try scan.run([queries[index]], rows: rows, in: reader)
-            ranked[index] = Ranked(
-                outcome: outcomes[0], reading: reading, seconds: clock.now.seconds(since: begin),
-                readSeconds: reading.seconds)
+            let outcomes = try scan.run(group.map { queries[$0] }, over: rows, in: reader)
+            let seconds = clock.now.seconds(since: begin) / Double(group.count)
+            for (index, outcome) in zip(group, outcomes) { ranked[index] = Ranked(outcome: outcome, seconds: seconds) }
+        }
+        let indices = candidates.indices
+        let (all, own) = (indices.filter { candidates[$0].rows == nil }, indices.filter { candidates[$0].rows != nil })
+        if !all.isEmpty {
+            let rows = ComparedRows(try matches ?? reader.rows(of: target.id))
+            for group in all.inGroups(of: ComparedRows.queriesMax) { try share(group, rows) }
+        }
+        for group in own.inGroups(of: ComparedRows.queriesMax) {
+            try share(group, ComparedRows(group.map { candidates[$0].rows! }))
         }
         return ranked.map { $0! }
     }
@@ -89,20 +76,20 @@ struct MetricSearch {
             let planner = TokenTransport(transport.tokens)
             for index in hits.indices { try hits[index].hit.transportPlan = plan(of: hits[index].row, planner) }
         }
-        let (reading, work) = (ranked.reading, ranked.outcome.work)
-        explanation.candidates = reading.compared + reading.withoutTokens + reading.damaged
+        let (reading, work) = (ranked.outcome.reading, ranked.outcome.work)
+        explanation.candidates = reading.compared + reading.withoutTokens + reading.damaged.count
         explanation.codesCompared += ranked.outcome.codes
         explanation.reranked = ranked.outcome.read
         explanation.pruned += work.pruned
         explanation.bytesRead += reading.bytes
-        explanation.damagedRows += reading.damaged
+        explanation.damagedRows += reading.damaged.count
         explanation.notes += reading.notes(options.metric)
         if options.metric.operand == .tokenSets {
             explanation.tokens = work
             explanation.tokens?.withoutTokens = reading.withoutTokens
         }
-        explanation.seconds[.read] = ranked.readSeconds
-        explanation.seconds[.rerank] = ranked.seconds - ranked.readSeconds
+        explanation.seconds[.read] = reading.seconds
+        explanation.seconds[.rerank] = ranked.seconds - reading.seconds
         explanation.seconds[.lookup] = clock.now.seconds(since: start)
         return SearchAnswer(hits: hits.map(\.hit), metric: options.metric, explanation: explanation)
     }
@@ -126,5 +113,11 @@ struct MetricSearch {
             case .cloud(let cloud) = try MetricOperands(options.metric, dimension: nil).operand(tokens, side: .candidate)
         else { return nil }
         return try planner.plan(cloud).map { TokenFlow(queryToken: $0.row, token: $0.column, mass: $0.share) }
+    }
+}
+
+extension Array {
+    fileprivate func inGroups(of size: Int) -> [ArraySlice<Element>] {
+        stride(from: 0, to: count, by: size).map { self[$0..<Swift.min($0 + size, count)] }
     }
 }
