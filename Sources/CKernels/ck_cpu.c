@@ -41,6 +41,14 @@ void ck_set_level(int32_t level) {
     level_lowered = level;
 }
 
+int32_t ck_adds_beside_products(void) {
+#if defined(__x86_64__)
+    return __builtin_cpu_is("amd") != 0;
+#else
+    return 0;
+#endif
+}
+
 const char *ck_level_name(int32_t level) {
     switch (level) {
     case CK_NEON: return "neon";

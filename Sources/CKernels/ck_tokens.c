@@ -101,14 +101,14 @@ INLINE int encode_token(const float *x, size_t dimension, size_t stride, uint8_t
 // MARK: Bounds
 
 /// What the rounding of the costs themselves and of the steps below takes, as a share of |x|^2 + |y|^2 =: b.
-/// ck_transport_costs.c sums parts of 64 float32 products and up to eight of them: an error of at most 72 * 2^-24 |x||y|, so that
-/// a squared distance is off by no more than 0.43e-5 b, and its root in float32 by what 0.02e-5 b more would make of it. Of
-/// centred tokens b' may be more than b; but a squared distance below b'/16 is computed anew, so that one that stays is off by
-/// 6.9e-5 of itself, at most 13.8e-5 b, and by 0.14e-5 b for the rounding of the centred tokens. Below, |x~| <= 2|x| and
-/// error <= |x| (each coordinate is rounded to the nearest of numbers among which is 0), so that no term exceeds 4 b; some twenty
-/// roundings of them are off by less than 0.6e-5 b. Norms between 2^-32 and 2^32 keep every product far from overflow, and what
-/// underflows far below b. Together less than 2^-12 b.
-static const float slack = 0x1p-12f;
+/// ck_transport_costs.c rounds some 72 times in float32 on the way to a sum of magnitudes |x||y|, or b where coordinates are
+/// paired, and 15 times on the way to what it then takes away, b/2 at most: a squared distance is off by no more than 1.0e-5 b,
+/// with norms that are off by 2^-21 of themselves 1.1e-5 b. Of centred tokens b' may be more than b; but a squared distance below
+/// b'/16 is computed anew, so that one that stays is off by 18e-5 of itself, at most 36e-5 b, and by 0.14e-5 b for the rounding
+/// of the centred tokens. Below, |x~| <= 2|x| and error <= |x| (each coordinate is rounded to the nearest of numbers among which
+/// is 0), so that no term exceeds 4 b; some twenty roundings of them are off by less than 0.6e-5 b. Norms between 2^-32 and 2^32
+/// keep every product far from overflow, and what underflows far below b. Together less than 2^-11 b.
+static const float slack = 0x1p-11f;
 
 /// Facts of a token in units of its own norm, for cosine.
 INLINE struct ck_token_facts unit(struct ck_token_facts facts) {

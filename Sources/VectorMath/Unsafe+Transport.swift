@@ -57,10 +57,12 @@ import CKernels
 
 /// A matrix of ground costs, reused from one problem to the next. Padding columns hold +infinity.
 @safe package final class CostMatrix {
-    package fileprivate(set) var rows = 0
-    package private(set) var columns = 0
+    package var rows: Int { shape.rows }
+    package var columns: Int { shape.columns }
     /// Columns rounded up to whole vectors.
-    private(set) var stride = 0
+    var stride: Int { shape.stride }
+    /// Not visible outside the module: whoever sees a property of a class may hold it, and each use of it would be checked.
+    private var shape = (rows: 0, columns: 0, stride: 0)
     private(set) var cells = WorkArray<Double>(0, filledWith: 0)
 
     /// Cells one matrix may have: 2 GiB.
@@ -78,7 +80,7 @@ import CKernels
         let (size, overflow) = rows.multipliedReportingOverflow(by: stride)
         guard !overflow, size <= Self.cellsMax else { throw .tooManyTokens(rows: rows, columns: columns) }
         if size > cells.capacity { cells = WorkArray(undefined: cells.capacity == 0 ? size : size + size / 4) }
-        (self.rows, self.columns, self.stride) = (rows, columns, stride)
+        shape = (rows, columns, stride)
     }
 
     package subscript(row: Int, column: Int) -> Double {
@@ -94,7 +96,7 @@ import CKernels
             precondition(row > place && row < rows, "rows kept must ascend")
             for column in 0..<stride { cells[place * stride + column] = cells[row * stride + column] }
         }
-        rows = kept.count
+        shape.rows = kept.count
     }
 
     /// Products of float32 tokens in float32, converted to costs in float64. With `transposed` rows are the packed tokens.
@@ -113,7 +115,7 @@ import CKernels
                                     ground: left.ground.kernel, transposed: transposed ? 1 : 0,
                                     centred: centred == nil ? 0 : 1, x: x.baseAddress, y: y.baseAddress,
                                     x_norms: xs.baseAddress, y_norms: ys.baseAddress, x_factors: x.baseAddress,
-                                    y_panels: panels.baseAddress, x_factor_norms: xs.baseAddress,
+                                    y_panels: panels.baseAddress.map { unsafe $0 + packed.start }, x_factor_norms: xs.baseAddress,
                                     y_factor_norms: factorNorms.baseAddress, x_count: tokens.count,
                                     y_count: packed.cloud.count, dimension: left.dimension)
                                 if let centred {
@@ -141,7 +143,6 @@ import CKernels
 
     /// Assigns each row a column, beginning with the column duals in memory; returns the sum of the duals.
     func assign(_ memory: TransportMemory, threshold: Double) -> Double {
-        precondition(rows == columns, "an assignment of unequal numbers")
         var problem = unsafe ck_assignment()
         unsafe problem.costs = address
         unsafe (problem.count, problem.stride) = (rows, stride)
@@ -266,15 +267,17 @@ extension GroundCost {
     }
 }
 
-/// ‖x‖² of each token in float64.
-func squaredNorms(_ values: [Float], dimension: Int) -> [Double] {
+/// ‖x‖ of each token, off by at most 2⁻²¹ of itself, and the place of the first that is not finite.
+func tokenNorms(_ values: [Float], dimension: Int) -> (norms: [Double], nonFinite: Int?) {
     let count = values.count / dimension
-    return unsafe [Double](unsafeUninitializedCapacity: count) { squares, initialized in
+    var finite = 0
+    let norms = unsafe [Double](unsafeUninitializedCapacity: count) { norms, initialized in
         unsafe values.withUnsafeBufferPointer { x in
-            unsafe ck_squared_norms(x.baseAddress, count, dimension, squares.baseAddress)
+            finite = unsafe ck_token_norms(x.baseAddress, count, dimension, norms.baseAddress)
         }
         initialized = count
     }
+    return (norms, finite == count ? nil : finite)
 }
 
 /// Tokens less a centre; under cosine their directions less a centre. With their norms.
@@ -304,27 +307,35 @@ package struct PackedTokens: Sendable {
     /// What is taken from the tokens of both sides before they are multiplied; nil where these have little in common.
     let centre: [Float]?
     let panels: [Float]
+    /// Where they begin: at an address for whole vectors, as long as the array is not copied. The numbers are right anyway.
+    let start: Int
     /// Norms of what the panels hold.
     let factorNorms: [Double]
 
     package init(_ cloud: TokenCloud) {
         (self.cloud, centre) = (cloud, cloud.centre)
         guard let centre else {
-            panels = unsafe cloud.values.withUnsafeBufferPointer { unsafe Self.packed($0.baseAddress, cloud) }
+            (panels, start) = unsafe cloud.values.withUnsafeBufferPointer { unsafe Self.packed($0.baseAddress, cloud) }
             factorNorms = cloud.norms
             return
         }
         let centred = CentredTokens(cloud, centre)
-        panels = unsafe Self.packed(UnsafePointer(centred.values.pointer(cloud.values.count)), cloud)
+        (panels, start) = unsafe Self.packed(UnsafePointer(centred.values.pointer(cloud.values.count)), cloud)
         factorNorms = (0..<cloud.count).map { centred.norms[$0] }
     }
 
-    @unsafe private static func packed(_ factors: UnsafePointer<Float>?, _ cloud: TokenCloud) -> [Float] {
-        let panelTokens = Int(CK_PANEL)
-        let size = (cloud.count + panelTokens - 1) / panelTokens * panelTokens * cloud.dimension
-        return unsafe [Float](unsafeUninitializedCapacity: size) { panels, initialized in
-            unsafe ck_pack_panels(factors, cloud.count, cloud.dimension, panels.baseAddress)
-            initialized = size
+    @unsafe private static func packed(_ factors: UnsafePointer<Float>?, _ cloud: TokenCloud) -> ([Float], start: Int) {
+        let panelTokens = Int(CK_PANEL), alignment = 64 / MemoryLayout<Float>.stride
+        let size = (cloud.count + panelTokens - 1) / panelTokens * panelTokens * (cloud.dimension + 1)
+        var start = 0
+        let panels = unsafe [Float](unsafeUninitializedCapacity: size + alignment) { panels, initialized in
+            guard let base = panels.baseAddress else { return }
+            let past = Int(bitPattern: base) / MemoryLayout<Float>.stride % alignment
+            start = past == 0 ? 0 : alignment - past
+            unsafe panels.initialize(repeating: 0)
+            unsafe ck_pack_panels(factors, cloud.count, cloud.dimension, base + start)
+            initialized = size + alignment
         }
+        return (panels, start)
     }
 }

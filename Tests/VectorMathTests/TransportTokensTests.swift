@@ -84,7 +84,7 @@ import VectorMath
         try forEachKernelLevel { level in
             for seed in 0..<10 {
                 var random = SeededRandom(UInt64(seed))
-                let factor = [1e-25, 1e-17, 1e17, 1e20, 1e37][seed % 5], (m, n, d) = (18, 21, 40)
+                let factor = [1e-25, 1e-17, 1e17, 1e20, 1e37][seed % 5], (m, n, d) = (18, 21, [40, 200][seed / 5])
                 for ground in GroundCost.allCases {
                     let values = [m, n].map { count in
                         (0..<count).flatMap { token in

@@ -25,6 +25,9 @@ void ck_set_level(int32_t level);
 /// "scalar", "neon", "avx2", "avx512", "avx512-vnni".
 const char *ck_level_name(int32_t level);
 
+/// Whether the processor adds floating-point vectors with other units than it multiplies them with, as AMD's do since Zen.
+int32_t ck_adds_beside_products(void);
+
 /// Freed blocks of at least `bytes` go back to the system at once, where the allocator can be told so (glibc); process-wide,
 /// for executables only.
 void ck_return_blocks(int32_t bytes);

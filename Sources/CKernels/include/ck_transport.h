@@ -11,8 +11,12 @@ enum ck_ground { CK_GROUND_COSINE = 0, CK_GROUND_EUCLIDEAN = 1, CK_GROUND_SQUARE
 enum { CK_PANEL = 16 };  // tokens per panel of ck_pack_panels
 
 /// Rearranges count x dimension tokens into panels of 16: panel p holds, coordinate by coordinate, the values of tokens
-/// 16p ... 16p+15, zeros past the last. `panels` has room for ceil(count/16)*16*dimension floats.
+/// 16p ... 16p+15, zeros past the last, and behind them for each token a sum of products of its own coordinates, which
+/// ck_ground_costs may need. `panels` has room for ceil(count/16)*16*(dimension + 1) floats.
 void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *panels);
+
+/// norms[i] = |tokens[i]|, off by at most 2^-21 of itself. Returns the place of the first token that is not finite, or `count`.
+size_t ck_token_norms(const float *tokens, size_t count, size_t dimension, double *norms);
 
 /// factors[i] = tokens[i] / norms[i] - centre, without the division where `norms` is NULL; factor_norms[i] = |factors[i]|.
 void ck_centre_tokens(const float *tokens, const double *norms, size_t count, size_t dimension, const float *centre,
@@ -30,8 +34,8 @@ struct ck_token_pairs {
 };
 
 /// out[i*stride + j] = ground cost of x_i and y_j, or of x_j and y_i where transposed; +infinity past the last column.
-/// Products in float32, summed over parts of 64 coordinates, these to runs of 512, runs in float64; pairs so near that their
-/// products cancel, or so long or short that they leave float32's range, are computed again in float64.
+/// Products in float32, summed over parts of 64 or 96 coordinates, these to runs of 512, runs in float64; pairs so near that
+/// their products cancel, or so long or short that they leave float32's range, are computed again in float64.
 ///
 /// A distance stays what it is when one vector is taken from both tokens, and the cosine cost is half the squared distance of
 /// unit tokens: where tokens have much in common, centred factors leave nothing to cancel.

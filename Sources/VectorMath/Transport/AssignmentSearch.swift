@@ -3,12 +3,11 @@
 
 struct AssignmentSearch {
     let costs: CostMatrix
-    let masses: TransportMasses
     private let memory: TransportMemory
 
-    init(_ costs: CostMatrix, _ masses: TransportMasses, _ memory: TransportMemory) {
-        precondition(masses.isAssignment, "masses of a general transport problem")
-        (self.costs, self.masses, self.memory) = (costs, masses, memory)
+    init(_ costs: CostMatrix, _ memory: TransportMemory) {
+        precondition(costs.rows == costs.columns, "an assignment of unequal numbers")
+        (self.costs, self.memory) = (costs, memory)
     }
 
     func run(limit: Double) -> TransportOutcome {

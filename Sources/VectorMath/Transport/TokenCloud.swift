@@ -20,7 +20,7 @@ package struct TokenCloud: Sendable {
     package let weights: [Double]?
     /// The place of each kept token in the set given; nil when all were kept.
     package let kept: [Int]?
-    /// ‖x‖ in float64.
+    /// ‖x‖, off by at most 2⁻²¹ of itself: as good as products of tokens are.
     let norms: [Double]
     package var count: Int { norms.count }
 
@@ -34,17 +34,15 @@ package struct TokenCloud: Sendable {
         guard dimension > 0, values.count % dimension == 0 else {
             throw .raggedTokens(side, values: values.count, dimension: dimension)
         }
-        var squares = squaredNorms(values, dimension: dimension)
         // A float32 square never overflows float64, so a norm is finite exactly when every component is.
-        if let index = squares.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteToken(side, index: index) }
-        if let weights { try Self.check(weights, count: squares.count, side: side) }
+        let (norms, nonFinite) = tokenNorms(values, dimension: dimension)
+        if let nonFinite { throw .nonFiniteToken(side, index: nonFinite) }
+        if let weights { try Self.check(weights, count: norms.count, side: side) }
         self.ground = ground
         self.dimension = dimension
-        let kept = Self.kept(squares, weights, ground)
+        let kept = Self.kept(norms, weights, ground)
         guard let kept else {
-            (self.values, self.weights, self.kept) = (values, weights, nil)
-            for index in squares.indices { squares[index].formSquareRoot() }
-            norms = squares
+            (self.values, self.weights, self.kept, self.norms) = (values, weights, nil, norms)
             return
         }
         guard !kept.isEmpty else { throw .noContent(side) }
@@ -54,14 +52,14 @@ package struct TokenCloud: Sendable {
         self.values = content
         self.weights = weights.map { weights in kept.map { weights[$0] } }
         self.kept = kept
-        norms = kept.map { squares[$0].squareRoot() }
+        self.norms = kept.map { norms[$0] }
     }
 
     /// The tokens with weight and, under cosine, length; nil when that is all.
-    private static func kept(_ squares: [Double], _ weights: [Double]?, _ ground: GroundCost) -> [Int]? {
-        func drops(_ i: Int) -> Bool { (ground == .cosine && squares[i] == 0) || weights?[i] == 0 }
-        guard ground == .cosine || weights != nil, squares.indices.contains(where: drops) else { return nil }
-        return squares.indices.filter { !drops($0) }
+    private static func kept(_ norms: [Double], _ weights: [Double]?, _ ground: GroundCost) -> [Int]? {
+        func drops(_ i: Int) -> Bool { (ground == .cosine && norms[i] == 0) || weights?[i] == 0 }
+        guard ground == .cosine || weights != nil, norms.indices.contains(where: drops) else { return nil }
+        return norms.indices.filter { !drops($0) }
     }
 
     private static func check(_ weights: [Double], count: Int, side: TransportSide) throws(TransportError) {

@@ -41,12 +41,9 @@ package struct TransportCertificate: Sendable {
 /// A solver with its memory, reused from one problem to the next; one thread at a time. Deterministic.
 package final class TransportSolver {
     private var memory = TransportMemory(rows: 0, columns: 0)
-    private var last: Run?
-
-    private enum Run {
-        case search(TransportSearch)
-        case assignment(AssignmentSearch)
-    }
+    /// The last solve is one of these.
+    private var search: TransportSearch?
+    private var assignment: AssignmentSearch?
 
     package init() {}
 
@@ -64,30 +61,28 @@ package final class TransportSolver {
             memory = TransportMemory(rows: max(costs.rows, memory.rows), columns: max(costs.stride, memory.stride))
         }
         if masses.isAssignment {
-            let search = AssignmentSearch(costs, masses, memory)
-            last = .assignment(search)
-            return search.run(limit: limit)
+            let assignment = AssignmentSearch(costs, memory)
+            (self.search, self.assignment) = (nil, assignment)
+            return assignment.run(limit: limit)
         }
         var search = TransportSearch(costs, masses, memory)
         let outcome = search.run(limit: limit)
         memory.flows = search.flows
-        last = .search(search)
+        (self.search, assignment) = (search, nil)
         return outcome
     }
 
     /// The plan of the last solve, which must have been optimal, by row and column. O(m + n + cells with mass).
     package func plan() -> [TransportFlow] {
         var plan: [TransportFlow] = []
-        switch last {
-        case .search(let search):
+        if let search {
             let total = Double(search.masses.total)
             search.forEachFlow { row, column, units in
                 plan.append(TransportFlow(row: row, column: column, units: units, share: Double(units) / total))
             }
-        case .assignment(let search):
-            let share = 1 / Double(search.masses.total)
-            search.forEachPair { plan.append(TransportFlow(row: $0, column: $1, units: 1, share: share)) }
-        case nil: break
+        } else if let assignment {
+            let share = 1 / Double(assignment.costs.rows)
+            assignment.forEachPair { plan.append(TransportFlow(row: $0, column: $1, units: 1, share: share)) }
         }
         return plan.sorted { ($0.row, $0.column) < ($1.row, $1.column) }
     }
@@ -95,21 +90,19 @@ package final class TransportSolver {
     /// The duals of the last solve, made feasible to the last bit by one more column reduction. The matrix
     /// solved must still hold its costs. O(mn).
     package func certificate() -> TransportCertificate {
-        switch last {
-        case .search(let search): certificate(search.costs, search.masses)
-        case .assignment(let search): certificate(search.costs, search.masses)
-        case nil: .none
-        }
-    }
-
-    private func certificate(_ costs: CostMatrix, _ masses: TransportMasses) -> TransportCertificate {
+        guard let costs = search?.costs ?? assignment?.costs else { return .none }
         costs.reduceColumns(memory.rowDuals, minima: memory.columnDuals, places: memory.columnPlaces)
         let left = (0..<costs.rows).map { memory.rowDuals[$0] }
         let right = (0..<costs.columns).map { memory.columnDuals[$0] }
         var value = 0.0
-        for (dual, mass) in zip(left, masses.rows) { value += dual * Double(mass) }
-        for (dual, mass) in zip(right, masses.columns) { value += dual * Double(mass) }
-        return TransportCertificate(rows: left, columns: right, value: value / Double(masses.total))
+        if let masses = search?.masses {
+            for (dual, mass) in zip(left, masses.rows) { value += dual * Double(mass) }
+            for (dual, mass) in zip(right, masses.columns) { value += dual * Double(mass) }
+            value /= Double(masses.total)
+        } else {
+            value = (left.reduce(0, +) + right.reduce(0, +)) / Double(costs.rows)
+        }
+        return TransportCertificate(rows: left, columns: right, value: value)
     }
 }
 
