@@ -2,7 +2,8 @@
 //
 //     transport-benchmark          then on standard input, a line a pass:  QUERIES.npy CANDIDATES.npy ROWS COLUMNS
 //
-// The files hold sets of ROWS and COLUMNS tokens one after the other; query i meets candidate i. For each line it answers with
+// The files hold sets of ROWS and COLUMNS tokens one after the other; each query meets as many candidates, in their order, as a
+// search compares a query with many. For each line it answers with
 // a line of JSON: mean microseconds a pair. "total" begins at a candidate's float32 tokens (checks, norms, costs, optimum) and
 // at a query that is packed already, as a search packs it once for all candidates; "costs" is the part up to the cost matrix,
 // "solver" the rest. On the first pass over a group also the optima.
@@ -23,14 +24,15 @@ private final class Group {
 
     init(queries: String, candidates: String, rows: Int, columns: Int) throws {
         let left = try Self.sets(queries, tokens: rows), right = try Self.sets(candidates, tokens: columns)
-        precondition(left.dimension == right.dimension && left.sets.count == right.sets.count, "files of another shape")
+        let shared = right.sets.count / left.sets.count
+        precondition(left.dimension == right.dimension && right.sets.count == shared * left.sets.count, "files of another shape")
         let d = left.dimension
         dimension = d
         self.candidates = right.sets
-        transports = try left.sets.map {
-            TokenTransport(
-                PackedTokens(try TokenCloud(values: $0, dimension: d, ground: .euclidean, side: .query)))
+        let queries = try left.sets.map {
+            TokenTransport(PackedTokens(try TokenCloud(values: $0, dimension: d, ground: .euclidean, side: .query)))
         }
+        transports = right.sets.indices.map { queries[$0 / shared] }
         masses = zip(transports, right.sets).map { TokenTransport.masses($0.query, nil, count: $1.count / d) }
         matrices = try zip(transports, right.sets).map { transport, set in
             let costs = CostMatrix()
@@ -72,13 +74,14 @@ private final class Group {
         return (total, costs, solving)
     }
 
-    /// Makes the processor multiply for five milliseconds: one that has waited for its turn begins slowly (measured: three times
-    /// as slow at first), and the peers are measured in a process that has not waited.
+    /// Brings the tokens into the caches, which takes several passes over them (measured: ten), and keeps the processor busy: the
+    /// peers are measured on matrices that fit the first cache, in a process that has not waited for its turn.
     private func wake() throws {
         let start = ContinuousClock.now
-        let cloud = try Self.cloud(candidates[0], dimension)
-        while start.duration(to: .now) < .milliseconds(5) {
-            try TokenTransport.fill(matrices[0], transports[0].query, cloud, .single)
+        while start.duration(to: .now) < .milliseconds(10) {
+            for (index, set) in candidates.enumerated() {
+                try TokenTransport.fill(matrices[index], transports[index].query, Self.cloud(set, dimension), .single)
+            }
         }
     }
 
