@@ -3,8 +3,8 @@
 In interleaved rounds over the same generated pairs, eight candidates a query: this package's solver with the cost matrix (from a
 candidate's float32 tokens to the optimum) and alone; POT's core alone (`ot.lp.emd_c` on a ready float64 matrix), `ot.emd2` on a
 ready matrix and with a NumPy cost matrix before it; SciPy's `linear_sum_assignment` where both sets have equally many tokens (a
-specialised problem: equal masses only); NumPy's cost matrix alone. The least of the rounds on every side, as a busy neighbour only ever adds
-time; the optima are compared too.
+specialised problem: equal masses only); NumPy's cost matrix alone. The least of the rounds on every side, as a busy neighbour
+only ever adds time; the optima are compared too.
 
 Needs numpy, scipy and POT. Run from the package root:  python3 Benchmarks/transport_solve.py [rounds | --tiny]
 """

@@ -38,28 +38,6 @@ void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *
 
 // MARK: Products
 
-INLINE float total_of(const f32x16 *sums) {
-    const f32x8 eight = __builtin_shufflevector(*sums, *sums, 0, 1, 2, 3, 4, 5, 6, 7) +
-                        __builtin_shufflevector(*sums, *sums, 8, 9, 10, 11, 12, 13, 14, 15);
-    const f32x4 four = __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
-    return (four[0] + four[2]) + (four[1] + four[3]);
-}
-
-INLINE double cross_of(const float *x, size_t dimension) {
-    double cross = 0;
-    for (size_t start = 0; start < dimension; start += RUN) {
-        f32x16 sum = {0};
-        for (size_t k = start; k + PAIRED <= run_end(start, dimension); k += PAIRED) {
-            f32x16 first, second;
-            memcpy(&first, x + k, sizeof first);
-            memcpy(&second, x + k + 16, sizeof second);
-            sum += first * second;
-        }
-        cross += total_of(&sum);
-    }
-    return cross;
-}
-
 /// Adds the products of PAIRED coordinates from the first on, but for the crosses.
 INLINE void add_paired(size_t rows, const float *x, const float *panel, size_t dimension, size_t first, f32x16 *sums) {
     for (size_t k = first; k < first + 16; k++) {
@@ -197,13 +175,14 @@ INLINE void finish(const struct ck_token_pairs *pairs, const f64x8 *values, doub
 }
 
 /// The ground costs of a tile; on whole vectors, or it would cost as much as the products do.
-INLINE void costs_of_tile(const struct ck_token_pairs *pairs, size_t row, size_t rows, const double *crosses, size_t column,
+INLINE void costs_of_tile(const struct ck_token_pairs *pairs, size_t row, size_t rows, int paired, size_t column,
                           size_t columns, const struct panel_facts *facts, f64x8 (*products)[2], double (*costs)[CK_PANEL]) {
     // An only token that is centred is next to nothing: the squared distances to it are those from the centre, good to float64.
     const int all = pairs->centred && pairs->y_count == 1, angles = by_angle(pairs);
     i64x8 sure = ~(i64x8){0};
     for (size_t r = 0; r < rows; r++) {
-        convert(angles, pairs->x_factor_norms[row + r], crosses[r], facts, products[r], &sure);
+        const double cross = paired ? pairs->x_crosses[row + r] : 0;
+        convert(angles, pairs->x_factor_norms[row + r], cross, facts, products[r], &sure);
         finish(pairs, products[r], costs[r]);
     }
     if (!all && __builtin_reduce_and(sure)) return;
@@ -222,8 +201,6 @@ INLINE void costs_of(const struct ck_token_pairs *pairs, size_t tile_rows, int p
     for (size_t t = 0; t < tiles; t++) {
         const size_t start = pairs->x_count * t / tiles, rows = pairs->x_count * (t + 1) / tiles - start;
         const float *x = pairs->x_factors + start * dimension;
-        double crosses[TILE_ROWS_MAX] = {0};
-        for (size_t r = 0; paired && r < rows; r++) crosses[r] = cross_of(x + r * dimension, dimension);
         for (size_t first = 0; first < pairs->y_count; first += CK_PANEL) {
             const size_t columns = pairs->y_count - first < CK_PANEL ? pairs->y_count - first : CK_PANEL;
             const float *panel = pairs->y_panels + first * (dimension + 1);
@@ -232,7 +209,7 @@ INLINE void costs_of(const struct ck_token_pairs *pairs, size_t tile_rows, int p
             double costs[TILE_ROWS_MAX][CK_PANEL];
             facts_of(pairs, first, columns, paired, panel, &facts);
             tile_of(rows, paired, x, panel, dimension, products);
-            costs_of_tile(pairs, start, rows, crosses, first, columns, &facts, products, costs);
+            costs_of_tile(pairs, start, rows, paired, first, columns, &facts, products, costs);
             if (pairs->transposed) {
                 for (size_t c = 0; c < columns; c++)
                     for (size_t r = 0; r < rows; r++) out[(first + c) * stride + start + r] = costs[r][c];
@@ -248,38 +225,55 @@ INLINE void costs_of(const struct ck_token_pairs *pairs, size_t tile_rows, int p
     }
 }
 
-/// |x| from float32 sums of eight products, these in float64: off by at most 2^-21 of itself. In float64 throughout where float32
-/// might not hold the square. The rows after this one are asked for on the way: it is often their first touch.
-INLINE double norm_of(const float *x, size_t dimension) {
-    enum { TOGETHER = 8 * 16 };
-    f64x16 squares = {0};
-    size_t k = 0;
-    while (k + 16 <= dimension) {
-        const size_t end = dimension - k < TOGETHER ? k + (dimension - k) / 16 * 16 : k + TOGETHER;
-        f32x16 sum = {0};
-        for (; k < end; k += 16) {
-            f32x16 value;
-            memcpy(&value, x + k, sizeof value);
-            __builtin_prefetch(x + k + dimension);
-            sum += value * value;
-        }
-        squares += __builtin_convertvector(sum, f64x16);
-    }
-    double square = 0;
-    for (; k < dimension; k++) square += (double)x[k] * x[k];
+INLINE double sum_of(const f64x16 *sums) {
     f64x8 eight[2];
-    memcpy(eight, &squares, sizeof eight);
+    memcpy(eight, sums, sizeof eight);
     eight[0] += eight[1];
     const f64x4 four = __builtin_shufflevector(eight[0], eight[0], 0, 1, 2, 3) +
                        __builtin_shufflevector(eight[0], eight[0], 4, 5, 6, 7);
-    square += (four[0] + four[2]) + (four[1] + four[3]);
-    return sqrt(square >= 0x1p-60 && square <= 0x1p60 ? square : ck_dot_f32(x, x, dimension));
+    return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
-INLINE size_t norms_of(const float *tokens, size_t count, size_t dimension, double *norms) {
+/// |x|^2 and the cross of a token from float32 sums of at most twelve products, these in float64. The token after this one is
+/// asked for on the way: it is often its first touch.
+INLINE double square_of(const float *x, size_t dimension, double *cross) {
+    f64x16 squares = {0}, crosses = {0};
+    double rest = 0;
+    for (size_t start = 0; start < dimension; start += RUN) {
+        const size_t end = run_end(start, dimension);
+        size_t k = start;
+        while (k + PAIRED <= end) {
+            f32x16 square = {0}, product = {0};
+            for (int groups = 0; groups < 4 && k + PAIRED <= end; groups++, k += PAIRED) {
+                f32x16 v[3];
+                memcpy(v, x + k, sizeof v);
+                for (int i = 0; i < 3; i++) {
+                    __builtin_prefetch(x + k + 16 * i + dimension);
+                    square += v[i] * v[i];
+                }
+                product += v[0] * v[1];
+            }
+            squares += __builtin_convertvector(square, f64x16);
+            crosses += __builtin_convertvector(product, f64x16);
+        }
+        for (; k + 16 <= end; k += 16) {
+            f32x16 v;
+            memcpy(&v, x + k, sizeof v);
+            squares += __builtin_convertvector(v * v, f64x16);
+        }
+        for (; k < end; k++) rest += (double)x[k] * x[k];
+    }
+    *cross = sum_of(&crosses);
+    return sum_of(&squares) + rest;
+}
+
+/// In float64 throughout where float32 might not hold a square; a cross that it does not hold leaves no cost by pairs sure.
+INLINE size_t norms_of(const float *tokens, size_t count, size_t dimension, double *norms, double *crosses) {
     size_t finite = 0;
     for (size_t i = 0; i < count; i++) {
-        norms[i] = norm_of(tokens + i * dimension, dimension);
+        const float *x = tokens + i * dimension;
+        const double square = square_of(x, dimension, &crosses[i]);
+        norms[i] = sqrt(square >= 0x1p-60 && square <= 0x1p60 ? square : ck_dot_f32(x, x, dimension));
         finite += finite == i && norms[i] < INFINITY;
     }
     return finite;
@@ -289,9 +283,9 @@ INLINE size_t norms_of(const float *tokens, size_t count, size_t dimension, doub
 // begin 2 KiB apart put each other out of the cache.
 enum { tile_rows_baseline = 4, tile_rows_avx2 = 6, tile_rows_avx512 = TILE_ROWS_MAX, tile_rows_paired = 12 };
 
-/// One rounding a coordinate; the norm is that of the rounded numbers.
+/// One rounding a coordinate; norm and cross are those of the rounded numbers.
 INLINE void centre_of(const float *tokens, const double *norms, size_t count, size_t dimension, const float *centre,
-                      float *factors, double *factor_norms) {
+                      float *factors, double *factor_norms, double *factor_crosses) {
     for (size_t i = 0; i < count; i++) {
         const float *x = tokens + i * dimension;
         float *out = factors + i * dimension;
@@ -315,6 +309,7 @@ INLINE void centre_of(const float *tokens, const double *norms, size_t count, si
             square += (double)out[k] * out[k];
         }
         factor_norms[i] = sqrt(square);
+        square_of(out, dimension, &factor_crosses[i]);
     }
 }
 
@@ -322,23 +317,25 @@ INLINE void centre_of(const float *tokens, const double *norms, size_t count, si
     TARGET static void costs_##NAME(const struct ck_token_pairs *pairs, double *out, size_t stride) {                 \
         costs_of(pairs, tile_rows_##NAME, 0, out, stride);                                                            \
     }                                                                                                                 \
-    TARGET static size_t norms_##NAME(const float *tokens, size_t count, size_t dimension, double *norms) {           \
-        return norms_of(tokens, count, dimension, norms);                                                             \
+    TARGET static size_t norms_##NAME(const float *tokens, size_t count, size_t dimension, double *norms,             \
+                                      double *crosses) {                                                              \
+        return norms_of(tokens, count, dimension, norms, crosses);                                                    \
     }                                                                                                                 \
     TARGET static void centre_##NAME(const float *tokens, const double *norms, size_t count, size_t dimension,        \
-                                     const float *centre, float *factors, double *factor_norms) {                     \
-        centre_of(tokens, norms, count, dimension, centre, factors, factor_norms);                                    \
+                                     const float *centre, float *factors, double *factor_norms,                       \
+                                     double *factor_crosses) {                                                        \
+        centre_of(tokens, norms, count, dimension, centre, factors, factor_norms, factor_crosses);                    \
     }
 
 FOR_EACH_TARGET(VARIANT)
 
-size_t ck_token_norms(const float *tokens, size_t count, size_t dimension, double *norms) {
-    return DISPATCH(norms, tokens, count, dimension, norms);
+size_t ck_token_norms(const float *tokens, size_t count, size_t dimension, double *norms, double *crosses) {
+    return DISPATCH(norms, tokens, count, dimension, norms, crosses);
 }
 
 void ck_centre_tokens(const float *tokens, const double *norms, size_t count, size_t dimension, const float *centre,
-                      float *factors, double *factor_norms) {
-    DISPATCH(centre, tokens, norms, count, dimension, centre, factors, factor_norms);
+                      float *factors, double *factor_norms, double *factor_crosses) {
+    DISPATCH(centre, tokens, norms, count, dimension, centre, factors, factor_norms, factor_crosses);
 }
 
 #if defined(__x86_64__)

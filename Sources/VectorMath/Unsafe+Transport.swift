@@ -107,8 +107,8 @@ import CKernels
         let centred = packed.centre.map { CentredTokens(tokens, $0) }
         unsafe tokens.values.withUnsafeBufferPointer { x in
             unsafe packed.cloud.values.withUnsafeBufferPointer { y in
-                unsafe tokens.norms.withUnsafeBufferPointer { xs in
-                    unsafe packed.cloud.norms.withUnsafeBufferPointer { ys in
+                unsafe tokens.facts.withUnsafeBufferPointer { xs in
+                    unsafe packed.cloud.facts.withUnsafeBufferPointer { ys in
                         unsafe packed.panels.withUnsafeBufferPointer { panels in
                             unsafe packed.factorNorms.withUnsafeBufferPointer { factorNorms in
                                 var pairs = unsafe ck_token_pairs(
@@ -116,11 +116,14 @@ import CKernels
                                     centred: centred == nil ? 0 : 1, x: x.baseAddress, y: y.baseAddress,
                                     x_norms: xs.baseAddress, y_norms: ys.baseAddress, x_factors: x.baseAddress,
                                     y_panels: panels.baseAddress.map { unsafe $0 + packed.start }, x_factor_norms: xs.baseAddress,
-                                    y_factor_norms: factorNorms.baseAddress, x_count: tokens.count,
+                                    y_factor_norms: factorNorms.baseAddress,
+                                    x_crosses: xs.baseAddress.map { unsafe $0 + tokens.count }, x_count: tokens.count,
                                     y_count: packed.cloud.count, dimension: left.dimension)
                                 if let centred {
                                     unsafe pairs.x_factors = UnsafePointer(centred.values.pointer(x.count))
-                                    unsafe pairs.x_factor_norms = UnsafePointer(centred.norms.pointer(xs.count))
+                                    unsafe pairs.x_factor_norms = UnsafePointer(centred.facts.pointer(tokens.count))
+                                    unsafe pairs.x_crosses = UnsafePointer(
+                                        centred.facts.pointer(tokens.count, from: tokens.count))
                                 }
                                 unsafe ck_ground_costs(&pairs, out, stride)
                             }
@@ -267,34 +270,37 @@ extension GroundCost {
     }
 }
 
-/// ‖x‖ of each token, off by at most 2⁻²¹ of itself, and the place of the first that is not finite.
-func tokenNorms(_ values: [Float], dimension: Int) -> (norms: [Double], nonFinite: Int?) {
+/// Of each token ‖x‖, off by at most 2⁻²¹ of itself, and behind these of each its cross (ck_transport.h); and the place of the
+/// first that is not finite.
+func tokenFacts(_ values: [Float], dimension: Int) -> (facts: [Double], nonFinite: Int?) {
     let count = values.count / dimension
     var finite = 0
-    let norms = unsafe [Double](unsafeUninitializedCapacity: count) { norms, initialized in
+    let facts = unsafe [Double](unsafeUninitializedCapacity: 2 * count) { facts, initialized in
         unsafe values.withUnsafeBufferPointer { x in
-            finite = unsafe ck_token_norms(x.baseAddress, count, dimension, norms.baseAddress)
+            guard let norms = facts.baseAddress else { return }
+            finite = unsafe ck_token_norms(x.baseAddress, count, dimension, norms, norms + count)
         }
-        initialized = count
+        initialized = 2 * count
     }
-    return (norms, finite == count ? nil : finite)
+    return (facts, finite == count ? nil : finite)
 }
 
-/// Tokens less a centre; under cosine their directions less a centre. With their norms.
+/// Tokens less a centre; under cosine their directions less a centre. With norms and crosses, as clouds have them.
 @safe private struct CentredTokens {
     /// count × dimension.
     let values: WorkArray<Float>
-    let norms: WorkArray<Double>
+    let facts: WorkArray<Double>
 
     init(_ cloud: TokenCloud, _ centre: [Float]) {
         precondition(centre.count == cloud.dimension, "a centre of another dimension")
-        (values, norms) = (WorkArray(undefined: cloud.values.count), WorkArray(undefined: cloud.count))
+        (values, facts) = (WorkArray(undefined: cloud.values.count), WorkArray(undefined: 2 * cloud.count))
         unsafe cloud.values.withUnsafeBufferPointer { tokens in
-            unsafe cloud.norms.withUnsafeBufferPointer { lengths in
+            unsafe cloud.facts.withUnsafeBufferPointer { lengths in
                 unsafe centre.withUnsafeBufferPointer { centre in
                     unsafe ck_centre_tokens(
                         tokens.baseAddress, cloud.ground == .cosine ? lengths.baseAddress : nil, cloud.count,
-                        cloud.dimension, centre.baseAddress, values.pointer(tokens.count), norms.pointer(cloud.count))
+                        cloud.dimension, centre.baseAddress, values.pointer(tokens.count), facts.pointer(cloud.count),
+                        facts.pointer(cloud.count, from: cloud.count))
                 }
             }
         }
@@ -309,19 +315,19 @@ package struct PackedTokens: Sendable {
     let panels: [Float]
     /// Where they begin: at an address for whole vectors, as long as the array is not copied. The numbers are right anyway.
     let start: Int
-    /// Norms of what the panels hold.
+    /// Norms of what the panels hold, perhaps with more behind them.
     let factorNorms: [Double]
 
     package init(_ cloud: TokenCloud) {
         (self.cloud, centre) = (cloud, cloud.centre)
         guard let centre else {
             (panels, start) = unsafe cloud.values.withUnsafeBufferPointer { unsafe Self.packed($0.baseAddress, cloud) }
-            factorNorms = cloud.norms
+            factorNorms = cloud.facts
             return
         }
         let centred = CentredTokens(cloud, centre)
         (panels, start) = unsafe Self.packed(UnsafePointer(centred.values.pointer(cloud.values.count)), cloud)
-        factorNorms = (0..<cloud.count).map { centred.norms[$0] }
+        factorNorms = (0..<cloud.count).map { centred.facts[$0] }
     }
 
     @unsafe private static func packed(_ factors: UnsafePointer<Float>?, _ cloud: TokenCloud) -> ([Float], start: Int) {

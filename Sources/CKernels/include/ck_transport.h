@@ -11,16 +11,18 @@ enum ck_ground { CK_GROUND_COSINE = 0, CK_GROUND_EUCLIDEAN = 1, CK_GROUND_SQUARE
 enum { CK_PANEL = 16 };  // tokens per panel of ck_pack_panels
 
 /// Rearranges count x dimension tokens into panels of 16: panel p holds, coordinate by coordinate, the values of tokens
-/// 16p ... 16p+15, zeros past the last, and behind them for each token a sum of products of its own coordinates, which
+/// 16p ... 16p+15, zeros past the last, and behind them for each token its cross: a sum of products of its own coordinates that
 /// ck_ground_costs may need. `panels` has room for ceil(count/16)*16*(dimension + 1) floats.
 void ck_pack_panels(const float *tokens, size_t count, size_t dimension, float *panels);
 
-/// norms[i] = |tokens[i]|, off by at most 2^-21 of itself. Returns the place of the first token that is not finite, or `count`.
-size_t ck_token_norms(const float *tokens, size_t count, size_t dimension, double *norms);
+/// norms[i] = |tokens[i]|, off by at most 2^-21 of itself; crosses[i] its cross. Returns the place of the first token that is not
+/// finite, or `count`.
+size_t ck_token_norms(const float *tokens, size_t count, size_t dimension, double *norms, double *crosses);
 
-/// factors[i] = tokens[i] / norms[i] - centre, without the division where `norms` is NULL; factor_norms[i] = |factors[i]|.
+/// factors[i] = tokens[i] / norms[i] - centre, without the division where `norms` is NULL; factor_norms[i] = |factors[i]|, and
+/// factor_crosses[i] its cross.
 void ck_centre_tokens(const float *tokens, const double *norms, size_t count, size_t dimension, const float *centre,
-                      float *factors, double *factor_norms);
+                      float *factors, double *factor_norms, double *factor_crosses);
 
 /// Tokens x against tokens y, and the factors of their products: the tokens themselves or, where `centred`, what
 /// ck_centre_tokens makes of both with one centre and, under cosine, with their norms. Norms in float64.
@@ -29,7 +31,7 @@ struct ck_token_pairs {
     const float *x, *y;
     const double *x_norms, *y_norms;
     const float *x_factors, *y_panels;  // the panels are those of ck_pack_panels
-    const double *x_factor_norms, *y_factor_norms;
+    const double *x_factor_norms, *y_factor_norms, *x_crosses;
     size_t x_count, y_count, dimension;
 };
 

@@ -20,9 +20,9 @@ package struct TokenCloud: Sendable {
     package let weights: [Double]?
     /// The place of each kept token in the set given; nil when all were kept.
     package let kept: [Int]?
-    /// ‖x‖, off by at most 2⁻²¹ of itself: as good as products of tokens are.
-    let norms: [Double]
-    package var count: Int { norms.count }
+    /// Of each token ‖x‖, off by at most 2⁻²¹ of itself, as good as products of tokens are; behind these of each its cross.
+    let facts: [Double]
+    package let count: Int
 
     /// - Parameters:
     ///   - values: n × dimension, row-major.
@@ -35,14 +35,15 @@ package struct TokenCloud: Sendable {
             throw .raggedTokens(side, values: values.count, dimension: dimension)
         }
         // A float32 square never overflows float64, so a norm is finite exactly when every component is.
-        let (norms, nonFinite) = tokenNorms(values, dimension: dimension)
+        let (facts, nonFinite) = tokenFacts(values, dimension: dimension)
+        let given = values.count / dimension
         if let nonFinite { throw .nonFiniteToken(side, index: nonFinite) }
-        if let weights { try Self.check(weights, count: norms.count, side: side) }
+        if let weights { try Self.check(weights, count: given, side: side) }
         self.ground = ground
         self.dimension = dimension
-        let kept = Self.kept(norms, weights, ground)
+        let kept = Self.kept(facts[..<given], weights, ground)
         guard let kept else {
-            (self.values, self.weights, self.kept, self.norms) = (values, weights, nil, norms)
+            (self.values, self.weights, self.kept, self.facts, count) = (values, weights, nil, facts, given)
             return
         }
         guard !kept.isEmpty else { throw .noContent(side) }
@@ -52,11 +53,12 @@ package struct TokenCloud: Sendable {
         self.values = content
         self.weights = weights.map { weights in kept.map { weights[$0] } }
         self.kept = kept
-        self.norms = kept.map { norms[$0] }
+        self.facts = kept.map { facts[$0] } + kept.map { facts[given + $0] }
+        count = kept.count
     }
 
     /// The tokens with weight and, under cosine, length; nil when that is all.
-    private static func kept(_ norms: [Double], _ weights: [Double]?, _ ground: GroundCost) -> [Int]? {
+    private static func kept(_ norms: ArraySlice<Double>, _ weights: [Double]?, _ ground: GroundCost) -> [Int]? {
         func drops(_ i: Int) -> Bool { (ground == .cosine && norms[i] == 0) || weights?[i] == 0 }
         guard ground == .cosine || weights != nil, norms.indices.contains(where: drops) else { return nil }
         return norms.indices.filter { !drops($0) }
@@ -81,9 +83,9 @@ package struct TokenCloud: Sendable {
         var sum = [Double](repeating: 0, count: dimension)
         var squares = 0.0
         for token in 0..<count {
-            let scale = ground == .cosine ? 1 / norms[token] : 1
+            let scale = ground == .cosine ? 1 / facts[token] : 1
             for (k, value) in values[token * dimension..<(token + 1) * dimension].enumerated() { sum[k] += scale * Double(value) }
-            squares += scale * norms[token] * scale * norms[token]
+            squares += scale * facts[token] * scale * facts[token]
         }
         let own = sum.reduce(0) { $0 + $1 * $1 } / Double(count)
         return own > 0 && own >= shareMin * squares ? sum.map { Float($0 / Double(count)) } : nil
