@@ -108,25 +108,22 @@ import CKernels
         unsafe tokens.values.withUnsafeBufferPointer { x in
             unsafe packed.cloud.values.withUnsafeBufferPointer { y in
                 unsafe tokens.facts.withUnsafeBufferPointer { xs in
-                    unsafe packed.cloud.facts.withUnsafeBufferPointer { ys in
-                        unsafe packed.panels.withUnsafeBufferPointer { panels in
-                            unsafe packed.factorNorms.withUnsafeBufferPointer { factorNorms in
-                                var pairs = unsafe ck_token_pairs(
-                                    ground: left.ground.kernel, transposed: transposed ? 1 : 0,
-                                    centred: centred == nil ? 0 : 1, x: x.baseAddress, y: y.baseAddress,
-                                    x_norms: xs.baseAddress, y_norms: ys.baseAddress, x_factors: x.baseAddress,
-                                    y_panels: panels.baseAddress.map { unsafe $0 + packed.start }, x_factor_norms: xs.baseAddress,
-                                    y_factor_norms: factorNorms.baseAddress,
-                                    x_crosses: xs.baseAddress.map { unsafe $0 + tokens.count }, x_count: tokens.count,
-                                    y_count: packed.cloud.count, dimension: left.dimension)
-                                if let centred {
-                                    unsafe pairs.x_factors = UnsafePointer(centred.values.pointer(x.count))
-                                    unsafe pairs.x_factor_norms = UnsafePointer(centred.facts.pointer(tokens.count))
-                                    unsafe pairs.x_crosses = UnsafePointer(
-                                        centred.facts.pointer(tokens.count, from: tokens.count))
-                                }
-                                unsafe ck_ground_costs(&pairs, out, stride)
+                    unsafe packed.panels.withUnsafeBufferPointer { panels in
+                        unsafe packed.factorNorms.withUnsafeBufferPointer { factorNorms in
+                            var pairs = unsafe ck_token_pairs(
+                                ground: left.ground.kernel, transposed: transposed ? 1 : 0,
+                                centred: centred == nil ? 0 : 1, x: x.baseAddress, y: y.baseAddress,
+                                x_factors: x.baseAddress, y_panels: panels.baseAddress.map { unsafe $0 + packed.start },
+                                x_factor_norms: xs.baseAddress, y_factor_norms: factorNorms.baseAddress,
+                                x_crosses: xs.baseAddress.map { unsafe $0 + tokens.count }, x_count: tokens.count,
+                                y_count: packed.cloud.count, dimension: left.dimension)
+                            if let centred {
+                                unsafe pairs.x_factors = UnsafePointer(centred.values.pointer(x.count))
+                                unsafe pairs.x_factor_norms = UnsafePointer(centred.facts.pointer(tokens.count))
+                                unsafe pairs.x_crosses = UnsafePointer(
+                                    centred.facts.pointer(tokens.count, from: tokens.count))
                             }
+                            unsafe ck_ground_costs(&pairs, out, stride)
                         }
                     }
                 }

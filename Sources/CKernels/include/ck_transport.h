@@ -25,11 +25,10 @@ void ck_centre_tokens(const float *tokens, const double *norms, size_t count, si
                       float *factors, double *factor_norms, double *factor_crosses);
 
 /// Tokens x against tokens y, and the factors of their products: the tokens themselves or, where `centred`, what
-/// ck_centre_tokens makes of both with one centre and, under cosine, with their norms. Norms in float64.
+/// ck_centre_tokens makes of both with one centre and, under cosine, with their norms.
 struct ck_token_pairs {
     int32_t ground, transposed, centred;
     const float *x, *y;
-    const double *x_norms, *y_norms;
     const float *x_factors, *y_panels;  // the panels are those of ck_pack_panels
     const double *x_factor_norms, *y_factor_norms, *x_crosses;
     size_t x_count, y_count, dimension;
